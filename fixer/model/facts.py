@@ -1,0 +1,266 @@
+"""What is known of a machine and of the patient on it: one frozen record, the same for every witness.
+
+Facts come from the live machine (``probes``), from a described machine (``--machine``) or from a log.
+Every top-level field is an ``Observed``; nested fields are ``Observed`` where the contract tells a
+missing key (unknown) from null (absent). ``machine.py`` turns the record into a machine file and back;
+nothing is lost on the way, so a plan made from the file is the plan made live.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Mapping
+
+from fixer.model.observed import Observed, unknown
+
+NOT_LOOKED = "nobody looked"
+
+
+def _unknown() -> Any:
+    return field(default_factory=lambda: unknown(NOT_LOOKED))
+
+
+@dataclass(frozen=True)
+class Distro:
+    """A Linux distribution as /etc/os-release names it: ``ubuntu``, ``22.04``; ``like`` holds ID_LIKE."""
+
+    id: str
+    version: str | None = None
+    like: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """One NVIDIA GPU. None means unknown. ``pci_id`` is ``vendor:device`` in lower-case hexadecimal.
+
+    ``kernel_driver`` is the module that holds the card (nvidia, nouveau, vfio-pci); "" when none does.
+    """
+
+    name: str | None = None
+    pci_id: str | None = None
+    compute_capability: str | None = None
+    memory_mib: int | None = None
+    free_mib: int | None = None
+    powered: bool | None = None
+    kernel_driver: str | None = None
+
+
+@dataclass(frozen=True)
+class Driver:
+    """The NVIDIA driver in its two halves: the user-space libcuda and the kernel module.
+
+    ``version`` is the user-space library's release. ``kernel_module`` absent means not loaded.
+    ``cuda`` is the newest CUDA that the driver says it runs (nvidia-smi's "CUDA Version"): a ceiling,
+    never an installed toolkit.
+    """
+
+    version: Observed[str] = _unknown()
+    kernel_module: Observed[str] = _unknown()
+    open_module: Observed[bool] = _unknown()
+    libcuda_path: Observed[str] = _unknown()
+    cuda: Observed[str] = _unknown()
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The patient's environment. ``packages`` maps normalised names to versions.
+
+    ``kind`` is venv, conda, system, project, or absent; ``python`` the full version; ``owner`` the tool
+    that owns its lock file (uv, poetry, pdm, pixi, pipenv, conda-lock), absent when none does.
+    """
+
+    kind: Observed[str] = _unknown()
+    python: Observed[str] = _unknown()
+    owner: Observed[str] = _unknown()
+    packages: Observed[Mapping[str, str]] = _unknown()
+
+
+@dataclass(frozen=True)
+class Toolkit:
+    """A CUDA toolkit on disk outside the environment."""
+
+    version: str | None
+    path: str
+
+
+@dataclass(frozen=True)
+class Library:
+    """A copy of an NVIDIA library outside the environment's own wheels; ``version`` None means unknown."""
+
+    name: str
+    version: str | None
+    path: str
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """A Python at hand: its version, and the real executable (never a shim)."""
+
+    version: str
+    path: str
+
+
+@dataclass(frozen=True)
+class BrokenPackage:
+    """A distribution whose files disagree with its metadata.
+
+    ``problem`` is one of: record-missing-files, metadata-missing, truncated, leftover, two-versions.
+    """
+
+    name: str
+    version: str | None
+    problem: str
+    detail: str
+    path: str
+
+
+@dataclass(frozen=True)
+class Shadow:
+    """A file or folder that Python would import as ``module`` before the installed package."""
+
+    module: str
+    path: str
+
+
+@dataclass(frozen=True)
+class StrayPackage:
+    """A distribution that reaches the environment from outside it: the user site or PYTHONPATH."""
+
+    name: str
+    version: str
+    path: str
+    via: str
+
+
+@dataclass(frozen=True)
+class Patient:
+    """The interpreter that convfix is asked to heal and what surrounds it; paths are absolute.
+
+    ``installers`` maps a package to the tool that installed it (its INSTALLER file: pip, uv, conda).
+    """
+
+    interpreter: str
+    prefix: str
+    site_packages: str
+    has_pip: bool
+    writable: bool
+    externally_managed: bool
+    user_site: bool = False
+    base_prefix: str | None = None
+    project_root: str | None = None
+    lock_file: str | None = None
+    installers: Mapping[str, str] = field(default_factory=dict)
+    broken: tuple[BrokenPackage, ...] = ()
+    shadows: tuple[Shadow, ...] = ()
+    strays: tuple[StrayPackage, ...] = ()
+
+
+@dataclass(frozen=True)
+class TensorFlowBuild:
+    """What the installed TensorFlow's own files say about how it was built; None means they do not tell.
+
+    ``version`` is what the library itself carries: it differs from the metadata when one distribution
+    was installed over another.
+    """
+
+    version: str | None = None
+    is_cuda_build: bool | None = None
+    cuda: str | None = None
+    cudnn: str | None = None
+    compute_capabilities: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class KerasSetting:
+    """Which backend Keras will choose and where that is written; ``source`` is a variable or a file."""
+
+    backend: str
+    source: str
+    image_data_format: str | None = None
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """What the dynamic loader does for one soname that TensorFlow opens.
+
+    ``path`` is the winner, None when the loader finds none. ``why`` names the rule that decided
+    (RPATH, LD_LIBRARY_PATH, RUNPATH, ld.so.cache, default, already loaded). ``passed_over`` lists the
+    other copies on disk with their versions: ``(path, version or None)``. ``problem`` is set when the
+    winner cannot be loaded (a transitive need fails, wrong ELF class, truncated).
+    """
+
+    soname: str
+    library: str
+    opened_by: str
+    path: str | None
+    version: str | None
+    why: str
+    passed_over: tuple[tuple[str, str | None], ...] = ()
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class KernelLine:
+    """One line of the kernel log that bears on the GPU, and its source."""
+
+    text: str
+    source: str
+
+
+@dataclass(frozen=True)
+class SmiAnswer:
+    """How nvidia-smi or NVML ended: exit status (None: killed at the time limit) and its first line, cleaned."""
+
+    status: int | None
+    line: str
+
+
+@dataclass(frozen=True)
+class OpenRun:
+    """A convfix run that was cut short: its number and its journal's path."""
+
+    run: str
+    journal: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything observed. The first block is the contract's machine file; the second what it carries beside."""
+
+    os: Observed[str] = _unknown()
+    distro: Observed[Distro] = _unknown()
+    arch: Observed[str] = _unknown()
+    glibc: Observed[str] = _unknown()
+    kernel: Observed[str] = _unknown()
+    wsl: Observed[bool] = _unknown()
+    container: Observed[str] = _unknown()
+    secure_boot: Observed[bool] = _unknown()
+    cpu_flags: Observed[tuple[str, ...]] = _unknown()
+    gpus: Observed[tuple[Gpu, ...]] = _unknown()
+    driver: Observed[Driver] = _unknown()
+    pythons: Observed[tuple[str, ...]] = _unknown()
+    environment: Observed[Environment] = _unknown()
+    toolkits: Observed[tuple[Toolkit, ...]] = _unknown()
+    libraries: Observed[tuple[Library, ...]] = _unknown()
+    variables: Observed[Mapping[str, str]] = _unknown()
+    managers: Observed[tuple[str, ...]] = _unknown()
+    root: Observed[bool] = _unknown()
+    disk_free_mib: Observed[int] = _unknown()
+
+    interpreters: Observed[tuple[Interpreter, ...]] = _unknown()
+    patient: Observed[Patient] = _unknown()
+    tensorflow_build: Observed[TensorFlowBuild] = _unknown()
+    keras_setting: Observed[KerasSetting] = _unknown()
+    resolutions: Observed[tuple[Resolution, ...]] = _unknown()
+    kernel_modules: Observed[tuple[str, ...]] = _unknown()
+    device_nodes: Observed[Mapping[str, bool]] = _unknown()
+    nvidia_smi: Observed[SmiAnswer] = _unknown()
+    kernel_log: Observed[tuple[KernelLine, ...]] = _unknown()
+    open_run: Observed[OpenRun] = _unknown()
+
+    @property
+    def packages(self) -> Observed[Mapping[str, str]]:
+        """The environment's packages; absent when there is no environment, unknown when nobody could look."""
+        if self.environment.value is None:
+            return Observed(None, self.environment.state, self.environment.via, self.environment.detail)
+        return self.environment.value.packages

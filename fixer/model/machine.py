@@ -1,0 +1,191 @@
+"""The machine file: the contract's JSON object for a described machine, to Facts and back without loss.
+
+Keys of the contract stand at the top. What convfix observes beside them stands below ``x-convfix``,
+together with the source of each fact, so that findings made from the file quote the same evidence as
+findings made live. Reading and writing files is the probes' and the commands' work.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import typing
+from typing import Any, Iterator
+
+from fixer.errors import UsageError
+from fixer.model import codec, versions
+from fixer.model.facts import Facts
+from fixer.model.observed import Observed, unknown
+
+SCHEMA = "convfix-machine/1"
+BESIDE = "x-convfix"
+CONTRACT_KEYS = (
+    "os", "distro", "arch", "glibc", "kernel", "wsl", "container", "secure_boot", "cpu_flags", "gpus", "driver",
+    "pythons", "environment", "toolkits", "libraries", "variables", "managers", "root", "disk_free_mib",
+)  # fmt: skip
+OTHER_KEYS = tuple(f.name for f in dataclasses.fields(Facts) if f.name not in CONTRACT_KEYS)
+KINDS = ("venv", "conda", "system", "project")
+_VERSIONED: dict[str, type[Any]] = {
+    "glibc": versions.GlibcVersion,
+    "driver.version": versions.DriverRelease,
+    "driver.kernel_module": versions.DriverRelease,
+    "driver.cuda": versions.CudaVersion,
+    "environment.python": versions.PythonVersion,
+}
+
+
+def encode(facts: Facts) -> dict[str, Any]:
+    """``facts`` as a machine file."""
+    machine: dict[str, Any] = {"schema": SCHEMA}
+    beside: dict[str, Any] = {}
+    for name in CONTRACT_KEYS + OTHER_KEYS:
+        value: Observed[Any] = getattr(facts, name)
+        if not value.is_unknown:
+            (machine if name in CONTRACT_KEYS else beside)[name] = _written(name, value)
+    sources, reasons = {}, {}
+    for place, value in _observations(facts, ""):
+        if value.via:
+            sources[place] = list(value.via)
+        if value.detail:
+            reasons[place] = value.detail
+    beside["sources"] = sources
+    beside["details"] = reasons
+    machine[BESIDE] = beside
+    return machine
+
+
+def decode(data: Any, place: str = "machine file") -> Facts:
+    """Facts from a machine file's JSON value; raises UsageError that names the place and what was expected."""
+    if not isinstance(data, dict):
+        raise codec.malformed(place, "a JSON object", data)
+    if data.get("schema", SCHEMA) != SCHEMA:
+        raise UsageError("unknown-schema", f"{place}: expected schema {SCHEMA!r}, found {str(data['schema'])[:40]!r}")
+    beside = data.get(BESIDE, {})
+    if not isinstance(beside, dict):
+        raise codec.malformed(f"{place}: {BESIDE}", "an object", beside)
+    _refuse_unknown(data, (*CONTRACT_KEYS, "schema"), place)
+    _refuse_unknown(beside, (*OTHER_KEYS, "sources", "details"), f"{place}: {BESIDE}")
+    values: dict[str, Any] = {}
+    for name, kind in codec.hints(Facts).items():
+        holder, where = (data, place) if name in CONTRACT_KEYS else (beside, f"{place}: {BESIDE}")
+        if name in holder:
+            inner = typing.get_args(kind)[0]
+            values[name] = codec.observed_from_json(inner, holder[name], f"{where}: {name}")
+        else:
+            values[name] = unknown(codec.NOT_GIVEN, "machine file")
+    facts = _with_normal_names(Facts(**values))
+    _check_versions(facts, place)
+    return _with_sources(facts, beside, place)
+
+
+def _written(name: str, value: Observed[Any]) -> Any:
+    made = codec.to_json(value)
+    if name == "gpus" and made is not None:
+        return [{key: item for key, item in gpu.items() if item is not None} for gpu in made]
+    if name == "distro" and made is not None and not made["like"]:
+        return {key: item for key, item in made.items() if key != "like"}
+    return made
+
+
+def _refuse_unknown(data: dict[str, Any], known: tuple[str, ...], place: str) -> None:
+    for key in data:
+        if key not in known and not key.startswith("x-"):
+            hint = "keys that begin with x- are passed over; known keys: " + ", ".join(known)
+            raise UsageError("unknown-key", f"{place}: unknown key {key[:60]!r}", hint)
+
+
+def _observations(value: Any, place: str) -> Iterator[tuple[str, Observed[Any]]]:
+    for item in dataclasses.fields(value):
+        inner = getattr(value, item.name)
+        if not isinstance(inner, Observed):
+            continue
+        here = f"{place}{item.name}"
+        yield here, inner
+        if dataclasses.is_dataclass(inner.value):
+            yield from _observations(inner.value, here + ".")
+
+
+def _with_sources(facts: Facts, beside: dict[str, Any], place: str) -> Facts:
+    sources = beside.get("sources", {})
+    details = beside.get("details", {})
+    for name, table in (("sources", sources), ("details", details)):
+        if not isinstance(table, dict):
+            raise codec.malformed(f"{place}: {BESIDE}.{name}", "an object", table)
+    if not sources and not details:
+        return facts
+    return typing.cast(Facts, _resourced(facts, sources, details, ""))
+
+
+def _resourced(value: Any, sources: dict[str, Any], details: dict[str, Any], place: str) -> Any:
+    changed = {}
+    for item in dataclasses.fields(value):
+        inner = getattr(value, item.name)
+        if not isinstance(inner, Observed):
+            continue
+        here = f"{place}{item.name}"
+        content = inner.value
+        if dataclasses.is_dataclass(content):
+            content = _resourced(content, sources, details, here + ".")
+        via = sources.get(here)
+        if isinstance(via, list) and all(isinstance(one, str) for one in via):
+            detail = details.get(here, "")
+            inner = Observed(content, inner.state, tuple(via), detail if isinstance(detail, str) else "")
+        elif isinstance(details.get(here), str):
+            inner = Observed(content, inner.state, (), details[here])
+        else:
+            inner = Observed(content, inner.state, inner.via, inner.detail)
+        changed[item.name] = inner
+    return dataclasses.replace(value, **changed)
+
+
+def normal_name(name: str) -> str:
+    """A distribution's name as PEP 503 normalises it: ``ml_dtypes`` is ``ml-dtypes``."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _normal_names(held: typing.Mapping[str, str]) -> typing.Mapping[str, str]:
+    return {normal_name(name): version for name, version in held.items()}
+
+
+def _with_normal_names(facts: Facts) -> Facts:
+    """People write ``ml_dtypes``; every later stage looks for ``ml-dtypes``."""
+    environment = facts.environment.value
+    if environment is None or environment.packages.value is None:
+        return facts
+    packages: Observed[typing.Mapping[str, str]] = environment.packages.map(_normal_names)
+    environment = dataclasses.replace(environment, packages=packages)
+    return dataclasses.replace(facts, environment=facts.environment.map(lambda _: environment))
+
+
+def _check_versions(facts: Facts, place: str) -> None:
+    for where, value in _observations(facts, ""):
+        if where in _VERSIONED and value.value is not None:
+            _check(_VERSIONED[where], value.value, f"{place}: {where}")
+    for i, gpu in enumerate(facts.gpus.or_else(())):
+        if gpu.compute_capability is not None:
+            _check(versions.ComputeCapability, gpu.compute_capability, f"{place}: gpus[{i}].compute_capability")
+    for i, python in enumerate(facts.pythons.or_else(())):
+        _check(versions.PythonVersion, python, f"{place}: pythons[{i}]")
+    environment = facts.environment.value
+    if environment is not None:
+        kind = environment.kind.value
+        if kind is not None and kind not in KINDS:
+            raise codec.malformed(f"{place}: environment.kind", "one of " + ", ".join(KINDS) + ", null", kind)
+        _check_packages(environment.packages.or_else({}), place)
+
+
+def _check_packages(packages: Any, place: str) -> None:
+    from packaging.version import InvalidVersion, Version
+
+    for name, version in packages.items():
+        try:
+            Version(version)
+        except InvalidVersion:
+            raise codec.malformed(f"{place}: environment.packages.{name[:60]}", "a version", version) from None
+
+
+def _check(kind: Any, text: str, place: str) -> None:
+    try:
+        kind.parse(text)
+    except ValueError:
+        raise codec.malformed(place, kind.expected, text) from None

@@ -1,0 +1,77 @@
+"""A plan: what will be done, why, what was refused, and the state that it really produces. Pure data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Mapping
+
+from fixer.model.action import ActionSpec, HumanStep
+from fixer.model.finding import Finding
+
+FORMAT = "convfix-plan/1"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the person asked for. ``requirements`` are PEP 508 strings; ``device`` is gpu, cpu or any."""
+
+    requirements: tuple[str, ...] = ()
+    device: str = "any"
+    manager: str = "auto"
+    paths: str = "auto"
+
+
+@dataclass(frozen=True)
+class PlannedOutcome:
+    """The state after the plan's own commands, derived from them. ``driver`` is "keep" or an object."""
+
+    device: str
+    python: str | None
+    tensorflow: str | None
+    distribution: str | None
+    keras: str | None
+    packages: Mapping[str, str] = field(default_factory=dict)
+    cuda: str | None = None
+    cudnn: str | None = None
+    libraries_from: tuple[str, ...] = ()
+    driver: Any = "keep"
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a stack was refused: in words, and the dataset row that says so ("" where none is needed)."""
+
+    text: str
+    row: str = ""
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A stack that was considered and refused, with every reason."""
+
+    stack: Mapping[str, str]
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The whole plan. ``fingerprint`` maps each fact that the plan rests on to a hash of its value.
+
+    ``proved`` is None, or who resolved the packages and when. ``exit_code`` is the contract's.
+    """
+
+    format: str
+    version: str
+    dataset: str
+    python: str | None
+    wish: Wish
+    findings: tuple[Finding, ...]
+    outcome: PlannedOutcome | None
+    rejected: tuple[Rejected, ...]
+    actions: tuple[ActionSpec, ...]
+    human_steps: tuple[HumanStep, ...]
+    fingerprint: Mapping[str, str]
+    exit_code: int
+    notes: tuple[str, ...] = ()
+    proved: Mapping[str, str] | None = None
+    created: str | None = None

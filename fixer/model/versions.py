@@ -1,0 +1,124 @@
+"""Version numbers that look alike and mean different things, as types that do not compare by accident.
+
+The unit is a frozen value with ``parse``. ``nvidia-smi`` prints two of them side by side: the driver's
+release (535.104.05) and the newest CUDA that this driver can run (12.2), which is no installed toolkit.
+Python package versions are not here: they follow PEP 440 and belong to ``packaging``.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import total_ordering
+from typing import ClassVar, TypeVar
+
+V = TypeVar("V", bound="_Dotted")
+
+
+@total_ordering
+@dataclass(frozen=True)
+class _Dotted:
+    parts: tuple[int, ...]
+    text: str
+
+    shape: ClassVar[re.Pattern[str]] = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9}){0,5}")
+    expected: ClassVar[str] = "numbers with dots between them"
+
+    @classmethod
+    def parse(cls: type[V], text: str) -> V:
+        """Read ``text``; raises ValueError that says what was expected."""
+        if not cls.shape.fullmatch(text):
+            raise ValueError(f"expected {cls.expected}, not {text!r}")
+        return cls(tuple(int(part) for part in text.split(".")), text)
+
+    @property
+    def major(self) -> int:
+        return self.parts[0]
+
+    @property
+    def minor(self) -> int:
+        return self.parts[1] if len(self.parts) > 1 else 0
+
+    def _key(self) -> tuple[int, ...]:
+        parts = self.parts
+        while len(parts) > 1 and parts[-1] == 0:
+            parts = parts[:-1]
+        return parts
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash((type(self), self._key()))
+
+    def __lt__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return self._key() < other._key()
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class DriverRelease(_Dotted):
+    """A driver's release, such as 535.104.05: of the kernel module or of the user-space library."""
+
+    shape = re.compile(r"[0-9]{2,4}(\.[0-9]{1,4}){1,3}")
+    expected = "a driver release such as 535.104.05"
+
+    @property
+    def branch(self) -> int:
+        """The driver branch: 535 for 535.104.05."""
+        return self.major
+
+
+class CudaVersion(_Dotted):
+    """A CUDA version, major.minor: of a toolkit, or the newest that a driver runs. Never compare the two blindly."""
+
+    shape = re.compile(r"[0-9]{1,2}(\.[0-9]{1,3}){0,3}")
+    expected = "a CUDA version such as 12.2"
+
+
+class CudnnVersion(_Dotted):
+    """A cuDNN version: 8.9.4 or 9.10.2.21."""
+
+    shape = re.compile(r"[0-9]{1,2}(\.[0-9]{1,3}){0,4}")
+    expected = "a cuDNN version such as 8.9.4"
+
+    @classmethod
+    def from_number(cls, number: int) -> CudnnVersion:
+        """Decode what cudnnGetVersion() returns: 8904 is 8.9.4, 91002 is 9.10.2 (the encoding changed at 9.0)."""
+        step = 10000 if number >= 90000 else 1000
+        return cls.parse(f"{number // step}.{number % step // 100}.{number % 100}")
+
+    def satisfies(self, compiled: CudnnVersion) -> bool:
+        """TensorFlow's own rule: the same major and at least the compiled minor; the patch is ignored."""
+        return self.major == compiled.major and self.minor >= compiled.minor
+
+
+class ComputeCapability(_Dotted):
+    """A GPU's compute capability, such as 8.6."""
+
+    shape = re.compile(r"[0-9]{1,2}\.[0-9]")
+    expected = "a compute capability such as 8.6"
+
+
+class GlibcVersion(_Dotted):
+    """The C library's version, such as 2.35."""
+
+    shape = re.compile(r"[0-9]\.[0-9]{1,3}(\.[0-9]{1,3})?")
+    expected = "a glibc version such as 2.35"
+
+
+class PythonVersion(_Dotted):
+    """A Python version, such as 3.11 or 3.11.7."""
+
+    shape = re.compile(r"[0-9](\.[0-9]{1,3}){1,2}")
+    expected = "a Python version such as 3.11"
+
+    @property
+    def feature(self) -> str:
+        """Major and minor: ``3.11`` for 3.11.7; wheels are tagged by it."""
+        return f"{self.major}.{self.minor}"
