@@ -1,0 +1,148 @@
+"""The command line: parses, runs one verb, renders its Outcome once, exits with the contract's code.
+
+It imports click and nothing heavy: each verb is imported when it is called. Every way out of a verb
+(an answer, a foreseen error, Ctrl-C, a bug) ends here as one page or one JSON document.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+from typing import Any, NoReturn
+
+import click
+
+from fixer import __version__, exit_codes
+from fixer.errors import ConvfixError, Terminated
+from fixer.model.outcome import ErrorNote, Outcome
+
+# Explicit and greppable: the verb, its module below fixer.commands, and its help line.
+VERBS = {
+    "doctor": ("doctor", "Look, reason, name one primary cause."),
+    "facts": ("facts", "Print what is observed, as a machine file."),
+    "plan": ("plan", "Doctor, and the smallest repair that works."),
+    "apply": ("apply", "Prove the plan, show it, ask, carry it out, verify."),
+    "verify": ("verify", "Prove by a real DenseNet convolution that it works."),
+    "undo": ("undo", "Take an applied run back; finish an interrupted one."),
+    "history": ("history", "List the journal's runs."),
+    "activate": ("activate", "Print the environment's activation script."),
+    "data": ("data", "Show the compatibility dataset."),
+}
+
+
+class _Verbs(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in VERBS:
+            return None
+        command: click.Command = importlib.import_module(f"fixer.commands.{VERBS[name][0]}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        # The help needs no verb's module.
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, about) for name, (_, about) in VERBS.items()])
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, "--version", prog_name="convfix")
+def root() -> None:
+    """Find out why TensorFlow sees no GPU, repair it, prove it, and take it back."""
+
+
+def main(argv: list[str] | None = None) -> NoReturn:
+    """Run convfix with ``argv`` (default: the process's own) and exit."""
+    arguments = sys.argv[1:] if argv is None else argv
+    signal.signal(signal.SIGTERM, _terminated)
+    style = _Style(arguments)
+    outcome = _run(arguments, style)
+    code = exit_codes.HEALTHY if outcome is None else outcome.exit_code
+    if outcome is not None:
+        try:
+            style.render(outcome)
+        except BrokenPipeError:
+            # The reader left; the result stands and nothing more can be said.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)
+
+
+def _terminated(number: int, frame: Any) -> NoReturn:
+    raise Terminated
+
+
+class _Style:
+    """How results are written. Read from the bare arguments, since a usage error must obey ``--json`` too."""
+
+    def __init__(self, arguments: list[str]) -> None:
+        self.arguments = arguments
+        given = arguments[: arguments.index("--")] if "--" in arguments else arguments
+        self.as_json = "--json" in given
+        self.options: dict[str, Any] = {"color": "auto", "verbose": 0, "quiet": False}
+
+    @property
+    def command(self) -> str:
+        words = [word for word in self.arguments if not word.startswith("-")]
+        if words[:1] == ["data"]:
+            return " ".join(words[:2])
+        return words[0] if words and words[0] in VERBS else ""
+
+    def render(self, outcome: Outcome) -> None:
+        if self.as_json:
+            from fixer.report.as_json import dumps
+
+            sys.stdout.write(dumps(outcome) + "\n")
+        else:
+            from fixer.report import text
+
+            color = text.wants_color(self.options["color"], sys.stdout, os.environ)
+            text.render(outcome, sys.stdout, sys.stderr, color, self.options["verbose"], self.options["quiet"])
+        sys.stdout.flush()
+
+
+def _run(arguments: list[str], style: _Style) -> Outcome | None:
+    try:
+        made = root.main(args=arguments, prog_name="convfix", standalone_mode=False, obj=style.options)
+        return made if isinstance(made, Outcome) else None
+    except click.exceptions.NoArgsIsHelpError as error:
+        return _failed(style, exit_codes.USAGE, "usage", "a command is missing", error.format_message())
+    except click.ClickException as error:
+        return _failed(style, exit_codes.USAGE, "usage", _one_line(error.format_message()), _help_hint(error))
+    except ConvfixError as error:
+        return _failed(style, error.exit_code, error.code, error.message, error.hint)
+    except Terminated:
+        return _failed(style, exit_codes.TERMINATED, "terminated", "terminated", "")
+    except (KeyboardInterrupt, click.Abort):
+        return _failed(style, exit_codes.INTERRUPTED, "interrupted", "interrupted", "")
+    except BrokenPipeError:
+        return None
+    except Exception as error:  # noqa: BLE001 - the command boundary: a bug becomes one line and a file
+        from fixer.report import bug
+
+        path = bug.write(error, arguments)
+        return _failed(style, exit_codes.BUG, "bug", f"a bug in convfix: {type(error).__name__}", f"please attach {path}")
+
+
+def _failed(style: _Style, code: int, name: str, message: str, hint: str) -> Outcome:
+    return Outcome(style.command, code, errors=(ErrorNote(name, message, hint),), dataset=_dataset_version())
+
+
+def _dataset_version() -> str:
+    try:
+        from fixer.dataset.questions import Dataset
+
+        return Dataset.open(None).version
+    except (ConvfixError, OSError):
+        return ""
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _help_hint(error: click.ClickException) -> str:
+    context = getattr(error, "ctx", None)
+    return f"see: {context.command_path} --help" if context is not None else "see: convfix --help"

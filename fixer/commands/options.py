@@ -1,0 +1,152 @@
+"""The options that several verbs share, and what they say together: a ``Session``.
+
+The unit is a decorator per group of options. A verb takes only the options that change what it does.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Callable, TypeVar
+
+import click
+
+from fixer.errors import ConvfixError, UsageError
+from fixer.model.facts import OpenRun
+from fixer.model.observed import Observed, absent, found, unknown
+from fixer.model.plan import Wish
+
+if TYPE_CHECKING:
+    from fixer.dataset.questions import Dataset
+    from fixer.host.real import RealHost
+    from fixer.model.facts import Facts
+
+_TIMEOUT = 20.0
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass
+class Session:
+    """What the options said, and the rooms they open: the host and the dataset, made when first asked for."""
+
+    python: str | None = None
+    machine: str | None = None
+    sys_root: str | None = None
+    timeout: float | None = None
+    data_dir: str | None = None
+    want: tuple[str, ...] = ()
+    device: str = "any"
+    manager: str = "auto"
+    paths: str = "auto"
+    _host: Any = None
+    _dataset: Any = None
+
+    @property
+    def host(self) -> RealHost:
+        """The machine that we stand on."""
+        from fixer.host.real import RealHost
+
+        if self._host is None:
+            if self.sys_root is not None and not os.path.isdir(self.sys_root):
+                raise UsageError("no-such-folder", f"--sys-root {self.sys_root}: expected a folder")
+            self._host = RealHost(sys_root=self.sys_root, timeout=self.timeout or _TIMEOUT)
+        host: RealHost = self._host
+        return host
+
+    @property
+    def dataset(self) -> Dataset:
+        """The dataset that ``--data-dir`` names, or the one that convfix carries."""
+        from fixer.dataset.questions import Dataset
+
+        if self._dataset is None:
+            self._dataset = Dataset.open(self.data_dir)
+        dataset: Dataset = self._dataset
+        return dataset
+
+    @property
+    def wish(self) -> Wish:
+        """What is wished for; raises UsageError for a requirement that nobody can read."""
+        for text in self.want:
+            _check_requirement(text)
+        return Wish(tuple(self.want), self.device, self.manager, self.paths)
+
+    def facts(self) -> Facts:
+        """Facts from the machine file, or from looking."""
+        if self.machine is not None:
+            from fixer.probes import machine_file
+
+            return machine_file.read(self.machine)
+        from fixer.probes import observe
+
+        return dataclasses.replace(observe(self.host, self.python, self.dataset), open_run=self._open_run())
+
+    def _open_run(self) -> Observed[OpenRun]:
+        """The run that was cut short, from our own journals: the one fact that no probe of the machine gives."""
+        from fixer.apply.journal import open_run
+        from fixer.apply.state import State
+
+        try:
+            state = State.open(self.host)
+            run = open_run(state)
+        except ConvfixError as error:
+            return unknown(error.message, "journal")
+        return absent(state.folder) if run is None else found(run, run.journal)
+
+
+def _check_requirement(text: str) -> None:
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        wanted = Requirement(text)
+    except InvalidRequirement:
+        raise UsageError(
+            "malformed-requirement", f"--want {text[:80]!r}: expected a requirement such as 'tensorflow==2.15.*'"
+        ) from None
+    if wanted.url is not None:
+        raise UsageError("malformed-requirement", f"--want {text[:80]!r}: a URL is not a version; name a release")
+
+
+def _together(*options: Callable[[F], F]) -> Callable[[F], F]:
+    def apply(function: F) -> F:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return apply
+
+
+output = _together(
+    click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout, on errors too."),
+    click.option("-v", "--verbose", count=True, help="Say more: sources, rows, rules."),
+    click.option("-q", "--quiet", is_flag=True, help="Say nothing on stdout; the exit code tells."),
+    click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True),
+)
+data = click.option("--data-dir", metavar="DIR", help="Use the dataset in DIR.")
+patient = _together(
+    click.option("--python", metavar="PATH", help="The Python to look at [default: the active environment's, else python3]."),
+    click.option("--timeout", type=click.FloatRange(0.1, 86400), metavar="SECONDS",
+                 help="The limit for each child process and request [default: 20; a verification's child has more]."),
+)  # fmt: skip
+looking = _together(
+    patient,
+    click.option("--sys-root", metavar="DIR", help="Read /proc, /sys, /etc, /usr, /dev, /opt below DIR; nothing is run then."),
+)
+machine = click.option("--machine", metavar="FILE", help="Reason about the machine in FILE instead of this one; - is stdin.")
+wish = _together(
+    click.option("--want", multiple=True, metavar="REQUIREMENT", help="Wish for a release, such as 'tensorflow==2.15.*'; repeatable."),
+    click.option("--device", type=click.Choice(["gpu", "cpu", "any"]), default="any", show_default=True),
+)
+means = _together(
+    click.option("--manager", type=click.Choice(["auto", "pip", "uv", "conda"]), default="auto", show_default=True,
+                 help="Who installs."),
+    click.option("--paths", type=click.Choice(["auto", "hook", "activation", "profile"]), default="auto", show_default=True,
+                 help="How library paths are repaired."),
+)  # fmt: skip
+offline = click.option("--offline", is_flag=True, help="Ask no package index; use what is at hand.")
+
+
+def session(**given: Any) -> Session:
+    """A session from a verb's options; the ones it does not know keep their default."""
+    known = Session.__dataclass_fields__
+    return Session(**{name: value for name, value in given.items() if name in known})

@@ -1,0 +1,106 @@
+"""What ``plan`` and ``apply`` share: making, proving, saving and reading a plan."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+import os
+from typing import Any
+
+from fixer import __version__
+from fixer.commands.options import Session
+from fixer.errors import StalePlanError, UsageError
+from fixer.model.codec import from_json, to_json
+from fixer.model.facts import Facts
+from fixer.model.outcome import Outcome
+from fixer.model.plan import FORMAT, Plan
+
+_LARGEST = 16 << 20
+
+
+def make(session: Session) -> tuple[Facts, Plan]:
+    """The facts and the plan made from them, stamped with the time."""
+    from fixer.planning import make_plan
+    from fixer.rules import judge
+
+    wish = session.wish
+    facts = session.facts()
+    plan = make_plan(facts, judge(facts, session.dataset, wish), session.dataset, wish, __version__)
+    return facts, dataclasses.replace(plan, created=now())
+
+
+def now() -> str:
+    """The time, UTC, to the second."""
+    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+
+
+def refuse_proof_elsewhere(session: Session, proving: bool, offline: bool) -> None:
+    """A described machine has no index to ask; and to prove offline needs ``--prove``."""
+    if proving and (session.machine is not None or session.sys_root is not None):
+        raise UsageError("cannot-prove", "--prove asks this machine's installer: it does not go with --machine or --sys-root")
+    if offline and not proving:
+        raise UsageError("usage", "--offline says how to prove a plan: give --prove too (a plan alone never connects)")
+
+
+def prove(session: Session, plan: Plan, offline: bool) -> Plan:
+    """``plan`` as the installer's own dry run proves it."""
+    from fixer.apply.prove import prove as ask
+
+    return ask(plan, session.host, offline)
+
+
+def as_data(plan: Plan) -> dict[str, Any]:
+    """The contract's ``data`` of a plan."""
+    data: dict[str, Any] = to_json(plan)
+    data["proved"] = data["proved"] or False
+    return data
+
+
+def with_dataset(session: Session, outcome: Outcome) -> Outcome:
+    """``outcome`` with the dataset's version in it."""
+    return dataclasses.replace(outcome, dataset=session.dataset.version)
+
+
+def save(plan: Plan, path: str) -> None:
+    """Write ``plan`` to ``path``: a new file or one of ours, through a temporary file beside it."""
+    text = json.dumps(to_json(plan), indent=1) + "\n"
+    beside = f"{path}.{os.getpid()}.new"
+    try:
+        with open(beside, "x", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(beside, path)
+    except OSError as error:
+        raise UsageError("cannot-write", f"--out {path}: {error.strerror}") from error
+
+
+def read(path: str) -> Plan:
+    """A saved plan; raises UsageError where it is malformed and StalePlanError where it has another format."""
+    try:
+        with open(path, "rb") as file:
+            content = file.read(_LARGEST + 1)
+    except (OSError, ValueError) as error:
+        raise UsageError("unreadable-plan", f"{path}: {getattr(error, 'strerror', error)}") from error
+    if len(content) > _LARGEST:
+        raise UsageError("malformed-plan", f"{path}: expected a plan of at most {_LARGEST >> 20} MiB")
+    data = _parse(content, path)
+    if data.get("format") != FORMAT:
+        raise StalePlanError(
+            "plan-format", f"{path}: format {str(data.get('format'))[:40]!r}, expected {FORMAT!r}", "make it anew: convfix plan --out FILE"
+        )
+    plan: Plan = from_json(Plan, data, path)
+    return plan
+
+
+def _parse(content: bytes, path: str) -> dict[str, Any]:
+    try:
+        data = json.loads(content.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise UsageError("malformed-plan", f"{path}: byte {error.start} is not UTF-8; expected a saved plan") from None
+    except json.JSONDecodeError as error:
+        raise UsageError("malformed-plan", f"{path}: line {error.lineno} column {error.colno}: {error.msg}; expected a saved plan") from None
+    except RecursionError:
+        raise UsageError("malformed-plan", f"{path}: nested too deeply; expected a saved plan") from None
+    if not isinstance(data, dict):
+        raise UsageError("malformed-plan", f"{path}: expected a JSON object, a saved plan")
+    return data

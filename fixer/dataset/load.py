@@ -1,0 +1,168 @@
+"""Reads the dataset's files, checks them by hash, and hands out raw rows; nothing is read before it is asked for.
+
+A file is a JSON object of sections; a section maps a key to a list of rows, one key a line, keys
+sorted. ``manifest.json`` lists every file's hash and, per section, blocks of some kilobytes with their
+first key, place and hash: a question reads the one block that can hold its key, so the cost of an
+answer hardly grows with the dataset. The section ``defaults`` holds, per section, the fields that its
+rows leave out. What the rows mean is not known here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from fixer.dataset.locate import MANIFEST, Folder, unreadable
+from fixer.errors import ConvfixError
+
+FORMAT = 1
+DEFAULTS = "defaults"
+HASH_DIGITS = 32
+LARGEST_FILE = 64 << 20
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A run of whole lines of a section: its first key, place in the file, and truncated SHA-256."""
+
+    first: str
+    offset: int
+    length: int
+    digest: str
+
+
+class Files:
+    """The files of one dataset folder. ``strict`` rows are checked field by field (data that we did not ship)."""
+
+    def __init__(self, folder: Folder) -> None:
+        self.folder = folder
+        self.strict = not folder.bundled
+        self.manifest = self._read_manifest()
+        self._blocks: dict[tuple[str, int], dict[str, Any]] = {}
+        self._sections: dict[tuple[str, str], tuple[Block, ...]] = {}
+
+    @property
+    def version(self) -> str:
+        return str(self.manifest["version"])
+
+    def names(self) -> tuple[str, ...]:
+        """The data files that the manifest lists."""
+        return tuple(self.manifest["files"])
+
+    def sections(self, name: str) -> tuple[str, ...]:
+        """The sections of the file ``name`` that hold rows."""
+        return tuple(part for part in self._entry(name)["sections"] if part != DEFAULTS)
+
+    def group(self, name: str, section: str, key: str) -> list[dict[str, Any]]:
+        """The raw rows under ``key``; empty when there is no such key. Raises ConvfixError on damage."""
+        blocks = self._section(name, section)
+        at = bisect_right([block.first for block in blocks], key) - 1
+        if at < 0:
+            return []
+        return self._whole(name, section, self._parsed(name, blocks[at]).get(key, []))
+
+    def groups(self, name: str, section: str) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+        """Every key of a section with its raw rows, in key order. Raises ConvfixError on damage."""
+        for block in self._section(name, section):
+            for key, rows in self._parsed(name, block).items():
+                yield key, self._whole(name, section, rows)
+
+    def check(self, name: str) -> str | None:
+        """What is wrong with the file ``name`` as a whole, or None: its hash, and that it is JSON."""
+        data = self.folder.read(name)
+        if hashlib.sha256(data).hexdigest() != self._entry(name).get("sha256"):
+            return "does not match its hash in manifest.json"
+        try:
+            json.loads(data)
+        except (ValueError, RecursionError):
+            return "is not JSON"
+        return None
+
+    def damaged(self, name: str, why: str) -> ConvfixError:
+        """The error for a file of this dataset."""
+        return unreadable(f"{self.folder.path}/{name}", why)
+
+    def _read_manifest(self) -> dict[str, Any]:
+        data = self.folder.part(MANIFEST, 0, -1)
+        try:
+            manifest = json.loads(data)
+        except (ValueError, RecursionError):
+            raise self.damaged(MANIFEST, "is not JSON") from None
+        if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
+            raise self.damaged(MANIFEST, "lists no files")
+        if manifest.get("format") != FORMAT:
+            raise self.damaged(MANIFEST, f"has format {manifest.get('format')!r}; this convfix reads format {FORMAT}")
+        if not isinstance(manifest.get("version"), str):
+            raise self.damaged(MANIFEST, "names no version")
+        return manifest
+
+    def _entry(self, name: str) -> Mapping[str, Any]:
+        entry = self.manifest["files"].get(name)
+        if not isinstance(entry, dict) or not isinstance(entry.get("sections"), dict):
+            raise self.damaged(MANIFEST, f"does not list {name}")
+        return entry
+
+    def _section(self, name: str, section: str) -> tuple[Block, ...]:
+        known = self._sections.get((name, section))
+        if known is None:
+            rows = self._entry(name)["sections"].get(section, [])
+            try:
+                known = tuple(Block(str(a), int(b), int(c), str(d)) for a, b, c, d in rows)
+            except (TypeError, ValueError):
+                raise self.damaged(MANIFEST, f"describes {name} wrongly") from None
+            self._sections[name, section] = known
+        return known
+
+    def _parsed(self, name: str, block: Block) -> dict[str, Any]:
+        parsed = self._blocks.get((name, block.offset))
+        if parsed is None:
+            if not 0 <= block.offset <= LARGEST_FILE or not 0 <= block.length <= LARGEST_FILE:
+                raise self.damaged(MANIFEST, f"describes {name} wrongly")
+            data = self.folder.part(name, block.offset, block.length)
+            if digest(data) != block.digest:
+                raise self.damaged(name, "does not match its hash in manifest.json")
+            try:
+                parsed = json.loads(b"{" + data.rstrip(b",\n") + b"}")
+            except (ValueError, RecursionError):
+                raise self.damaged(name, "is not in the format that manifest.json describes") from None
+            self._blocks[name, block.offset] = parsed
+        return parsed
+
+    def _whole(self, name: str, section: str, rows: Any) -> list[dict[str, Any]]:
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise self.damaged(name, f"section {section!r} holds something that is no row")
+        if section == DEFAULTS:
+            return rows
+        common = self.group(name, DEFAULTS, section)
+        return [{**common[0], **row} for row in rows] if common else rows
+
+
+def digest(data: bytes) -> str:
+    """The hash of a block as the manifest writes it."""
+    return hashlib.sha256(data).hexdigest()[:HASH_DIGITS]
+
+
+def build(files: Files, name: str, kind: type[R], raw: Mapping[str, Any]) -> R:
+    """One row as its type; raises ConvfixError naming the file when the fields do not fit."""
+    if files.strict:
+        from fixer.model.codec import from_json
+
+        try:
+            return from_json(kind, dict(raw), name)  # type: ignore[no-any-return]
+        except ConvfixError as error:
+            raise files.damaged(name, error.message) from None
+    try:
+        return kind(**{key: _frozen(value) for key, value in raw.items()})
+    except TypeError as error:
+        raise files.damaged(name, str(error)) from None
+
+
+def _frozen(value: Any) -> Any:
+    if type(value) is list:
+        return tuple([_frozen(item) for item in value])
+    return value

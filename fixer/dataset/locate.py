@@ -1,0 +1,86 @@
+"""Where the dataset lies: a folder the user names, the installed package data, or the checkout's folder.
+
+The unit is a ``Folder``, which reads whole files and parts of files. It chooses a place and reads
+bytes; it knows neither the format nor whether the bytes are right.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from dataclasses import dataclass
+
+from fixer.errors import ConvfixError, UsageError
+
+VARIABLE = "CONVFIX_DATA_DIR"
+PACKAGE = "fixer.compat_data"
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder of data files. ``bundled`` is True for the data that came with this convfix."""
+
+    path: str
+    bundled: bool
+
+    def read(self, name: str) -> bytes:
+        """All bytes of the file ``name``; raises ConvfixError that names it."""
+        return self.part(name, 0, -1)
+
+    def part(self, name: str, offset: int, length: int) -> bytes:
+        """``length`` bytes of ``name`` from ``offset`` (-1: to the end); raises ConvfixError that names it."""
+        path = os.path.join(self.path, name)
+        try:
+            with open(path, "rb", buffering=0) as file:
+                file.seek(offset)
+                return file.read() if length < 0 else _exactly(file.read, length)
+        except OSError as error:
+            raise unreadable(path, error.strerror or str(error)) from None
+
+
+def unreadable(path: str, why: str) -> ConvfixError:
+    """The one line for a dataset that cannot be used, naming the file."""
+    return ConvfixError("dataset-damaged", f"{path}: {why}", "install convfix again, or name a whole dataset by --data-dir")
+
+
+def locate(data_dir: str | None = None) -> Folder:
+    """The dataset's folder: ``data_dir``, CONVFIX_DATA_DIR, the package data, the checkout, in this order.
+
+    Raises UsageError when a named folder holds no dataset, ConvfixError when none is found at all.
+    """
+    named, by = (data_dir, "--data-dir") if data_dir else (os.environ.get(VARIABLE), VARIABLE)
+    if named:
+        folder = os.path.abspath(os.path.expanduser(named))
+        if not os.path.isfile(os.path.join(folder, MANIFEST)):
+            raise UsageError("no-dataset", f"{by}: {folder} holds no {MANIFEST}", "name a folder that holds a convfix dataset")
+        return Folder(folder, bundled=False)
+    for place in (_package_folder(), _checkout_folder()):
+        if place is not None and os.path.isfile(os.path.join(place, MANIFEST)):
+            return Folder(place, bundled=True)
+    raise unreadable(os.path.join(_checkout_folder(), MANIFEST), "convfix's own dataset is missing")
+
+
+def _package_folder() -> str | None:
+    # The same folder that importlib.resources.files(PACKAGE) gives, without that module's start-up cost.
+    try:
+        package = importlib.import_module(PACKAGE)
+    except ImportError:
+        return None
+    return next(iter(package.__path__), None)
+
+
+def _checkout_folder() -> str:
+    here = os.path.dirname(os.path.abspath(__file__))
+    return os.path.join(os.path.dirname(os.path.dirname(here)), "compat_data")
+
+
+def _exactly(read: object, length: int) -> bytes:
+    assert callable(read)
+    data = bytearray()
+    while len(data) < length:
+        piece = read(length - len(data))
+        if not piece:
+            break
+        data += piece
+    return bytes(data)

@@ -1,0 +1,238 @@
+"""The rows of the dataset as types; one class per file of ``compat_data``, one instance per row.
+
+Ranges are PEP 440 specifiers. Every row has ``source`` (where the fact was read), ``checked`` (the day)
+and ``confidence`` (primary, secondary, inference, recipe). None and empty mean: not known.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Mapping
+
+
+@dataclass(frozen=True)
+class TensorFlowRow:
+    """One published wheel family of a TensorFlow distribution: ``tensorflow.json``.
+
+    ``compute_capabilities`` is machine code ("8.6"), ``ptx`` PTX targets ("9.0", "9.0a" runs nowhere
+    else). ``search_path`` lists the nvidia folders that the opening library searches ("cudnn");
+    ``search_kind`` is RPATH or RUNPATH. ``bounds`` maps a required package to its specifier;
+    ``extras`` maps an extra to such a map. ``build`` is "" for the index, a build string for conda-forge.
+    ``bounds`` holds for the oldest Python of the row; ``python_bounds`` maps a newer Python to what differs.
+    ``needed`` and ``glibcxx`` are the ELF needs of the library that opens the CUDA libraries (``opener``);
+    ``disagreements`` says in words where the artefact and a published table differ.
+    """
+
+    distribution: str
+    version: str
+    python: tuple[str, ...]
+    platform: str
+    prerelease: bool = False
+    is_cuda_build: bool | None = None
+    cuda: str | None = None
+    cudnn_major: int | None = None
+    cudnn_compiled: str | None = None
+    compute_capabilities: tuple[str, ...] = ()
+    ptx: tuple[str, ...] = ()
+    search_kind: str | None = None
+    search_path: tuple[str, ...] = ()
+    sonames: tuple[str, ...] = ()
+    glibc: str | None = None
+    extras: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    bounds: Mapping[str, str] = field(default_factory=dict)
+    known_faults: tuple[str, ...] = ()
+    size_bytes: int | None = None
+    build: str = ""
+    yanked: bool = False
+    python_bounds: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    opener: str | None = None
+    needed: tuple[str, ...] = ()
+    glibcxx: str | None = None
+    disagreements: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    checked: str = ""
+    confidence: str = "primary"
+
+
+@dataclass(frozen=True)
+class ReleaseRow:
+    """One release of a package that surrounds TensorFlow: ``packages.json``.
+
+    ``python`` lists the Pythons for which a wheel for Linux x86_64 (or a pure one) exists; ``glibc`` is
+    the oldest that such a wheel accepts. ``python_bounds`` is as in ``TensorFlowRow``.
+    """
+
+    name: str
+    version: str
+    requires_python: str
+    python: tuple[str, ...]
+    prerelease: bool = False
+    yanked: bool = False
+    bounds: Mapping[str, str] = field(default_factory=dict)
+    python_bounds: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    glibc: str | None = None
+    size_bytes: int | None = None
+    source: str = ""
+    checked: str = ""
+    confidence: str = "primary"
+
+
+@dataclass(frozen=True)
+class PackageFaultRow:
+    """What really happens when two packages meet: ``package_faults.json``.
+
+    ``effect`` is breaks-import, breaks-use or works. The row holds when the installed TensorFlow is in
+    ``tensorflow`` and the installed ``package`` is in ``versions`` (and, where set, Python in ``python``).
+    ``measured`` names the pairs that were really run; a row without any is an inference.
+    """
+
+    id: str
+    cause: str
+    package: str
+    versions: str
+    tensorflow: str
+    effect: str
+    message: str
+    remedy: str
+    python: str = ""
+    measured: tuple[str, ...] = ()
+    source: str = ""
+    checked: str = ""
+    confidence: str = "primary"
+
+
+@dataclass(frozen=True)
+class CudaRow:
+    """One CUDA release: ``cuda.json``. ``linux_driver`` is the toolkit's own driver, ``ptx_isa`` what it compiles."""
+
+    version: str
+    linux_driver: str | None
+    windows_driver: str | None
+    ptx_isa: str | None = None
+    source: str = ""
+    checked: str = ""
+    confidence: str = "primary"
+
+
+@dataclass(frozen=True)
+class CudaMajorRow:
+    """The minor-version floor of a CUDA major: any toolkit of it runs on this driver or a newer one (not its PTX)."""
+
+    major: int
+    linux_driver: str
+    windows_driver: str | None
+    source: str = ""
+    checked: str = ""
+    confidence: str = "primary"
+
+
+@dataclass(frozen=True)
+class CudnnRow:
+    """A range of cuDNN releases: ``cudnn.json``."""
+
+    versions: str
+    cuda_majors: tuple[int, ...]
+    sonames: tuple[str, ...]
+    compute_capabilities: tuple[str, ...]
+    source: str = ""
+    checked: str = ""
+    confidence: str = "primary"
+
+
+@dataclass(frozen=True)
+class GpuRow:
+    """One PCI device: ``gpus.json``. ``pci_id`` is "10de:2206"."""
+
+    pci_id: str
+    name: str
+    chip: str
+    compute_capability: str | None
+    last_driver_branch: int | None = None
+    source: str = ""
+    checked: str = ""
+    confidence: str = "primary"
+
+
+@dataclass(frozen=True)
+class GpuFamilyRow:
+    """An architecture: ``gpu_families`` in ``gpus.json``.
+
+    ``last_driver_branch`` None means current branches serve it. ``module`` is proprietary (only),
+    open (only) or either. ``first_driver_branch`` is the first branch that knows it.
+    """
+
+    name: str
+    compute_capabilities: tuple[str, ...]
+    first_driver_branch: int | None
+    last_driver_branch: int | None
+    module: str
+    first_cuda: str | None = None
+    last_cuda: str | None = None
+    source: str = ""
+    checked: str = ""
+    confidence: str = "primary"
+
+
+@dataclass(frozen=True)
+class LibraryRow:
+    """One library of the CUDA family: ``libraries.json``. ``wheel_folder`` is "cudnn" for nvidia/cudnn/lib."""
+
+    name: str
+    sonames: tuple[str, ...]
+    wheel_folder: str | None
+    wheels: tuple[str, ...] = ()
+    conda: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    source: str = ""
+    checked: str = ""
+    confidence: str = "primary"
+
+
+@dataclass(frozen=True)
+class KnownFaultRow:
+    """A release that is broken as published: ``known_faults.json``."""
+
+    id: str
+    distribution: str
+    versions: str
+    platform: str
+    cause: str
+    what: str
+    remedy: str
+    links: tuple[str, ...] = ()
+    source: str = ""
+    checked: str = ""
+    confidence: str = "primary"
+
+
+@dataclass(frozen=True)
+class DriverStepRow:
+    """The commands that install a driver on a distribution, for a person: ``drivers.json``.
+
+    ``distro`` is the id of os-release, ``versions`` a specifier over its version ("" for any),
+    ``branch`` the driver branch it gives, ``module`` open or proprietary. Commands are argv lists.
+    """
+
+    distro: str
+    versions: str
+    branch: int
+    module: str
+    summary: str
+    commands: tuple[tuple[str, ...], ...]
+    notes: str = ""
+    source: str = ""
+    checked: str = ""
+    confidence: str = "primary"
+
+
+@dataclass(frozen=True)
+class DistroRow:
+    """What a distribution's release brings: its glibc and its default Python: ``distros.json``."""
+
+    id: str
+    version: str
+    glibc: str | None
+    python: str | None
+    source: str = ""
+    checked: str = ""
+    confidence: str = "primary"

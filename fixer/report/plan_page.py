@@ -1,0 +1,116 @@
+"""The plan's page: numbered steps with their diffs and commands, what a person must do, what was not chosen.
+
+The unit is ``show(view, exit_code, paper)``; ``apply`` draws the same page before it asks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fixer.model.action import ActionSpec, HumanStep
+from fixer.model.facts import Facts
+from fixer.model.plan import Plan
+from fixer.report.paper import Paper, shown_argv, tilde
+
+_SHOWN_REJECTED = 3
+_LONG_DIFF = 40
+
+
+@dataclass(frozen=True)
+class PlanView:
+    """A plan and the facts it was made from; ``saved`` is the file that it was written to."""
+
+    plan: Plan
+    facts: Facts
+    saved: str | None = None
+
+
+def show(view: PlanView, exit_code: int, paper: Paper) -> None:
+    """The whole page."""
+    plan = view.plan
+    _headline(plan, paper)
+    steps(plan, paper)
+    for note in plan.notes:
+        paper.line(note)
+    if plan.rejected:
+        _rejected(plan, paper)
+    if view.saved is not None:
+        paper.line(f"Saved to {tilde(view.saved)}; carry it out with: convfix apply {shown_argv([view.saved])}")
+    elif plan.actions:
+        paper.line("Next: convfix apply" + ("" if plan.proved else "        (it asks the package index first; so does: convfix plan --prove)"))
+
+
+def steps(plan: Plan, paper: Paper) -> None:
+    """The steps alone: ours first, then a person's, then how it will be proved."""
+    for number, action in enumerate(plan.actions, 1):
+        _action(number, action, paper)
+    for number, step in enumerate(plan.human_steps, len(plan.actions) + 1):
+        _human(number, step, paper)
+    if plan.actions and plan.outcome is not None:
+        where = "on the GPU, compared with the CPU" if plan.outcome.device == "gpu" else "on the CPU"
+        paper.line(f"Then a DenseNet convolution {where}.")
+        paper.line()
+
+
+def _headline(plan: Plan, paper: Paper) -> None:
+    primary = next((finding for finding in plan.findings if finding.primary), None)
+    if primary is not None:
+        paper.line(f"Cause: {primary.title} ({primary.certainty}).", "bold")
+        paper.line()
+    elif plan.exit_code == 0:
+        paper.line("Nothing to do: what is installed fits this machine.")
+    elif plan.exit_code == 9:
+        paper.line("No stack fits this machine and these wishes.", "bold")
+        paper.line()
+    elif plan.exit_code == 6:
+        needs = sorted({need for finding in plan.findings for need in finding.needs})
+        paper.line("Cannot plan yet: not known is " + ", ".join(needs or ["what decides"]) + ".", "bold")
+
+
+def _action(number: int, action: ActionSpec, paper: Paper) -> None:
+    paper.line(f"{number}. {action.summary}", "bold")
+    for change in action.files:
+        added = sum(line.startswith("+") and not line.startswith("+++") for line in change.diff.splitlines())
+        if added > _LONG_DIFF and not paper.verbose:
+            paper.line(f"+ {tilde(change.path)} ({added} lines; -v shows them)", indent=5)
+        else:
+            paper.diff(change.diff, indent=5)
+    for argv in action.commands:
+        paper.line(shown_argv(argv), indent=5)
+    said = [f"undo: {action.reversible}", f"reaches: {', '.join(action.reaches)}" if action.reaches else ""]
+    said += ["downloads " + _size(action.download_bytes), "takes " + _size(action.disk_bytes) + " of disk"]
+    paper.line("   ".join(part for part in said if part), indent=3)
+    paper.line()
+
+
+def _human(number: int, step: HumanStep, paper: Paper) -> None:
+    who = "by root" if step.privilege == "root" else "by you"
+    paper.line(f"{number}. {step.summary} ({who})", "bold")
+    for argv in step.commands:
+        paper.line(shown_argv(argv), indent=5)
+    if step.why:
+        paper.line(step.why, indent=3)
+    paper.line()
+
+
+def _rejected(plan: Plan, paper: Paper) -> None:
+    shown = plan.rejected if paper.verbose or plan.exit_code == 9 else plan.rejected[:_SHOWN_REJECTED]
+    paper.line("Not chosen:")
+    for item in shown:
+        stack = " ".join(f"{name} {version}" for name, version in item.stack.items())
+        paper.line(f"{stack}: " + "; ".join(reason.text for reason in item.reasons), indent=2)
+    left = len(plan.rejected) - len(shown)
+    if left:
+        paper.line(f"and {left} more: convfix plan -v", indent=2)
+    paper.line()
+
+
+def _size(count: int | None) -> str:
+    if count is None:
+        return "an unknown amount"
+    if count == 0:
+        return "nothing"
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count} bytes"

@@ -1,0 +1,175 @@
+"""What is known of how each TensorFlow wheel was built: reads of the wheels first, official tables only after them.
+
+The unit is ``Knowledge``, which completes a row of ``releases`` with CUDA, cuDNN, capabilities and the
+search path, names the published faults, and writes down where an artefact and a table disagree. Reads
+of wheels are kept in ``tables/wheels.json``, by file name and hash, so that a harvest repeats none.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from packaging.version import Version
+
+from fixer.dataset.questions import contains
+from scripts.harvest import tables
+from scripts.harvest.index import File, Index
+from scripts.harvest.releases import LINUX, newest_python, wheel_families
+
+OLDEST = Version("1.13")
+WHEELS = "wheels.json"
+CUDART = re.compile(r"libcudart\.so\.(\d+\.\d+)")
+GPU_LIBRARY = re.compile(r"lib(cu(?!da\.)|nccl)")
+ARTEFACT = (
+    "is_cuda_build", "cuda", "cudnn_major", "cudnn_compiled", "compute_capabilities", "ptx", "search_kind", "search_path",
+    "sonames", "opener", "needed", "glibcxx",
+)  # fmt: skip
+
+
+class Knowledge:
+    """Everything that the tables say of builds."""
+
+    def __init__(self) -> None:
+        self.wheels: dict[str, dict[str, Any]] = {row["file"]: row for row in tables.load(WHEELS)["rows"]}
+        self.read = {(row["distribution"], row["version"], row["platform"]): row for row in self.wheels.values()}
+        tested = tables.load("tested_builds.json")
+        self.measured = {row["release"]: row for row in tables.load("measured_builds.json")["rows"]}
+        self.tested = {(row["release"], row["platform"]): row for row in tested["rows"]}
+        self.tested_source = str(tested["source"])
+        self.faults = tables.load("known_faults.json")["rows"]
+        self.conda = tables.load("conda_builds.json")
+
+    def completed(self, row: dict[str, Any]) -> dict[str, Any]:
+        """``row`` with what is known of its build, its published faults, and its confidence."""
+        done = {**row, "confidence": "primary"}
+        read = self.read.get((row["distribution"], row["version"], row["platform"]))
+        if read:
+            done.update({key: read[key] for key in ARTEFACT if read.get(key) not in (None, [])})
+            exact = f" (cuda_version {read['cuda_exact']})" if read.get("cuda_exact") else ""
+            done["sources"] = [*row["sources"], f"{read['file']}: build_info.py{exact} and {read.get('opener')} read by ranges"]
+            self._add_minor_version(done)
+            self._add_measured(done)
+            if read.get("glibc") and Version(read["glibc"]) > Version(row.get("glibc", "0")):
+                done["glibc"] = read["glibc"]
+            disagreements = self._disagreements(row, done)
+            if disagreements:
+                done["disagreements"] = disagreements
+        else:
+            done.update(self._without_artefact(row))
+            done["sources"] = [*row["sources"], *done["sources"]] if done["sources"] is not row["sources"] else row["sources"]
+        faults = [
+            fault["id"]
+            for fault in self.faults
+            if fault["distribution"] == row["distribution"]
+            and contains(fault["versions"], row["version"])
+            and fault["platform"] in (row["platform"], "any")
+        ]
+        if faults:
+            done["known_faults"] = faults
+        return done
+
+    def _add_minor_version(self, done: dict[str, Any]) -> None:
+        """Where build_info.py says CUDA 10 and no minor version: from NEEDED, else from the official table."""
+        if not done.get("is_cuda_build") or "." in done.get("cuda", ""):
+            return
+        needed = [match[1] for name in done.get("needed", ()) if (match := CUDART.fullmatch(name))]
+        version = Version(done["version"])
+        tested = self.tested.get((f"{version.major}.{version.minor}", done["platform"]))
+        if needed:
+            linked = [name for name in done["needed"] if GPU_LIBRARY.match(name)]
+            done.update({"cuda": needed[0], "sonames": linked, "sources": [*done["sources"], "cuda, sonames: NEEDED of the opener"]})
+            cudnn = next((name.rsplit(".", 1)[-1] for name in linked if name.startswith("libcudnn.so.")), None)
+            done.update({"cudnn_major": int(cudnn)} if cudnn else {})
+        elif tested and done.get("cuda") == tested["cuda"].split(".")[0]:
+            done.update({"cuda": tested["cuda"], "sources": [*done["sources"], f"the minor version of CUDA: {self.tested_source}"]})
+
+    def _add_measured(self, done: dict[str, Any]) -> None:
+        """What stands in code and was measured on one release of the same minor with the same CUDA."""
+        version = Version(done["version"])
+        found = self.measured.get(f"{version.major}.{version.minor}")
+        if found is None or not done.get("is_cuda_build") or done.get("cuda") != found["cuda"]:
+            return
+        done.update({key: found[key] for key in ("cudnn_compiled", "sonames", "ptx") if found.get(key)})
+        where = "this release" if done["version"] == found["measured"] else f"{found['measured']}, of the same minor"
+        told = found.get("source") or f"measured on {where}"
+        done["sources"] = [*done["sources"], f"cudnn_compiled, sonames and suffixed ptx: {told}"]
+
+    def conda_rows(self) -> list[dict[str, Any]]:
+        """conda-forge's builds as rows of their own."""
+        return [tables.signed(self.conda, row) for row in self.conda["rows"]]
+
+    def _without_artefact(self, row: dict[str, Any]) -> dict[str, Any]:
+        platform, version = row["platform"], Version(row["version"])
+        if row["distribution"] == "tensorflow-cpu" or platform.startswith("macosx"):
+            return {"is_cuda_build": False, "sources": ["no CUDA build is published under this name or for this system"]}
+        if platform == "linux_aarch64":
+            return {"is_cuda_build": False, "sources": ["the wheels of Linux aarch64 are CPU builds (2.21.0 scanned)"]}
+        if platform == "win_amd64" and version >= Version("2.11.0.dev0"):
+            return {"is_cuda_build": False, "sources": ["native Windows has no GPU build from 2.11 on (2.20.0 scanned)"]}
+        tested = self.tested.get((f"{version.major}.{version.minor}", platform))
+        if tested is None or platform not in (LINUX, "win_amd64") or not self._gpu_name(row["distribution"], version):
+            return {"sources": row["sources"]}
+        return {
+            "is_cuda_build": True, "cuda": tested["cuda"], "cudnn_major": int(tested["cudnn"].split(".")[0]),
+            "confidence": "secondary", "sources": [self.tested_source],
+        }  # fmt: skip
+
+    @staticmethod
+    def _gpu_name(distribution: str, version: Version) -> bool:
+        # Before 2.1 the name "tensorflow" was the CPU build (1.15.0 apart); nothing is guessed there.
+        return distribution == "tensorflow-gpu" or version >= Version("2.1")
+
+    def _disagreements(self, row: dict[str, Any], read: dict[str, Any]) -> list[str]:
+        """Where the official table says something else than ``read``, the row as the artefact has it."""
+        version = Version(row["version"])
+        tested = self.tested.get((f"{version.major}.{version.minor}", row["platform"]))
+        if tested is None or not read.get("is_cuda_build"):
+            return []
+        found = []
+        if read.get("cuda") and read["cuda"] != tested["cuda"]:
+            found.append(f"the official table says CUDA {tested['cuda']}, the wheel {read['cuda']}")
+        compiled = read.get("cudnn_compiled")
+        if compiled and compiled.split(".")[:2] != tested["cudnn"].split(".")[:2] and "." in tested["cudnn"]:
+            found.append(f"the official table says cuDNN {tested['cudnn']}, the wheel was compiled with {compiled}")
+        return found
+
+
+def wanted(index: Index) -> list[tuple[str, str, File]]:
+    """The one wheel of every Linux x86_64 release to read: (distribution, version, file), newest first."""
+    found = []
+    for distribution in ("tensorflow", "tensorflow-gpu"):
+        for (version, platform), family in wheel_families(index.project(distribution)).items():
+            if platform == LINUX and version >= OLDEST:
+                found.append((version, distribution, newest_python(family)))
+    found.sort(key=lambda item: (not item[0].is_prerelease, item[0], item[1]), reverse=True)
+    return [(distribution, str(version), file) for version, distribution, file in found]
+
+
+def read_wheels(index: Index, most: int) -> Iterator[str]:
+    """Read up to ``most`` wheels that ``wheels.json`` does not hold; every read is kept at once (resumable)."""
+    from scripts.harvest.wheels import read_wheel
+
+    table = tables.load(WHEELS)
+    known = {(row["file"], row["sha256"]) for row in table["rows"]}
+    todo = [item for item in wanted(index) if (item[2].filename, item[2].sha256) not in known][:most]
+    for distribution, version, file in todo:
+        row = read_wheel(index, file)
+        row = {"file": file.filename, "sha256": file.sha256, "distribution": distribution, "version": version, **row}
+        table["rows"].append(row)
+        _save(table)
+        share = 100 * row["bytes_read"] / max(1, file.size or 0)
+        yield f"{file.filename}: {row['bytes_read']} of {file.size} bytes ({share:.1f} %)"
+
+
+def _save(table: dict[str, Any]) -> None:
+    rows = sorted(table["rows"], key=lambda row: (row["distribution"], Version(row["version"]), row["file"]))
+    head = {key: value for key, value in table.items() if key != "rows"}
+    lines = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in head.items()]
+    body = ",\n".join(json.dumps(row) for row in rows)
+    path = tables.TABLES / WHEELS
+    part = path.with_suffix(".part")
+    part.write_text("{\n" + ",\n".join(lines) + ',\n"rows": [\n' + body + "\n]\n}\n", encoding="utf-8")
+    part.replace(path)
