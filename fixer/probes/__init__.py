@@ -1,0 +1,180 @@
+"""Looking: ``observe`` runs every probe and gives one Facts. Only probes look, and they touch nothing.
+
+The unit is one row of ``TABLE``: a field of Facts and the function that observes it. A probe that fails
+unexpectedly leaves its field unknown, with the reason, and the others go on. ``open_run`` is not looked
+for here: it comes from convfix's own journal.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, Callable
+
+from fixer.dataset.questions import Dataset
+from fixer.errors import ConvfixError
+from fixer.host.base import Host
+from fixer.model.facts import Driver, Facts, Gpu, Interpreter, Library, Resolution, TensorFlowBuild, Toolkit
+from fixer.model.observed import Observed, absent, found, unknown
+from fixer.probes import disk, driver, gpu, interpreters, keras, kernel_log, managers, nvml, system, tensorflow
+from fixer.probes import variables as environment_variables
+from fixer.probes.patient import Seen, look
+from fixer.probes.plain import clean
+
+TENSORFLOW_NAMES = ("tensorflow", "tensorflow-gpu", "tensorflow-cpu", "tf-nightly", "tf-nightly-gpu", "tf-nightly-cpu")
+
+
+class Look:
+    """One look at one machine: what several probes share is seen once and kept."""
+
+    def __init__(self, host: Host, python: str | None, dataset: Dataset) -> None:
+        self.host = host
+        self.python = python
+        self.dataset = dataset
+        self.made: dict[str, Observed[Any]] = {}
+
+    @functools.cached_property
+    def patient(self) -> Seen:
+        return look(self.host, self.python)
+
+    @functools.cached_property
+    def bus(self) -> gpu.Bus:
+        return gpu.bus(self.host)
+
+    @functools.cached_property
+    def wsl(self) -> bool:
+        return bool(system.is_wsl(self.host).value)
+
+    @functools.cached_property
+    def answer(self) -> nvml.Answer | None:
+        return nvml.ask(self.host) if gpu.should_ask(self.host, self.bus, self.wsl) else None
+
+    @functools.cached_property
+    def system(self) -> dict[str, Observed[Any]]:
+        return system.observe(self.host)
+
+    def value(self, name: str, default: Any) -> Any:
+        """The value of a field that an earlier row made; ``default`` when it is absent or unknown."""
+        return self.made[name].or_else(default)
+
+
+def _gpus(at: Look) -> Observed[tuple[Gpu, ...]]:
+    return gpu.observe(at.host, at.dataset, at.bus, at.answer, at.wsl)
+
+
+def _driver(at: Look) -> Observed[Driver]:
+    return driver.observe(at.host, at.answer, at.wsl)
+
+
+def _nvidia_smi(at: Look) -> Observed[Any]:
+    if at.answer is not None:
+        return found(at.answer.smi, at.answer.source)
+    if at.host.is_data:
+        return unknown("a described system root is not asked", "nvidia-smi")
+    if at.bus.asleep:
+        return unknown("not asked: a card sleeps, and asking would wake it", "nvidia-smi")
+    return absent("nvidia-smi", nvml.LIBRARY)
+
+
+def _kernel_log(at: Look) -> Observed[Any]:
+    holds = {device.kernel_driver for device in at.bus.devices}
+    answered = at.answer is None or at.answer.ok
+    return kernel_log.observe(at.host, bool(holds) and not at.bus.asleep and (holds != {"nvidia"} or not answered))
+
+
+def _interpreters(at: Look) -> Observed[tuple[Interpreter, ...]]:
+    told = at.patient.told
+    own = []
+    if told is not None and not told.is_virtual and told.implementation == "cpython" and not told.free_threaded:
+        own.append((told.version, told.executable))
+    return interpreters.observe(at.host, tuple(own))
+
+
+def _managers(at: Look) -> Observed[tuple[str, ...]]:
+    told = at.patient.told
+    return managers.observe(at.host, told is not None and told.has_pip)
+
+
+def _disk(at: Look) -> Observed[int]:
+    told = at.patient.told
+    return disk.observe(at.host, told.prefix if told is not None else at.host.environ.get("HOME") or "/")
+
+
+def _tensorflow_build(at: Look) -> Observed[TensorFlowBuild]:
+    seen = at.patient
+    if seen.told is None:
+        return Observed(None, seen.patient.state, seen.patient.via, seen.patient.detail)
+    return tensorflow.observe(at.host, seen.folders)
+
+
+def _toolkits(at: Look) -> Observed[tuple[Toolkit, ...]]:
+    from fixer.probes import toolkits
+
+    return toolkits.observe(at.host)
+
+
+def _libraries(at: Look) -> Observed[tuple[Library, ...]]:
+    from fixer.probes import libraries
+
+    return libraries.observe(at.host, at.patient.patient.value, at.value("variables", {}), at.dataset)
+
+
+def _resolutions(at: Look) -> Observed[tuple[Resolution, ...]]:
+    from fixer.probes import loader
+
+    patient, environment = at.patient.patient, at.patient.environment.value
+    if patient.value is None or environment is None:
+        return Observed(None, patient.state, patient.via, patient.detail)
+    packages = environment.packages.or_else({})
+    name = next((name for name in TENSORFLOW_NAMES if name in packages), None)
+    build = at.made["tensorflow_build"].value
+    # The index's row describes the index's wheel: a conda build has another search path.
+    by_conda = name is not None and patient.value.installers.get(name) == "conda"
+    row = at.dataset.tensorflow_row(name, packages[name]) if name is not None and not by_conda else None
+    return loader.observe(
+        at.host, patient.value, packages, row or build, at.value("variables", {}), at.value("libraries", ()), at.dataset
+    )
+
+
+def _of_system(name: str) -> Callable[[Look], Observed[Any]]:
+    return lambda at: at.system[name]
+
+
+SYSTEM_FIELDS = ("os", "distro", "arch", "glibc", "kernel", "wsl", "container", "secure_boot", "cpu_flags", "root")
+TABLE: tuple[tuple[str, Callable[[Look], Observed[Any]]], ...] = (
+    *((name, _of_system(name)) for name in SYSTEM_FIELDS),
+    ("variables", lambda at: environment_variables.observe(at.host)),
+    ("patient", lambda at: at.patient.patient),
+    ("environment", lambda at: at.patient.environment),
+    ("tensorflow_build", _tensorflow_build),
+    ("keras_setting", lambda at: keras.observe(at.host)),
+    ("gpus", _gpus),
+    ("driver", _driver),
+    ("nvidia_smi", _nvidia_smi),
+    ("kernel_modules", lambda at: driver.modules(at.host)),
+    ("device_nodes", lambda at: driver.device_nodes(at.host)),
+    ("kernel_log", _kernel_log),
+    ("interpreters", _interpreters),
+    ("pythons", lambda at: interpreters.features(at.made["interpreters"])),
+    ("managers", _managers),
+    ("disk_free_mib", _disk),
+    ("toolkits", _toolkits),
+    ("libraries", _libraries),
+    ("resolutions", _resolutions),
+)
+
+
+def observe(host: Host, python: str | None, dataset: Dataset) -> Facts:
+    """Everything there is to see of this machine and of the patient; raises UsageError for a bad ``--python``."""
+    at = Look(host, python, dataset)
+    for name, probe in TABLE:
+        at.made[name] = _guarded(name, probe, at)
+    return Facts(**at.made)
+
+
+def _guarded(name: str, probe: Callable[[Look], Observed[Any]], at: Look) -> Observed[Any]:
+    try:
+        return probe(at)
+    except ConvfixError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a probe must not take the others down
+        return unknown(clean(f"this probe failed: {type(error).__name__}: {error}"), f"probe {name}")

@@ -1,0 +1,64 @@
+"""Which backend Keras will choose, and where that is written. The unit is one ``KerasSetting``.
+
+Keras reads keras.json first, then KERAS_BACKEND over it (keras/src/backend/config.py of Keras 3.0 to 3.15).
+A keras.json that is no JSON is passed over by Keras itself. Absent means that nothing sets it.
+"""
+
+from __future__ import annotations
+
+import os
+
+from fixer.host.base import Host
+from fixer.model.facts import KerasSetting
+from fixer.model.observed import Observed, absent, found, unknown
+from fixer.probes.plain import clean
+
+_LIMIT = 1 << 20
+
+
+def observe(host: Host) -> Observed[KerasSetting]:
+    """The backend that a variable or the settings file names."""
+    path = settings_path(host)
+    values, why = _read(host, path)
+    if values is None:
+        return unknown(why, path)
+    variable = host.environ.get("KERAS_BACKEND", "")
+    backend = values.get("backend", "tensorflow")
+    if values and not isinstance(backend, str):
+        return unknown(f"backend in {path} is no text", path)
+    layout = values.get("image_data_format")
+    layout = clean(layout) if isinstance(layout, str) else None
+    if variable:
+        return found(
+            KerasSetting(variable, "KERAS_BACKEND", layout), "KERAS_BACKEND", *((path,) if values else ()), detail=why
+        )
+    if values:
+        return found(KerasSetting(str(backend), path, layout), path)
+    return absent("KERAS_BACKEND", path, detail=why)
+
+
+def settings_path(host: Host) -> str:
+    """Where Keras looks for keras.json."""
+    folder = host.environ.get("KERAS_HOME")
+    if folder is None:
+        home = host.environ["HOME"] or "/" if "HOME" in host.environ else os.path.expanduser("~")
+        # Keras takes /tmp when it cannot write to the home folder.
+        folder = os.path.join(home if os.access(home, os.W_OK) else "/tmp", ".keras")
+    return os.path.abspath(os.path.expanduser(os.path.join(folder, "keras.json")))
+
+
+def _read(host: Host, path: str) -> tuple[dict[str, object] | None, str]:
+    if not host.exists(path):
+        return {}, ""
+    text = host.text(path, _LIMIT)
+    if text is None:
+        return {}, f"{path} cannot be read"
+    import json
+
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}, f"{path} is not JSON: Keras passes over it"
+    return (
+        (values, "") if isinstance(values, dict) else (None, f"{path} holds no JSON object: import keras fails on it")
+    )

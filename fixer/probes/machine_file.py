@@ -1,0 +1,121 @@
+"""Read a described machine from a file: bounded, strict, and clear about where it is wrong.
+
+The unit is ``read(path) -> Facts``; "-" is standard input. Anything that is not one UTF-8 JSON object
+without duplicate keys is refused in one line. What the object may hold is ``model.machine``'s affair.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import select
+import stat
+import sys
+from typing import Any
+
+from fixer.errors import UsageError
+from fixer.model import machine
+from fixer.model.facts import Facts
+
+LIMIT = 8 << 20
+DEEPEST = 32
+_SILENCE = 30.0
+
+
+def read(path: str) -> Facts:
+    """The machine that ``path`` describes; raises UsageError that names the file and the place in it."""
+    shown = "standard input" if path == "-" else f"machine file {path!r}"
+    return machine.decode(_parsed(_bytes(path, shown), shown), shown)
+
+
+def _bytes(path: str, shown: str) -> bytes:
+    try:
+        data = sys.stdin.buffer.read(LIMIT + 1) if path == "-" else _of_file(path)
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise UsageError("unreadable-file", f"{shown}: {why}") from None
+    if len(data) > LIMIT:
+        raise UsageError("file-too-large", f"{shown}: larger than {LIMIT >> 20} MiB, which no machine file is")
+    return data
+
+
+def _of_file(path: str) -> bytes:
+    # O_NONBLOCK: opening a named pipe that nobody writes to must not hang us.
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(handle, "rb", buffering=0) as file:
+        kind = os.fstat(handle).st_mode
+        if stat.S_ISFIFO(kind):
+            return _of_pipe(handle)
+        if not stat.S_ISREG(kind):
+            raise OSError(0, "expected a file")
+        made = b""
+        while len(made) <= LIMIT and (chunk := file.read(LIMIT + 1 - len(made))):
+            made += chunk
+        return made
+
+
+def _of_pipe(handle: int) -> bytes:
+    made = b""
+    while len(made) <= LIMIT:
+        if not select.select([handle], [], [], _SILENCE)[0]:
+            raise OSError(0, f"nothing came through this pipe for {_SILENCE:.0f} seconds")
+        chunk = os.read(handle, 1 << 16)
+        if not chunk:
+            break
+        made += chunk
+    return made
+
+
+def _parsed(data: bytes, shown: str) -> Any:
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise UsageError("not-utf-8", f"{shown}: line {line}: byte {error.start} is not UTF-8") from None
+    if not text.strip():
+        raise UsageError("malformed-json", f"{shown}: it is empty; expected a JSON object")
+    try:
+        made = json.loads(text, object_pairs_hook=_once, parse_constant=_refuse, parse_float=_finite)
+    except json.JSONDecodeError as error:
+        raise UsageError("malformed-json", f"{shown}: line {error.lineno}, column {error.colno}: {error.msg}") from None
+    except RecursionError:
+        raise UsageError("malformed-json", f"{shown}: nested deeper than {DEEPEST} levels") from None
+    except ValueError as error:
+        raise UsageError("malformed-json", f"{shown}: {str(error)[:200]}") from None
+    if _depth(made) > DEEPEST:
+        raise UsageError("malformed-json", f"{shown}: nested deeper than {DEEPEST} levels")
+    return made
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise ValueError(f"the key {twice[:60]!r} stands twice in one object")
+    return made
+
+
+def _refuse(word: str) -> Any:
+    raise ValueError(f"{word} is no JSON number")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"the number {text[:20]} is too large")
+    return value
+
+
+def _depth(value: Any) -> int:
+    """How deep lists and objects are nested; counted without recursion."""
+    deepest, waiting = 0, [(value, 0)]
+    while waiting:
+        one, level = waiting.pop()
+        if isinstance(one, (dict, list)):
+            deepest = max(deepest, level + 1)
+            if deepest > DEEPEST:
+                break
+            waiting.extend((inner, level + 1) for inner in (one.values() if isinstance(one, dict) else one))
+    return deepest

@@ -1,0 +1,122 @@
+"""Whether the files of an installed distribution agree with its RECORD: present, and not cut short.
+
+The unit is one ``BrokenPackage`` or None for each package that TensorFlow stands on. It looks at names
+and sizes, never at hashes, and of a very big package only at its libraries and the packages near its
+root: the whole look costs milliseconds. Tests, headers, scripts and bytecode may be missing in a slimmed
+image and are passed over.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from typing import Iterable, Iterator
+
+from fixer.host.base import Host
+from fixer.model.facts import BrokenPackage
+from fixer.probes.packages import Distribution
+from fixer.probes.plain import clean
+
+NAMES = frozenset(("keras", "tf-keras", "numpy", "protobuf", "ml-dtypes", "h5py", "tf-nightly"))
+PREFIXES = ("tensorflow", "nvidia-")
+# These write sizes that stay true; conda and distributions rewrite files after the record was made.
+_EXACT = ("pip", "uv")
+_LIMIT = 16 << 20
+_BIG = 400_000
+_DEEP = 2
+_SKIPPED = frozenset((b"test", b"tests", b"testing", b"examples", b"include", b"docs", b"..", b"bin"))
+
+
+def matters(name: str) -> bool:
+    """Whether a broken copy of this package breaks TensorFlow."""
+    return name in NAMES or name.startswith(PREFIXES)
+
+
+def check(host: Host, distributions: Iterable[Distribution]) -> tuple[BrokenPackage, ...]:
+    """What is wrong with the files of those distributions that matter."""
+    folders: dict[str, frozenset[str]] = {}
+    made = [_check(host, one, folders) for one in distributions if matters(one.name)]
+    return tuple(one for one in made if one is not None)
+
+
+def _check(host: Host, one: Distribution, folders: dict[str, frozenset[str]]) -> BrokenPackage | None:
+    try:
+        record = host.read(f"{one.info}/RECORD", _LIMIT)
+    except (OSError, ValueError):
+        record = b""
+    if not record:
+        if one.installer in _EXACT and one.info.endswith(".dist-info"):
+            return BrokenPackage(
+                one.name, one.version, "record-missing-files", f"{one.installer} left no RECORD", one.info
+            )
+        return None
+    wanted = _wanted(record)
+    missing, short = [], []
+    for path, size in wanted:
+        folder, _, name = path.rpartition("/")
+        place = f"{one.folder}/{folder}" if folder else one.folder
+        if place not in folders:
+            folders[place] = frozenset(host.entries(place))
+        if name not in folders[place]:
+            missing.append(path)
+        elif ".so" in name or not name:
+            why = cut_short(host, f"{place}/{name}", size if one.installer in _EXACT else None)
+            if why:
+                short.append(f"{path}: {why}")
+    if missing:
+        words = f"{len(missing)} of the {len(wanted)} files looked at are missing, first {clean(missing[0])}"
+        return BrokenPackage(one.name, one.version, "record-missing-files", words, one.info)
+    if short:
+        return BrokenPackage(one.name, one.version, "truncated", clean(short[0]), one.info)
+    return None
+
+
+def _wanted(record: bytes) -> list[tuple[str, int | None]]:
+    """The files of a RECORD worth looking at, with the size it gives."""
+    big = len(record) > _BIG
+    lines = [*_lines_with(record, b".so"), *_lines_with(record, b"/__init__.py,")] if big else record.split(b"\n")
+    made = []
+    for line in lines:
+        # "path,hash,size": a path with a comma is quoted, and such a file is no library of ours.
+        path, _, rest = line.partition(b",")
+        is_library = b".so" in path
+        if not (is_library or path.endswith(b".py")) or path.startswith((b'"', b"/")):
+            continue
+        if big and not is_library and path.count(b"/") > _DEEP:
+            continue
+        if _SKIPPED.intersection(path.split(b"/")):
+            continue
+        size = rest.rpartition(b",")[2].strip()
+        made.append((os.fsdecode(path), int(size) if size.isdigit() and len(size) < 16 else None))
+    return list(dict.fromkeys(made))
+
+
+def _lines_with(record: bytes, word: bytes) -> Iterator[bytes]:
+    """The lines that hold ``word``: found by search, since splitting 20,000 lines costs more than the whole look."""
+    at = record.find(word)
+    while at >= 0:
+        end = record.find(b"\n", at)
+        end = len(record) if end < 0 else end
+        yield record[record.rfind(b"\n", 0, at) + 1 : end]
+        at = record.find(word, end)
+
+
+def cut_short(host: Host, path: str, recorded: int | None) -> str | None:
+    """Why a shared library is not whole: empty, smaller than recorded, or smaller than its own header says."""
+    status = host.stat(path)
+    if status is None:
+        return "a link that leads nowhere"
+    if status.st_size == 0:
+        return None if recorded == 0 else "it is empty"
+    if recorded is not None:
+        return f"{status.st_size} bytes of {recorded}" if status.st_size < recorded else None
+    try:
+        head = host.read(path, 64)
+    except (OSError, ValueError):
+        return None
+    if len(head) == 64 and head[:6] == b"\x7fELF\x02\x01":
+        # The section table closes a shared library: its offset, entry size and count (ELF64 header).
+        offset, size, number = struct.unpack_from("<Q", head, 40)[0], *struct.unpack_from("<HH", head, 58)
+        if offset + size * number > status.st_size:
+            return f"{status.st_size} bytes of at least {offset + size * number}"
+    return None
