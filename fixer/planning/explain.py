@@ -1,0 +1,112 @@
+"""The plan's notes: what was assumed, what was left aside, and the nearest ways out where nothing works.
+
+The unit is a function that adds notes to a draft. Nothing is decided here.
+"""
+
+from __future__ import annotations
+
+from fixer.model.finding import Finding
+from fixer.planning import compare
+from fixer.planning.candidates import Search, Stack
+from fixer.planning.draft import Draft
+from fixer.planning.order import words
+from fixer.planning.situation import Situation
+from fixer.planning.target import Target
+
+
+def opening(situation: Situation, draft: Draft, aim: Target) -> None:
+    """What a reader must know before the steps."""
+    run = situation.facts.open_run.value
+    if run is not None:
+        draft.note(f"Run {run.run} of convfix was cut short; finish it with: convfix undo {run.run}")
+    if situation.tensorflow is None and situation.facts.packages.value is not None and not situation.wishes.names_tensorflow:
+        draft.note("TensorFlow is not installed: --want tensorflow is assumed.")
+    elif situation.facts.environment.is_absent and not situation.wishes.names_tensorflow:
+        draft.note("There is no environment: --want tensorflow is assumed.")
+    if "tensorflow-gpu" in situation.wishes.packages:
+        draft.note("tensorflow-gpu was retired: tensorflow is the package with the GPU build.")
+    if aim.device == "cpu" and aim.why:
+        draft.note(f"{aim.why}: this plan is for the CPU.")
+
+
+def unknown(draft: Draft, finding: Finding) -> None:
+    """Why there is no plan yet."""
+    needs = ", ".join(draft.needs)
+    draft.note(f"{finding.title}: not known is {needs}. {finding.remedy.summary}".strip())
+
+
+def unknown_device(draft: Draft) -> None:
+    """Nobody knows whether there is a GPU."""
+    draft.note("whether this machine has an NVIDIA GPU is not known (gpus): it decides what is installed. --device cpu needs no answer.")
+
+
+def chosen(situation: Situation, draft: Draft, stack: Stack, search: Search) -> None:
+    """Why this stack, and how it is entered."""
+    for _, flaw in stack.verdict.flaws:
+        if flaw:
+            draft.note(f"TensorFlow {stack.row.version} on {situation.card_name}: {flaw}; keep CUDA_CACHE_PATH on a writable disk.")
+    if not stack.here:
+        why = situation.not_editable
+        if why and situation.environment is not None:
+            draft.note(f"The present environment stays as it is: {why}.")
+        elif situation.environment is not None and situation.owner is None:
+            draft.note(f"The present environment stays as it is: nothing smaller than {words('environment')} fits.")
+        if stack.fetched:
+            draft.note(f"Python {stack.python} is not at hand; the installer fetches it.")
+        if situation.owner is None:
+            draft.note(f"Enter it with: . {situation.new_path}/bin/activate")
+    elif stack.rung in ("patch", "minor"):
+        draft.note(f"Chosen: {words(stack.rung)}, since what is there cannot be repaired beside TensorFlow {situation.tensorflow}.")
+    if stack.libraries.borrowed_from:
+        draft.note(
+            f"TensorFlow {stack.row.version} names no CUDA wheels of its own; these are the ones of {stack.libraries.borrowed_from}, "
+            "for the same CUDA and cuDNN."
+        )
+    _driver_advice(situation, draft, stack, search)
+
+
+def _driver_advice(situation: Situation, draft: Draft, stack: Stack, search: Search) -> None:
+    """A newer driver would allow a newer TensorFlow: advice, no step."""
+    if not search.gpu or situation.driver_version is None or draft.driver != "keep":
+        return
+    newer = [
+        one
+        for one in search.refused()
+        if any("needs driver" in reason.text for reason in one.reasons)
+        and compare.key(next(iter(one.stack.values()))) > compare.key(stack.row.version)
+    ]
+    if newer:
+        reason = next(reason.text for reason in newer[0].reasons if "needs driver" in reason.text)
+        draft.note(f"A newer driver would allow TensorFlow {next(iter(newer[0].stack.values()))}: {reason}.")
+
+
+def setting_left(situation: Situation, draft: Draft) -> None:
+    """The setting that misleads the loader stays: it may serve others."""
+    value = situation.variables.get("LD_LIBRARY_PATH")
+    if value and situation.wish.paths in ("auto", "hook"):
+        draft.note("Not chosen: taking folders off LD_LIBRARY_PATH, since other programs may need them; the hook makes it harmless here.")
+
+
+def closing(situation: Situation, draft: Draft) -> None:
+    """No answer without a word: the unknown facts are named, and a no says where to look next."""
+    if draft.needs and not any(name in text for name in draft.needs for text in draft.notes):
+        draft.note(f"What decides is not known: {', '.join(draft.needs)}.")
+    if draft.no_stack and not draft.notes:
+        draft.note(f"Way out: another machine or system: the index has nothing that runs on {situation.platform} like this one.")
+
+
+def ways_out(situation: Situation, draft: Draft, *, gpu_absent: bool) -> None:
+    """The nearest ways out of an honest no."""
+    wishes = situation.wishes
+    if situation.wish.requirements:
+        draft.note(f"Way out: loosen the wish ({', '.join(situation.wish.requirements)}).")
+    if gpu_absent or situation.wish.device == "gpu":
+        draft.note("Way out: run on the CPU: --device cpu.")
+    if not situation.can_fetch_python and not gpu_absent:
+        draft.note("Way out: another Python: install uv, which fetches one, or name one with --python.")
+    if situation.os == "windows":
+        draft.note("Way out: WSL2, where TensorFlow uses the GPU through the Windows driver.")
+    if situation.os == "linux" and not gpu_absent:
+        draft.note("Way out: a container image that carries the whole stack (tensorflow/tensorflow, or NVIDIA's nvcr.io/nvidia/tensorflow).")
+    if wishes.others:
+        draft.note("Way out: an environment of its own for each framework; their exact pins then cannot meet.")

@@ -1,0 +1,40 @@
+"""What a plan rests on, as one hash per fact: a saved plan is stale when one of them has changed.
+
+The unit is a fact of the machine. How a fact was learned does not count, nor what changes by the minute
+(free memory, free disk, logs): a plan must not go stale because somebody opened a browser.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from typing import Any, Mapping
+
+from fixer.model.codec import to_json
+from fixer.model.facts import Facts
+
+_FACTS = (
+    "os", "distro", "arch", "glibc", "wsl", "container", "cpu_flags", "gpus", "driver", "pythons", "environment", "toolkits",
+    "libraries", "variables", "managers", "root", "patient", "tensorflow_build", "keras_setting", "resolutions",
+)  # fmt: skip
+_DIGITS = 16
+_ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+
+
+def fingerprint(facts: Facts) -> dict[str, str]:
+    """Each fact that plans rest on, by name, with the hash of its value and state."""
+    return {name: _hash(getattr(facts, name), name) for name in _FACTS}
+
+
+def changed(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[str, ...]:
+    """The names of the facts that differ between two fingerprints, in order."""
+    return tuple(sorted(name for name in {*old, *new} if old.get(name) != new.get(name)))
+
+
+def _hash(seen: Any, name: str) -> str:
+    value = seen.value
+    if name == "gpus" and value is not None:
+        value = tuple(dataclasses.replace(gpu, free_mib=None) for gpu in value)
+    text = _ENCODER.encode([seen.state, to_json(value)])
+    return hashlib.sha256(text.encode("ascii")).hexdigest()[:_DIGITS]

@@ -1,0 +1,198 @@
+"""What keeps a TensorFlow wheel off a machine: platform, C library, processor, GPU, driver; each with its row.
+
+The unit is ``judge``: one row of the dataset against one ``Ground``, remembered by both. A verdict holds
+reasons (it cannot work), flaws (it works, but something published or slow speaks against it) and needs (an
+unknown fact decides). Python, wishes and packages are judged elsewhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Iterator
+
+from fixer.dataset.questions import Dataset
+from fixer.dataset.rows import GpuFamilyRow, KnownFaultRow, TensorFlowRow
+from fixer.model.plan import Reason
+from fixer.model.versions import DriverRelease
+from fixer.planning import compare
+from fixer.planning.situation import Ground, family
+
+_FIRST_WITH_AVX = (1, 6)
+_FIRST_PARTLY_COMPILED = 9
+_COMPILED = (("compiled", "the driver compiles every kernel at the first run, which is slow"),)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Why a wheel cannot work here, what speaks against it all the same, and which unknown facts decide."""
+
+    reasons: tuple[Reason, ...] = ()
+    flaws: tuple[tuple[str, str], ...] = ()
+    needs: tuple[str, ...] = ()
+    driver: str | None = None
+
+
+def row_name(dataset: Dataset, row: Any) -> str:
+    """A dataset row as a reason names it: its file and key."""
+    ref = dataset.ref(row)
+    return f"{ref.table}: {ref.key}"
+
+
+@lru_cache(maxsize=64)
+def wheels(dataset: Dataset, distribution: str, platform: str) -> tuple[TensorFlowRow, ...]:
+    """The index's wheels of a distribution for a platform, newest first."""
+    rows = dataset.tensorflow_releases(distribution)
+    return tuple(row for row in rows if row.platform == platform and not row.build)
+
+
+@lru_cache(maxsize=512)
+def known_faults(dataset: Dataset, distribution: str, version: str) -> tuple[KnownFaultRow, ...]:
+    """The published faults of a release, remembered."""
+    return dataset.known_faults(distribution, version)
+
+
+@lru_cache(maxsize=65536)
+def judge(dataset: Dataset, distribution: str, platform: str, place: int, ground: Ground) -> Verdict:
+    """The verdict on the wheel at ``place`` of ``wheels(dataset, distribution, platform)``."""
+    row = wheels(dataset, distribution, platform)[place]
+    reasons = list(_basics(dataset, row, ground))
+    if not ground.gpu:
+        return Verdict(tuple(reasons))
+    gpu = _gpu(dataset, row, ground)
+    return Verdict((*reasons, *gpu.reasons), gpu.flaws, gpu.needs, gpu.driver)
+
+
+def _basics(dataset: Dataset, row: TensorFlowRow, ground: Ground) -> Iterator[Reason]:
+    name = row_name(dataset, row)
+    if row.yanked:
+        yield Reason("this release was withdrawn from the index", name)
+    if ground.glibc == "" and row.platform.startswith("linux"):
+        yield Reason("it needs glibc, and this system has another C library", name)
+    needed, present = compare.glibc(row.glibc), compare.glibc(ground.glibc)
+    if needed is not None and present is not None and present < needed:
+        yield Reason(f"it needs glibc {needed}, this system has {present}", name)
+    if not ground.avx and compare.minor(row.version) >= _FIRST_WITH_AVX:
+        yield Reason("it needs a processor with AVX", name)
+    if row.distribution == "tensorflow-gpu" and compare.minor(row.version) >= (2, 12):
+        yield Reason("tensorflow-gpu was retired; this release is empty", name)
+
+
+def _gpu(dataset: Dataset, row: TensorFlowRow, ground: Ground) -> Verdict:
+    name = row_name(dataset, row)
+    if row.is_cuda_build is False or row.distribution == "tensorflow-cpu":
+        return Verdict((Reason("it is built without CUDA", name),))
+    if row.is_cuda_build is None or row.cuda is None:
+        return Verdict((Reason("the dataset does not know which CUDA it was built with", name),))
+    if not ground.capabilities:
+        return _driver(dataset, row, ground, (), ("gpus",))
+    judged = [_card(dataset, row, one) for one in ground.capabilities]
+    served = [one for one in judged if not one.reasons]
+    if not served:
+        return judged[0]
+    # One card that works is enough; the best served one decides what is said.
+    best = min(served, key=lambda one: (bool(one.needs), len(one.flaws)))
+    told = _driver(dataset, row, ground, best.flaws, best.needs)
+    needs_compiler = any(kind in ("compiled", "partly compiled") for kind, _ in best.flaws)
+    reasons = told.reasons or (tuple(_compiler(dataset, row, ground)) if needs_compiler else ())
+    flaws = tuple(flaw for flaw in told.flaws if flaw[0] != "partly compiled")
+    return Verdict(reasons, flaws, told.needs, told.driver)
+
+
+def _card(dataset: Dataset, row: TensorFlowRow, capability: str | None) -> Verdict:
+    if capability is None:
+        return Verdict(needs=("gpus[0].compute_capability",))
+    name = row_name(dataset, row)
+    served = compare.coverage(row.compute_capabilities, row.ptx, capability)
+    fault = next((f for f in known_faults(dataset, row.distribution, row.version) if f.cause == "gpu-arch-too-new"), None)
+    if served == "none":
+        code = ", ".join(row.compute_capabilities) or "none"
+        tail = f"; PTX for {', '.join(row.ptx)} does not serve it" if row.ptx else ""
+        named = row_name(dataset, fault) if fault is not None and (compare.capability(capability) or (0,))[0] >= 10 else name
+        return Verdict((Reason(f"it has no code for compute capability {capability} (machine code: {code}{tail})", named),))
+    known = family(dataset, capability)
+    unfit = _libraries(dataset, row, known, capability)
+    if unfit is not None:
+        return Verdict((unfit,))
+    if served == "ptx":
+        return Verdict(flaws=_COMPILED)
+    partly = f"{capability}a" in row.ptx or (capability in row.ptx and _number(capability) >= _FIRST_PARTLY_COMPILED)
+    return Verdict(flaws=(("partly compiled", ""),) if partly else ())
+
+
+def _libraries(dataset: Dataset, row: TensorFlowRow, known: GpuFamilyRow | None, capability: str) -> Reason | None:
+    """Why the CUDA libraries of the wheel's major do not serve the card."""
+    built = compare.cuda(row.cuda)
+    if known is None or built is None:
+        return None
+    first, last = compare.cuda(known.first_cuda), compare.cuda(known.last_cuda)
+    if first is not None and first.major > built.major:
+        return Reason(f"CUDA {built.major} has no libraries for {known.name}: CUDA {first} is the first", row_name(dataset, known))
+    if last is not None and last.major < built.major:
+        return Reason(f"CUDA {built.major} no longer serves {known.name}: CUDA {last} was the last", row_name(dataset, known))
+    return None
+
+
+def _number(capability: str) -> int:
+    parsed = compare.capability(capability)
+    return parsed[0] if parsed else 0
+
+
+def _driver(
+    dataset: Dataset, row: TensorFlowRow, ground: Ground, flaws: tuple[tuple[str, str], ...], needs: tuple[str, ...]
+) -> Verdict:
+    floor, source = floor_of(dataset, row.cuda or "", ground.wsl or ground.platform.startswith("win"))
+    text = str(floor) if floor is not None else None
+    if ground.driver_unknown:
+        return Verdict((), flaws, (*needs, "driver.version"), text)
+    present = compare.driver(ground.driver)
+    if present is None or floor is None:
+        return Verdict((), flaws, needs, text)
+    if present < floor:
+        words = f"CUDA {row.cuda} needs driver {floor} or newer, this machine has {present}"
+        return Verdict((Reason(words, source),), flaws, needs, text)
+    known = [family(dataset, one) for one in ground.capabilities if one is not None]
+    newer = [one for one in known if one is not None and (one.first_driver_branch or 0) > present.branch]
+    if newer and len(newer) == len(ground.capabilities) and not ground.wsl:
+        words = f"{newer[0].name} needs driver branch {newer[0].first_driver_branch} or newer, this machine has {present}"
+        return Verdict((Reason(words, row_name(dataset, newer[0])),), flaws, needs, text)
+    return Verdict((), flaws, needs, text)
+
+
+@lru_cache(maxsize=512)
+def floor_of(dataset: Dataset, cuda: str, windows: bool) -> tuple[DriverRelease | None, str]:
+    """The oldest driver that runs libraries of this CUDA, and the row that says so."""
+    version = compare.cuda(cuda)
+    if version is None:
+        return None, ""
+    major = dataset.cuda_major(version.major)
+    if major is not None:
+        text = (major.windows_driver or major.linux_driver) if windows else major.linux_driver
+        return compare.driver(text), row_name(dataset, major)
+    exact = dataset.cuda(str(version))
+    if exact is None:
+        return None, ""
+    return compare.driver(exact.windows_driver if windows else exact.linux_driver), row_name(dataset, exact)
+
+
+def _compiler(dataset: Dataset, row: TensorFlowRow, ground: Ground) -> Iterator[Reason]:
+    """Why this driver cannot compile the wheel's PTX: minor-version compatibility does not cover it."""
+    present = compare.driver(ground.driver)
+    wanted = dataset.cuda(row.cuda or "")
+    if present is None or wanted is None or wanted.ptx_isa is None or ground.wsl:
+        return
+    known = newest_isa(dataset, present.branch)
+    if known is not None and compare.release(known) < compare.release(wanted.ptx_isa):
+        words = f"its kernels for this GPU are PTX {wanted.ptx_isa}, and driver {present} compiles up to PTX {known}"
+        yield Reason(words, row_name(dataset, wanted))
+
+
+@lru_cache(maxsize=128)
+def newest_isa(dataset: Dataset, branch: int) -> str | None:
+    """The newest PTX that a driver branch compiles."""
+    found: list[str] = []
+    for row in dataset.cuda_releases():
+        floor = compare.driver(row.linux_driver)
+        if floor is not None and floor.branch <= branch and row.ptx_isa:
+            found.append(row.ptx_isa)
+    return max(found, key=compare.release, default=None)

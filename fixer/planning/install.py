@@ -1,0 +1,264 @@
+"""Turns the chosen stack into actions: packages or a new environment, then the loader's repair beside it.
+
+The unit is ``carry_out``: one search, its actions, and the way out where the search finds nothing (another
+driver, the CPU). ``repair_loader`` is the case in which every library is there and only the loader errs.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from typing import Iterable
+
+from fixer.model import installers
+from fixer.model.action import ActionSpec
+from fixer.model.finding import Finding
+from fixer.planning import causes, compare, explain, people, steps
+from fixer.planning.candidates import Search, Stack
+from fixer.planning.draft import Draft
+from fixer.planning.gates import wheels
+from fixer.planning.loading import Preload, outside, preload
+from fixer.planning.packages import bounds_of
+from fixer.planning.remedies import Demands, wrong_sonames
+from fixer.planning.situation import Situation
+
+
+def carry_out(
+    situation: Situation, draft: Draft, gpu: bool, demanded: Demands, findings: tuple[Finding, ...], wanting: tuple[str, ...]
+) -> None:
+    """Find the stack and add its actions; where there is none, say so and name the ways out."""
+    libraries = gpu and (demanded.replace or any(one.cause in causes.LIBRARIES for one in findings))
+    search = Search(situation, gpu, demanded.forced, with_libraries=libraries, renew=demanded.replace)
+    stack = search.first()
+    if stack is None and not search.needs and gpu:
+        stack, search = _otherwise(situation, draft, search, demanded, libraries)
+    draft.rejected += search.refused()
+    if stack is None and search.needs:
+        draft.need(*search.needs)
+        draft.note(f"which TensorFlow serves this machine depends on what is not known: {', '.join(search.needs)}")
+        return
+    if stack is None:
+        draft.no_stack = True
+        explain.ways_out(situation, draft, gpu_absent=False)
+        return
+    draft.device = "gpu" if search.gpu else "cpu"
+    draft.driver_floor = stack.verdict.driver
+    because = tuple(one.code for one in findings) or tuple(f"wish: {name}" for name in wanting)
+    _install(situation, draft, search, stack, demanded, findings, because)
+    explain.chosen(situation, draft, stack, search)
+
+
+def _otherwise(
+    situation: Situation, draft: Draft, search: Search, demanded: Demands, libraries: bool
+) -> tuple[Stack | None, Search]:
+    """No stack on the present driver: the least change with another driver, else the CPU where any device will do."""
+    if situation.driver_version is not None:
+        other = Search(situation, True, demanded.forced, with_libraries=libraries, renew=demanded.replace, any_driver=True)
+        stack = other.first()
+        if stack is not None:
+            step, driver = people.driver_step(
+                situation, stack.verdict.driver, f"No stack runs on driver {situation.driver_version}, which this machine has."
+            )
+            draft.step(step)
+            draft.driver = driver
+            other.adopt(search)
+            return stack, other
+    if situation.wish.device == "any":
+        cpu = Search(situation, False, demanded.forced, renew=demanded.replace)
+        stack = cpu.first()
+        if stack is not None:
+            draft.note(f"No stack can use {situation.card_name} here (the refusals say why): this plan is for the CPU.")
+            cpu.adopt(search)
+            return stack, cpu
+    return None, search
+
+
+def _install(
+    situation: Situation, draft: Draft, search: Search, stack: Stack, demanded: Demands, findings: tuple[Finding, ...],
+    because: tuple[str, ...],
+) -> None:  # fmt: skip
+    packages, remove = _changes(situation, search, stack, demanded)
+    if situation.owner is not None and situation.environment is not None:
+        _by_owner(situation, draft, stack, packages, remove, findings)
+        return
+    if not stack.here:
+        action = steps.new_environment(situation, stack.python, packages, stack.row, because)
+        draft.actions.append(action)
+        path = str(action.params["path"])
+        site = posixpath.join(path, "lib", f"python{stack.python}", "site-packages")
+        place = (installers.environment_python(path), path, site)
+        first = preload(situation, stack.row, stack.libraries.pins, site, ()) if search.gpu else Preload()
+        _load_first(situation, draft, first, place, because, conda=False)
+        _compiler_of_wheels(situation, draft, stack, place, because, conda=False)
+        return
+    _here(situation, draft, stack, packages, remove, demanded, because)
+    if search.gpu:
+        kept = {n: v for n, v in situation.packages.items() if n.startswith("nvidia-") and n not in remove}
+        after = {**kept, **stack.libraries.pins}
+        wrong = wrong_sonames(one for one in findings if one.cause in causes.LOADER_ONLY)
+        there = bool(stack.libraries.pins) or any(one.cause in causes.LIBRARIES for one in findings)
+        first = preload(situation, stack.row, after, situation.site_packages, wrong) if there else Preload()
+        place = (situation.interpreter, situation.prefix, situation.site_packages)
+        _load_first(situation, draft, first, place, because, conda=situation.kind == "conda")
+        _compiler_of_wheels(situation, draft, stack, place, because, conda=situation.kind == "conda")
+
+
+def _compiler_of_wheels(
+    situation: Situation, draft: Draft, stack: Stack, place: tuple[str, str, str], because: tuple[str, ...], *, conda: bool
+) -> None:
+    """XLA takes the ptxas of a toolkit before the wheel's; one that is older than the GPU stops it, so the wheel's is named."""
+    first = max((row.first_cuda or "" for row in situation.families), key=compare.release, default="")
+    older = [
+        toolkit.version
+        for toolkit in situation.facts.toolkits.or_else(())
+        if toolkit.version and first and compare.release(toolkit.version)[:2] < compare.release(first)[:2]
+    ]
+    if not older or not any(kind == "compiled" for kind, _ in stack.verdict.flaws):
+        return
+    interpreter, prefix, site = place
+    flag = f"--xla_gpu_cuda_data_dir={posixpath.join(site, 'nvidia', 'cuda_nvcc')}"
+    given = situation.variables.get("XLA_FLAGS", "")
+    if "xla_gpu_cuda_data_dir" in given:
+        return
+    draft.actions += steps.activations(
+        situation, prefix, interpreter, because, conda_environment=conda, setting={"XLA_FLAGS": f"{given} {flag}".strip()}
+    )
+    draft.note(
+        f"The toolkit {older[0]} holds a ptxas that does not know this GPU, and XLA would take it first: XLA_FLAGS names the "
+        "wheel's when the environment is activated. Convolutions of Keras do not need it; jit_compile does."
+    )
+
+
+def _changes(situation: Situation, search: Search, stack: Stack, demanded: Demands) -> tuple[dict[str, str], tuple[str, ...]]:
+    """What is installed (exact versions) and what is removed first."""
+    packages = {**stack.packages, **stack.libraries.pins}
+    if not stack.here:
+        return {**packages, search.distribution: stack.row.version}, ()
+    installed = situation.packages
+    remove = [*demanded.remove, *(name for name in stack.libraries.remove if name not in demanded.remove)]
+    others = [name for name in situation.distributions if name != search.distribution and not name.startswith("tensorflow-base")]
+    if installed.get(search.distribution) != stack.row.version or demanded.replace:
+        packages[search.distribution] = stack.row.version
+        remove += [name for name in others if name not in remove]
+    packages = {n: v for n, v in packages.items() if installed.get(n) != v or n in remove}
+    packages.update({n: v for n, v in demanded.reinstall.items() if n not in packages})
+    return packages, tuple(name for name in dict.fromkeys(remove) if name in installed)
+
+
+def _here(
+    situation: Situation, draft: Draft, stack: Stack, packages: dict[str, str], remove: tuple[str, ...], demanded: Demands,
+    because: tuple[str, ...],
+) -> None:  # fmt: skip
+    by_conda = {n: v for n, v in packages.items() if situation.installed_by_conda(n) and situation.conda is not None}
+    rest = {n: v for n, v in packages.items() if n not in by_conda}
+    if by_conda:
+        draft.actions.append(steps.conda(situation, by_conda, because))
+        draft.note("conda installed some of these packages, so conda changes them; that is undone as well as conda can.")
+    if rest or remove:
+        again = tuple(name for name in demanded.reinstall if name in rest)
+        draft.actions.append(steps.pip(situation, rest, stack.row, because, remove, again))
+
+
+def _by_owner(
+    situation: Situation, draft: Draft, stack: Stack, packages: dict[str, str], remove: tuple[str, ...],
+    findings: Iterable[Finding],
+) -> None:  # fmt: skip
+    python = stack.python if not stack.here else None
+    if not stack.here:
+        installed = situation.packages
+        packages = {n: v for n, v in packages.items() if installed.get(n) != v and (n in installed or n.startswith(("tensorflow", "nvidia")))}
+    if packages or remove or python:
+        why = "; ".join(one.title for one in findings)
+        step = steps.owner(situation, packages, bounds_of(stack.row, stack.python), remove, python, why)
+        draft.step(step)
+    draft.device = None
+
+
+def repair_loader(situation: Situation, draft: Draft, findings: tuple[Finding, ...]) -> bool:
+    """Every library is there and only the loader errs: load the right copies first. False where they cannot be named."""
+    row = installed_row(situation)
+    if row is None or situation.not_editable is not None:
+        return False
+    wrong = wrong_sonames(findings)
+    nvidia = {name: version for name, version in situation.packages.items() if name.startswith("nvidia-")}
+    first = preload(situation, row, nvidia, situation.site_packages, wrong)
+    covered = {posixpath.basename(path) for path in first.paths}
+    left = [soname for soname in wrong if soname not in covered]
+    if left:
+        folders = _folders(findings, left)
+        more = outside(situation, row, left, folders)
+        if not folders or not set(left) <= {_soname(path) for path in more.paths}:
+            return False
+        first = Preload((*first.paths, *(path for path in more.paths if _soname(path) not in covered)))
+    if not first.paths:
+        return False
+    because = tuple(one.code for one in findings)
+    if situation.owner is not None:
+        draft.step(_by_hand(situation, first))
+        return True
+    place = (situation.interpreter, situation.prefix, situation.site_packages)
+    _load_first(situation, draft, first, place, because, conda=situation.kind == "conda")
+    explain.setting_left(situation, draft)
+    return True
+
+
+def _soname(path: str) -> str:
+    name = posixpath.basename(path)
+    stem, _, tail = name.partition(".so.")
+    return f"{stem}.so.{tail.split('.')[0]}" if tail else name
+
+
+def _folders(findings: Iterable[Finding], left: Iterable[str]) -> tuple[str, ...]:
+    """Where the right copies lie, as the findings say."""
+    found: list[str] = []
+    for finding in findings:
+        named = finding.subject.get("sonames", "").split(",")
+        if not set(named) & set(left):
+            continue
+        if finding.subject.get("right"):
+            found.append(posixpath.dirname(finding.subject["right"]))
+        elif finding.cause == "ld-library-path-missing":
+            found += finding.subject.get("folders", "").split(":")
+    return tuple(dict.fromkeys(folder for folder in found if folder))
+
+
+def installed_row(situation: Situation):  # type: ignore[no-untyped-def]
+    """The dataset's row of the installed TensorFlow, or the nearest of its minor release."""
+    name, version = situation.distribution, situation.tensorflow
+    if name is None or version is None:
+        return None
+    for distribution in (name, "tensorflow"):
+        rows = wheels(situation.dataset, distribution, situation.platform)
+        exact = next((row for row in rows if compare.key(row.version) == compare.key(version)), None)
+        if exact is not None:
+            return exact
+    rows = wheels(situation.dataset, "tensorflow", situation.platform)
+    return next((row for row in rows if compare.minor(row.version) == compare.minor(version)), None)
+
+
+def _load_first(
+    situation: Situation, draft: Draft, first: Preload, place: tuple[str, str, str], because: tuple[str, ...], *, conda: bool
+) -> None:
+    """The way that ``--paths`` asks for; the hook unless another is named, because it reaches every launcher."""
+    if not first.paths:
+        return
+    interpreter, prefix, site = place
+    made: list[ActionSpec]
+    if situation.wish.paths == "activation":
+        made = steps.activations(
+            situation, prefix, interpreter, because, conda_environment=conda, prepend={"LD_LIBRARY_PATH": first.folders}
+        )
+        draft.note("The activation reaches terminals alone; notebooks, IDEs and cron jobs started elsewhere do not see it.")
+    elif situation.wish.paths == "profile":
+        made = steps.profile(situation, prefix, interpreter, because, first.folders)
+        draft.note("A profile changes LD_LIBRARY_PATH for every program started from such a shell.")
+    else:
+        made = [steps.hook(interpreter, prefix, site, first.paths, because)]
+    draft.actions += made
+
+
+def _by_hand(situation: Situation, first: Preload):  # type: ignore[no-untyped-def]
+    from fixer.model.action import HumanStep
+
+    text = f"Start Python with LD_LIBRARY_PATH led by {':'.join(first.folders)}"
+    why = f"{situation.owner} owns this environment, so convfix puts nothing into it; activate prints the lines for your shell."
+    return HumanStep(text, (("convfix", "activate", "--shell", "bash"),), why, "person")

@@ -1,0 +1,199 @@
+"""Which nvidia wheels a TensorFlow wheel needs on these GPUs, each in one exact version.
+
+The unit is ``LibrarySet``: pins, or the reasons why the index cannot provide them. The names and ranges
+are the wheel's own extra; a wheel without one borrows those of a release for the same CUDA and cuDNN
+major that opens the same sonames. TensorRT is left out: TensorFlow does without it. A version that is
+installed and fits stays.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Iterable, Mapping
+
+from fixer.dataset.questions import Dataset
+from fixer.dataset.rows import CudnnRow, TensorFlowRow
+from fixer.model.plan import Reason
+from fixer.planning import compare
+from fixer.planning.gates import row_name, wheels
+from fixer.planning.releases import Asked, newest, release_row
+from fixer.planning.situation import family
+
+EXTRA = "and-cuda"
+_BY_CUDA = ("nvidia-cublas", "nvidia-cuda-runtime", "nvidia-cuda-nvcc", "nvidia-cuda-cupti", "nvidia-cuda-nvrtc", "nvidia-nvjitlink")
+
+
+@dataclass(frozen=True)
+class LibrarySet:
+    """Exact versions of the nvidia wheels; ``reasons`` says why there are none.
+
+    ``remove`` are wheels of another CUDA major that own the same files and must go first.
+    """
+
+    pins: Mapping[str, str] = field(default_factory=dict)
+    reasons: tuple[Reason, ...] = ()
+    borrowed_from: str = ""
+    remove: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What decides a library set beside the wheel: Python, C library, GPUs, and the nvidia wheels that are there."""
+
+    python: str
+    glibc: str | None
+    capabilities: tuple[str, ...]
+    installed: tuple[tuple[str, str], ...]
+    held_by: str = ""
+
+
+def library_set(dataset: Dataset, row: TensorFlowRow, needs: Needs) -> LibrarySet:
+    """The nvidia wheels for ``row``; what is installed is kept where it fits."""
+    return _library_set(dataset, row.distribution, row.platform, row.version, needs)
+
+
+@lru_cache(maxsize=8192)
+def _library_set(dataset: Dataset, distribution: str, platform: str, version: str, needs: Needs) -> LibrarySet:
+    row = next(one for one in wheels(dataset, distribution, platform) if one.version == version)
+    ranges, donor = ranges_of(dataset, row)
+    if not ranges:
+        words = f"the index has no wheels with the CUDA {row.cuda} libraries that it opens"
+        return LibrarySet(reasons=(Reason(words, row_name(dataset, row)),))
+    chosen: dict[str, str] = {}
+    reasons: list[Reason] = []
+    waiting = list(ranges.items())
+    while waiting:
+        name, spec = waiting.pop(0)
+        pin = _pick(dataset, row, name, spec, chosen, needs)
+        if isinstance(pin, Reason):
+            reasons.append(pin)
+            continue
+        chosen[name] = pin
+        known = release_row(dataset, name, pin)
+        for other, bound in (known.bounds if known is not None else {}).items():
+            if other.startswith("nvidia-") and other not in chosen and other not in dict(waiting):
+                waiting.append((other, bound))
+    twins = _twins(chosen, needs)
+    if twins and needs.held_by:
+        words = f"its {twins[0][0]} would own the same files as {twins[0][1]}, which {needs.held_by} needs in this environment"
+        reasons.append(Reason(words, row_name(dataset, row)))
+    return LibrarySet(chosen, tuple(reasons), donor, tuple(twin for _, twin in twins))
+
+
+def _twins(chosen: Mapping[str, str], needs: Needs) -> tuple[tuple[str, str], ...]:
+    """Installed wheels of the same library for another CUDA major: the two overwrite each other's files."""
+    stems = {name.rpartition("-cu")[0] or name: name for name in chosen}
+    found = []
+    for name, _ in needs.installed:
+        stem = name.rpartition("-cu")[0] or name
+        if stem in stems and name not in chosen:
+            found.append((stems[stem], name))
+    return tuple(found)
+
+
+def ranges_of(dataset: Dataset, row: TensorFlowRow) -> tuple[Mapping[str, str], str]:
+    """The nvidia wheels and ranges for ``row``, and the release that they are borrowed from ("" for its own)."""
+    own = _without_tensorrt(row)
+    if own:
+        return own, ""
+    donor = _donor(dataset, row.distribution, row.platform, row.version)
+    return (_without_tensorrt(donor), donor.version) if donor is not None else ({}, "")
+
+
+def _without_tensorrt(row: TensorFlowRow) -> dict[str, str]:
+    return {name: spec for name, spec in row.extras.get(EXTRA, {}).items() if name.startswith("nvidia-")}
+
+
+@lru_cache(maxsize=512)
+def _donor(dataset: Dataset, distribution: str, platform: str, version: str) -> TensorFlowRow | None:
+    row = next(one for one in wheels(dataset, distribution, platform) if one.version == version)
+    built, compiled = compare.cuda(row.cuda), compare.cudnn(row.cudnn_compiled)
+    if built is None or not row.sonames:
+        return None
+    wanted = _opened(dataset, row)
+    for other in wheels(dataset, "tensorflow", platform):
+        theirs, own = compare.cuda(other.cuda), compare.cudnn(other.cudnn_compiled)
+        if theirs is None or theirs.major != built.major or other.cudnn_major != row.cudnn_major or not _without_tensorrt(other):
+            continue
+        enough = theirs >= built and (compiled is None or own is None or own.satisfies(compiled))
+        if enough and wanted <= _opened(dataset, other) and not other.prerelease:
+            return other
+    return None
+
+
+def _opened(dataset: Dataset, row: TensorFlowRow) -> frozenset[str]:
+    """The sonames that the row's TensorFlow opens and that a wheel holds; TensorRT, NCCL and the driver aside."""
+    named = ((soname, dataset.library(soname)) for soname in row.sonames)
+    apart = ("tensorrt", "nccl", "nvshmem", "cuda_cupti", None)
+    # Neither cuRAND nor cuFFT's twin is opened by every release of one era; the extra brings both.
+    return frozenset(soname for soname, known in named if known is not None and known.wheel_folder not in (*apart, "curand"))
+
+
+def _pick(
+    dataset: Dataset, row: TensorFlowRow, name: str, spec: str, chosen: Mapping[str, str], needs: Needs
+) -> str | Reason:
+    installed = dict(needs.installed).get(name)
+    limits = [spec, *_limits(dataset, name, needs.capabilities)]
+    for other, version in chosen.items():
+        known = release_row(dataset, other, version)
+        if known is not None and name in known.bounds:
+            limits.append(known.bounds[name])
+    whole = ",".join(part for part in limits if part)
+    fits = _serves(dataset, row, name, needs.capabilities)
+    if installed is not None and fits(installed) and compare.within(whole, installed):
+        return installed
+    if installed is not None and needs.held_by:
+        words = f"it needs {name}{whole}, and {needs.held_by} holds it at {installed} in this environment"
+        return Reason(words, row_name(dataset, row))
+    found = newest(dataset, name, Asked(needs.python, needs.glibc, whole), fits)
+    if found is not None:
+        return found
+    if spec.startswith("==") and "," not in spec and "*" not in spec and not dataset.releases(name) and fits(spec[2:]):
+        return spec[2:]
+    served = f" that serves compute capability {', '.join(needs.capabilities)}" if needs.capabilities else ""
+    return Reason(f"no release of {name} within {whole or 'any range'}{served} is known for Python {needs.python}", row_name(dataset, row))
+
+
+def _limits(dataset: Dataset, name: str, capabilities: Iterable[str]) -> list[str]:
+    """The oldest CUDA whose libraries know every card, as a range for the wheels that are numbered by CUDA."""
+    stem = name.rpartition("-cu")[0] or name
+    if stem not in _BY_CUDA:
+        return []
+    known = [family(dataset, one) for one in capabilities]
+    first = [row.first_cuda for row in known if row is not None and row.first_cuda]
+    if not first:
+        return []
+    newest_first = max(first, key=compare.release)
+    major = name.rpartition("-cu")[2]
+    return [f">={newest_first}"] if str(compare.release(newest_first)[0]) == major else []
+
+
+def _serves(dataset: Dataset, row: TensorFlowRow, name: str, capabilities: tuple[str, ...]):  # type: ignore[no-untyped-def]
+    """The test that a version of ``name`` must pass; for cuDNN the load rule, and code for every card."""
+    compiled = compare.cudnn(row.cudnn_compiled)
+
+    def test(version: str) -> bool:
+        if "cudnn" not in name:
+            return True
+        return cudnn_serves(dataset, version, compiled, row.cudnn_major, capabilities)
+
+    return test
+
+
+def cudnn_serves(dataset: Dataset, version: str, compiled, major: int | None, capabilities: Iterable[str]) -> bool:  # type: ignore[no-untyped-def]
+    """Whether this cuDNN passes TensorFlow's own check and has code for the cards; an empty list means not known."""
+    loaded = compare.cudnn(version)
+    if loaded is None or (major is not None and loaded.major != major):
+        return False
+    if compiled is not None and not loaded.satisfies(compiled):
+        return False
+    known = _cudnn(dataset, ".".join(map(str, compare.release(version)[:3])))
+    if known is None or not known.compute_capabilities:
+        return True
+    return all(one in known.compute_capabilities for one in capabilities)
+
+
+@lru_cache(maxsize=512)
+def _cudnn(dataset: Dataset, version: str) -> CudnnRow | None:
+    return dataset.cudnn(version)

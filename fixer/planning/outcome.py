@@ -1,0 +1,109 @@
+"""The state that a plan's actions leave behind, derived from their parameters: never from what was intended.
+
+The unit is ``PlannedOutcome``. Packages are what is there, changed by what the actions install and remove;
+a new environment holds what its own action pins and nothing else that is known.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Iterable, Mapping
+
+from fixer.dataset.questions import normal_name
+from fixer.model.action import ActionSpec
+from fixer.model.plan import PlannedOutcome
+from fixer.planning import compare
+from fixer.planning.gates import wheels
+from fixer.planning.situation import DISTRIBUTIONS, Situation
+
+_NUMBERED_BY_CUDA = re.compile(r"nvidia-cuda-runtime(-cu\d+)?$")
+
+
+def packages_after(packages: Mapping[str, str], actions: Iterable[ActionSpec]) -> dict[str, str]:
+    """The environment's packages when ``actions`` are done."""
+    after = dict(packages)
+    for action in actions:
+        if action.kind == "new_environment":
+            after = {}
+        for name in action.params.get("remove") or ():
+            after.pop(normal_name(name), None)
+        if action.kind in ("pip_requirements", "new_environment", "conda_packages"):
+            for text in action.params.get("requirements") or ():
+                name, _, version = text.replace("==", "=", 1).partition("=")
+                after[normal_name(name.partition("[")[0])] = version.partition("=")[0]
+    return after
+
+
+def derive(situation: Situation, actions: tuple[ActionSpec, ...], device: str, driver: Any) -> PlannedOutcome:
+    """What is true when ``actions`` are done, and what a person's steps make of the driver."""
+    new = next((action for action in actions if action.kind == "new_environment"), None)
+    after = packages_after(situation.packages, actions)
+    distribution = next((name for name in DISTRIBUTIONS if name in after), None)
+    python = str(new.params["python"]) if new is not None else situation.python
+    gpu = device == "gpu"
+    major = _major(situation, distribution, after)
+    return PlannedOutcome(
+        device=device,
+        python=python,
+        tensorflow=after.get(distribution) if distribution else None,
+        distribution=distribution,
+        keras=after.get("keras"),
+        packages=after,
+        cuda=_cuda(situation, after, new is not None, major) if gpu else None,
+        cudnn=_cudnn(situation, after, actions, major) if gpu else None,
+        libraries_from=_sources(situation, after, new is not None) if gpu else (),
+        driver=driver if gpu else "keep",
+    )
+
+
+def _major(situation: Situation, distribution: str | None, after: Mapping[str, str]) -> int | None:
+    """The CUDA major of the TensorFlow that will be there; wheels of another one are none of its business."""
+    for row in wheels(situation.dataset, distribution or "", situation.platform):
+        if row.version == after.get(distribution or "") and row.cuda:
+            return compare.release(row.cuda)[0]
+    return None
+
+
+def _mine(name: str, major: int | None) -> bool:
+    return major is None or name.endswith(f"-cu{major}") or "-cu" not in name
+
+
+def _cuda(situation: Situation, after: Mapping[str, str], new: bool, major: int | None) -> str | None:
+    for name, version in after.items():
+        if _NUMBERED_BY_CUDA.match(name) and _mine(name, major):
+            return ".".join(map(str, compare.minor(version)))
+    loaded = None if new else _resolved(situation, "libcudart")
+    if loaded is not None:
+        return ".".join(map(str, compare.minor(loaded)))
+    known = [toolkit.version for toolkit in situation.facts.toolkits.or_else(()) if toolkit.version] if not new else []
+    return ".".join(map(str, compare.minor(known[0]))) if len(known) == 1 else None
+
+
+def _cudnn(
+    situation: Situation, after: Mapping[str, str], actions: tuple[ActionSpec, ...], major: int | None
+) -> str | None:
+    touched = any(action.kind in ("pip_requirements", "new_environment", "preload_hook", "activation_script") for action in actions)
+    loaded = None if touched else _resolved(situation, "libcudnn")
+    if loaded is not None:
+        return loaded
+    for name, version in after.items():
+        if name.startswith("nvidia-cudnn") and _mine(name, major):
+            return ".".join(map(str, compare.release(version)[:3]))
+    known = {library.version for library in situation.facts.libraries.or_else(()) if library.name == "cudnn" and library.version}
+    return known.pop() if len(known) == 1 else None
+
+
+def _resolved(situation: Situation, stem: str) -> str | None:
+    for one in situation.facts.resolutions.or_else(()):
+        if one.soname.startswith(f"{stem}.so") and one.path is not None:
+            return one.version
+    return None
+
+
+def _sources(situation: Situation, after: Mapping[str, str], new: bool) -> tuple[str, ...]:
+    if any(_NUMBERED_BY_CUDA.match(name) or name.startswith("nvidia-cudnn") for name in after):
+        return ("wheels",)
+    if not new and (situation.by_conda or any(name in after for name in ("cudatoolkit", "cudnn", "libcudnn"))):
+        return ("conda",)
+    outside = situation.facts.libraries.or_else(()) or situation.facts.toolkits.or_else(())
+    return ("system",) if outside and not new else ()

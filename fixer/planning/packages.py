@@ -1,0 +1,231 @@
+"""Exact versions of everything beside a TensorFlow: as few changes as make the set fit.
+
+The unit is ``resolve``: a TensorFlow wheel on a Python, beside what is installed. In an environment that
+keeps its TensorFlow only what breaks it moves; with another TensorFlow whatever its metadata forbids moves
+too, and what is missing is pinned. A package that is no part of TensorFlow's own circle never moves: a set
+that would break it is refused and names it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Iterator, Mapping
+
+from fixer.dataset.questions import Dataset
+from fixer.dataset.rows import TensorFlowRow
+from fixer.model.plan import Reason
+from fixer.planning import compare
+from fixer.planning.gates import row_name
+from fixer.planning.releases import Asked, bounds, breaks, fault_names, installable, release_row, releases
+
+# The packages that many others lean on are chosen first; the rest follows them.
+_HUBS = ("numpy", "protobuf", "ml-dtypes", "keras", "tf-keras", "h5py", "tensorboard", "tensorflow-estimator", "wrapt", "gast")
+_ROUNDS = 12
+
+
+@dataclass(frozen=True)
+class Task:
+    """What to fit: the wheel, its Python, what is installed, what is asked for.
+
+    ``forced`` are ranges that a finding demands in this TensorFlow; ``wished`` the person's own. ``fresh``
+    means that TensorFlow itself is installed anew, so its metadata binds and what is missing is pinned.
+    """
+
+    dataset: Dataset
+    row: TensorFlowRow
+    python: str
+    glibc: str | None
+    installed: Mapping[str, str]
+    wished: Mapping[str, str] = field(default_factory=dict)
+    forced: Mapping[str, str] = field(default_factory=dict)
+    fresh: bool = False
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """The packages that change, each to one exact version; or the reasons why no set fits."""
+
+    changed: Mapping[str, str] = field(default_factory=dict)
+    reasons: tuple[Reason, ...] = ()
+
+
+def resolve(task: Task) -> Resolved:
+    """The smallest set of pins that makes ``task`` fit."""
+    return _Resolver(task).run()
+
+
+class _Resolver:
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.dataset = task.dataset
+        self.own = bounds_of(task.row, task.python)
+        self.decided: dict[str, str] = {}
+        self.circle = self._circle()
+
+    def run(self) -> Resolved:
+        for _ in range(_ROUNDS):
+            moved = False
+            for name in self._names():
+                if self._settled(name):
+                    continue
+                version = self._pick(name)
+                if version is None:
+                    return Resolved(reasons=(self._why(name),))
+                moved = moved or self.decided.get(name) != version
+                self.decided[name] = version
+            if not moved:
+                break
+        else:
+            return Resolved(reasons=(Reason("no set of versions was found that fits together", row_name(self.dataset, self.task.row)),))
+        broken = tuple(self._broken_bystanders())
+        if broken:
+            return Resolved(reasons=broken)
+        installed = self.task.installed
+        return Resolved({name: version for name, version in self.decided.items() if installed.get(name) != version})
+
+    def _version(self, name: str) -> str | None:
+        return self.decided.get(name, self.task.installed.get(name))
+
+    def _circle(self) -> frozenset[str]:
+        """The packages that may move: TensorFlow's needs, theirs, its plugins, and those with measured pairs."""
+        names = set(self.own) | set(fault_names(self.dataset)) | set(self.task.forced) | set(self.task.wished) | {"tf-keras"}
+        names |= {name for name in self.task.installed if name.startswith("tensorflow-") and releases(self.dataset, name)}
+        for name in tuple(names):
+            version = self.task.installed.get(name)
+            row = release_row(self.dataset, name, version) if version else None
+            names |= set(bounds(row, self.task.python)) if row is not None else set()
+        return frozenset(names)
+
+    def _names(self) -> list[str]:
+        """What must be looked at now, hubs first."""
+        names = {name for name in self.task.installed if name in self.circle}
+        names |= set(self.task.forced) | set(self.task.wished) | set(self.decided)
+        if self.task.fresh:
+            names |= set(self.own)
+            for name in tuple(names):
+                version = self._version(name)
+                row = release_row(self.dataset, name, version) if version else None
+                if row is not None:
+                    names |= set(bounds(row, self.task.python))
+        places = {name: place for place, name in enumerate(_HUBS)}
+        known = [n for n in names if releases(self.dataset, n) and not n.startswith("nvidia-") and n not in _TENSORFLOW]
+        return sorted(known, key=lambda name: (places.get(name, len(_HUBS)), name))
+
+    def _settled(self, name: str) -> bool:
+        """Whether the version that ``name`` has now may stay."""
+        version = self._version(name)
+        if version is None:
+            return False
+        return not any(self._objections(name, version))
+
+    def _objections(self, name: str, version: str) -> Iterator[str]:
+        task = self.task
+        mine = name in self.decided
+        fault = breaks(self.dataset, name, version, task.row.version, task.python)
+        if fault is not None:
+            yield fault.id
+        bound = self.own.get(name)
+        if bound and (task.fresh or mine) and not compare.within(bound, version):
+            yield "its TensorFlow's bound"
+        for wanted in (task.wished.get(name), task.forced.get(name)):
+            if wanted and not compare.within(wanted, version):
+                yield wanted
+        row = release_row(self.dataset, name, version)
+        for other, spec in (bounds(row, task.python) if row is not None else {}).items():
+            if not spec:
+                continue
+            if other in self.decided and not compare.within(spec, self.decided[other]):
+                yield other
+            elif other in _TENSORFLOW and task.fresh and not compare.within(spec, task.row.version):
+                yield other
+        for other, chosen in self.decided.items():
+            known = release_row(self.dataset, other, chosen) if other != name else None
+            spec = bounds(known, task.python).get(name) if known is not None else None
+            if spec and not compare.within(spec, version):
+                yield other
+
+    def _pick(self, name: str) -> str | None:
+        """The newest release without objections, first one that everybody present agrees with."""
+        kept = self.decided.pop(name, None)
+        whole = ",".join(part for part in (self.own.get(name), self.task.wished.get(name), self.task.forced.get(name)) if part)
+        asked = Asked(self.task.python, self.task.glibc, whole)
+        passing = []
+        for row in installable(self.dataset, name, asked.python, asked.glibc):
+            if whole and not compare.within(whole, row.version):
+                continue
+            self.decided[name] = row.version
+            if not any(self._objections(name, row.version)):
+                passing.append(row.version)
+                if self._agreed(name, row.version):
+                    del self.decided[name]
+                    return row.version
+            del self.decided[name]
+        if passing:
+            return passing[0]
+        if kept is not None:
+            self.decided[name] = kept
+        return None
+
+    def _agreed(self, name: str, version: str) -> bool:
+        """Whether what is installed and undecided lives with this version, and the other way round."""
+        for other, present in self.task.installed.items():
+            if other == name or other in self.decided:
+                continue
+            known = release_row(self.dataset, other, present)
+            spec = bounds(known, self.task.python).get(name) if known is not None else None
+            if spec and not compare.within(spec, version):
+                return False
+        row = release_row(self.dataset, name, version)
+        for other, spec in (bounds(row, self.task.python) if row is not None else {}).items():
+            there = self.task.installed.get(other)
+            if other not in self.decided and spec and there is not None and not compare.within(spec, there):
+                return False
+            own = self.own.get(other, "")
+            if other not in self.decided and spec and own and there is None and not self._meet(other, f"{own},{spec}"):
+                return False
+        return True
+
+    def _meet(self, name: str, spec: str) -> bool:
+        rows = installable(self.dataset, name, self.task.python, self.task.glibc)
+        return not rows or any(compare.within(spec, row.version) for row in rows)
+
+    def _why(self, name: str) -> Reason:
+        parts = []
+        if self.own.get(name):
+            parts.append(f"{self.own[name]} by its metadata")
+        for words, ranges in (("wished for", self.task.wished), ("needed", self.task.forced)):
+            if ranges.get(name):
+                parts.append(f"{ranges[name]} as {words}")
+        for other, chosen in self.decided.items():
+            known = release_row(self.dataset, other, chosen)
+            spec = bounds(known, self.task.python).get(name) if known is not None else None
+            if spec:
+                parts.append(f"{spec} by {other} {chosen}")
+        asked = " and ".join(parts) or "any release"
+        words = f"no final release of {name} has a wheel for Python {self.task.python} and satisfies {asked}"
+        return Reason(words, row_name(self.dataset, self.task.row))
+
+    def _broken_bystanders(self) -> Iterator[Reason]:
+        """Installed packages outside TensorFlow's circle that the pins would break."""
+        for other, present in self.task.installed.items():
+            if other in self.decided or other.startswith("nvidia-") or other in _TENSORFLOW:
+                continue
+            known = release_row(self.dataset, other, present)
+            if known is None:
+                continue
+            for name, spec in bounds(known, self.task.python).items():
+                chosen = self.decided.get(name)
+                before = self.task.installed.get(name)
+                harmed = chosen is not None and chosen != before and spec and not compare.within(spec, chosen)
+                if harmed and (before is None or compare.within(spec, before)):
+                    words = f"it takes {name} {chosen}, and {other} {present} in this environment needs {name}{spec}"
+                    yield Reason(words, row_name(self.dataset, known))
+
+
+_TENSORFLOW = ("tensorflow", "tensorflow-cpu", "tensorflow-gpu")
+
+
+def bounds_of(row: TensorFlowRow, python: str) -> Mapping[str, str]:
+    """What a TensorFlow wheel asks of other packages on this Python."""
+    differing = row.python_bounds.get(python)
+    return {**row.bounds, **differing} if differing else row.bounds

@@ -1,0 +1,96 @@
+"""What only root or a person can do: the driver, the host of a container, Windows beside WSL, settings from outside.
+
+The unit is a function that returns human steps. Commands are the distribution's official ones, from the
+dataset or from the finding that the rule made; convfix prints them and never runs them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fixer.dataset.rows import DriverStepRow
+from fixer.model.action import HumanStep
+from fixer.model.finding import Finding
+from fixer.planning import compare
+from fixer.planning.situation import Situation
+
+_AFTERWARDS = "Afterwards run: convfix plan"
+
+
+def from_finding(finding: Finding) -> HumanStep:
+    """The remedy of a finding as a person's step; convfix's own commands are left out."""
+    commands = tuple(argv for argv in finding.remedy.commands if argv and argv[0] != "convfix")
+    root = any(argv[0] == "sudo" for argv in commands)
+    return HumanStep(finding.remedy.summary or finding.title, commands, f"{finding.title}. {_AFTERWARDS}", "root" if root else "person")
+
+
+def driver_step(situation: Situation, floor: str | None, why: str) -> tuple[HumanStep, Any]:
+    """How a person gets a driver that serves this GPU and CUDA, and what the driver will be."""
+    minimum, last = _limits(situation, floor)
+    wanted = {"minimum": minimum, "branch": None}
+    if situation.wsl:
+        text = f"Install the current NVIDIA driver in Windows{_at_least(minimum)}, never a Linux driver inside WSL; then wsl --shutdown"
+        return HumanStep(text, (), f"{why} In WSL2 the driver is Windows' own. {_AFTERWARDS}", "person"), wanted
+    if situation.facts.container.value:
+        text = f"Install the NVIDIA driver on the container's host{_at_least(minimum)}"
+        return HumanStep(text, (), f"{why} A container uses the host's driver. {_AFTERWARDS}", "root"), wanted
+    row = _row(situation, minimum, last)
+    if row is None:
+        limit = f", of branch {last} at most" if last else ""
+        text = f"Install the NVIDIA driver{_at_least(minimum)}{limit}, as your distribution or NVIDIA's guide says"
+        return HumanStep(text, (), f"{why} {_AFTERWARDS}", "root"), {**wanted, "branch": str(last) if last else None}
+    commands = (*row.commands, ("sudo", "reboot"))
+    notes = f" {row.notes}" if row.notes else ""
+    step = HumanStep(_sentence(row.summary), commands, f"{why}{notes} {_AFTERWARDS}", "root")
+    return step, {**wanted, "branch": str(row.branch)}
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _at_least(minimum: str | None) -> str:
+    return f" ({minimum} or newer)" if minimum else ""
+
+
+def _limits(situation: Situation, floor: str | None) -> tuple[str | None, int | None]:
+    """The oldest driver for the CUDA and the GPU, and the last branch that serves the GPU."""
+    first = max((row.first_driver_branch or 0 for row in situation.families), default=0)
+    lasts = [row.last_driver_branch for row in situation.families if row.last_driver_branch is not None]
+    present = compare.driver(floor)
+    minimum = floor
+    if first and (present is None or present.branch < first):
+        minimum = str(first)
+    return minimum, min(lasts) if lasts else None
+
+
+def _row(situation: Situation, minimum: str | None, last: int | None) -> DriverStepRow | None:
+    """The distribution's newest branch that serves the GPU, in the flavour that the card needs; open where both do."""
+    distro = situation.facts.distro.value
+    if distro is None:
+        return None
+    branch = int((minimum or "0").split(".")[0])
+    flavours = {row.module for row in situation.families}
+    fitting = [
+        row
+        for row in situation.dataset.driver_steps(distro)
+        if row.branch >= branch
+        and (last is None or row.branch <= last)
+        and not ("open" in flavours and row.module != "open")
+        and not ("proprietary" in flavours and row.module != "proprietary")
+    ]
+    return max(fitting, key=lambda row: (row.module == "open", row.branch), default=None)
+
+
+def container_step(finding: Finding | None) -> HumanStep:
+    """How the host starts the container with the GPU."""
+    commands = finding.remedy.commands if finding is not None else ()
+    text = finding.remedy.summary if finding is not None else "Start the container with the GPU: docker run --gpus all"
+    return HumanStep(text, tuple(argv for argv in commands if argv[0] != "convfix"), "Nothing inside the container can do this.", "person")
+
+
+def space_step(situation: Situation, needed: int, free: int) -> HumanStep:
+    """The disk is too full for the plan."""
+    short = (needed >> 20) - free
+    text = f"Free about {short} MiB: the packages need {needed >> 20} MiB, {free} MiB are free"
+    return HumanStep(text, (), f"Nothing is installed until then. {_AFTERWARDS}", "person")

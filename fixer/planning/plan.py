@@ -1,0 +1,197 @@
+"""``make_plan``: facts, findings and the wish to the smallest plan that works, or the honest reason why there is none.
+
+The unit is one plan. The way: what is wished and what blocks; the device; settings; the stack that meets it
+with the least change; the loader; a person's steps. Each is a short function over one ``Situation`` and one
+``Draft``. The plan depends on nothing but its arguments.
+"""
+
+from __future__ import annotations
+
+from typing import Iterable
+
+from fixer.dataset.questions import Dataset
+from fixer.model.facts import Facts
+from fixer.model.finding import Finding
+from fixer.model.plan import FORMAT, Plan, Wish
+from fixer.planning import causes, explain, outcome, people, remedies, steps
+from fixer.planning.candidates import Search
+from fixer.planning.draft import Draft
+from fixer.planning.fingerprint import fingerprint
+from fixer.planning.install import carry_out, repair_loader
+from fixer.planning.situation import Situation
+from fixer.planning.target import Target, target
+
+
+def make_plan(facts: Facts, findings: Iterable[Finding], dataset: Dataset, wish: Wish, version: str) -> Plan:
+    """The plan for ``facts`` under ``wish``; raises UsageError for a wish that cannot be read."""
+    situation = Situation(facts, findings, dataset, wish)
+    draft = Draft()
+    aim = target(situation)
+    _work(situation, draft, aim)
+    explain.closing(situation, draft)
+    if not draft.decided:
+        draft.actions.clear()
+        draft.human_steps.clear()
+    actions = draft.numbered()
+    device = aim.device or "cpu"
+    if draft.device is not None:
+        device = draft.device
+    state = outcome.derive(situation, actions, device, draft.driver) if draft.decided else None
+    return Plan(
+        format=FORMAT,
+        version=version,
+        dataset=dataset.version,
+        python=situation.patient.interpreter if situation.patient is not None else None,
+        wish=wish,
+        findings=situation.findings,
+        outcome=state,
+        rejected=tuple(draft.rejected),
+        actions=actions,
+        human_steps=tuple(draft.human_steps),
+        fingerprint=fingerprint(facts),
+        exit_code=draft.exit_code,
+        notes=tuple(draft.notes),
+    )
+
+
+def _work(situation: Situation, draft: Draft, aim: Target) -> None:
+    blocking = tuple(one for one in situation.findings if one.severity == "blocks")
+    explain.opening(situation, draft, aim)
+    primary = next((one for one in blocking if one.primary), blocking[0] if blocking else None)
+    if primary is not None and primary.certainty == "cannot-tell":
+        draft.need(*(primary.needs or ("the facts that decide",)))
+        explain.unknown(draft, primary)
+        return
+    blocking = tuple(one for one in blocking if one.certainty != "cannot-tell")
+    if _impossible_gpu(situation, draft, blocking):
+        return
+    wanting = _unmet(situation)
+    if not blocking and not wanting:
+        return
+    _packages(situation, draft, aim, blocking, wanting)
+    if not draft.decided:
+        return
+    _settings(situation, draft, blocking)
+    _people(situation, draft, blocking)
+    _space(situation, draft)
+
+
+def _impossible_gpu(situation: Situation, draft: Draft, blocking: tuple[Finding, ...]) -> bool:
+    """A GPU is wished for where none is: the host's step in a container, else there is no stack."""
+    if situation.wish.device != "gpu":
+        return False
+    if situation.os != "macos" and not situation.facts.gpus.is_absent:
+        return False
+    boxed = next((one for one in blocking if one.cause == "container-without-gpu"), None)
+    if boxed is not None or situation.facts.container.value:
+        draft.step(people.container_step(boxed))
+        draft.device = "gpu" if situation.tensorflow else None
+        return True
+    off = next((one for one in blocking if one.cause == "gpu-powered-off"), None)
+    if off is not None:
+        draft.step(people.from_finding(off))
+        return True
+    search = Search(situation, gpu=True)
+    search.refuse_all("this machine has no NVIDIA GPU" if situation.os != "macos" else "CUDA does not exist on macOS")
+    draft.rejected += search.refused()
+    draft.no_stack = True
+    explain.ways_out(situation, draft, gpu_absent=True)
+    return True
+
+
+def _unmet(situation: Situation) -> tuple[str, ...]:
+    """What the wish asks for and the environment does not have."""
+    from fixer.planning import compare
+
+    wishes, missing = situation.wishes, []
+    if situation.tensorflow is None or not (not wishes.tensorflow or compare.within(wishes.tensorflow, situation.tensorflow)):
+        if situation.facts.packages.is_unknown and not wishes.names_tensorflow:
+            return ()
+        missing.append("tensorflow")
+    for name in wishes.others:
+        installed = situation.packages.get(name)
+        if installed is None or not wishes.admits(name, installed):
+            missing.append(name)
+    environment = situation.environment
+    python = environment.python.value if environment is not None else None
+    if wishes.python and (python is None or not compare.within(wishes.python, python)):
+        missing.append("python")
+    return tuple(missing)
+
+
+def _packages(situation: Situation, draft: Draft, aim: Target, blocking: tuple[Finding, ...], wanting: tuple[str, ...]) -> None:
+    """Whatever a change of packages or of the loader settles."""
+    gpu = aim.device == "gpu"
+    about_packages = tuple(one for one in blocking if one.cause in causes.PACKAGES)
+    about_stack = tuple(one for one in blocking if one.cause in causes.STACK)
+    about_libraries = tuple(one for one in blocking if one.cause in causes.LIBRARIES)
+    if not (about_packages or about_stack or about_libraries or wanting):
+        return
+    demanded = remedies.demands(situation, (*about_packages, *about_stack, *about_libraries))
+    only_loader = about_libraries and not (about_packages or about_stack or wanting)
+    if only_loader and all(one.cause in causes.LOADER_ONLY for one in about_libraries) and repair_loader(situation, draft, about_libraries):
+        return
+    if situation.facts.environment.is_unknown:
+        draft.need("environment")
+        draft.note("which environment there is, and what is in it, is not known (environment): it decides what is installed.")
+        return
+    changes_tensorflow = bool(about_stack) or situation.tensorflow is None or "tensorflow" in wanting or "python" in wanting
+    if aim.device is None and changes_tensorflow:
+        draft.need(aim.need)
+        explain.unknown_device(draft)
+        return
+    carry_out(situation, draft, gpu, demanded, (*about_packages, *about_stack, *about_libraries), wanting)
+
+
+def _settings(situation: Situation, draft: Draft, blocking: tuple[Finding, ...]) -> None:
+    for finding in blocking:
+        if finding.cause in causes.SETTINGS:
+            remedies.setting(situation, finding, draft)
+
+
+def _people(situation: Situation, draft: Draft, blocking: tuple[Finding, ...]) -> None:
+    """What is left: the driver by the distribution's commands, the rest by the finding's own remedy."""
+    settled = causes.PACKAGES | causes.STACK | causes.LIBRARIES | causes.SETTINGS
+    for finding in blocking:
+        if finding.cause in causes.DRIVER and finding.cause not in causes.STACK:
+            _driver(situation, draft, finding)
+        elif finding.cause not in settled:
+            if finding.remedy.plan == "none":
+                draft.note(finding.remedy.summary)
+            else:
+                draft.step(people.from_finding(finding))
+    if draft.device == "gpu" and draft.driver == "keep" and situation.facts.driver.is_absent and not draft.human_steps:
+        step, draft.driver = people.driver_step(situation, draft.driver_floor, "There is no NVIDIA driver.")
+        draft.step(step)
+
+
+def _driver(situation: Situation, draft: Draft, finding: Finding) -> None:
+    own = people.from_finding(finding)
+    installs = finding.code in ("driver-not-installed", "nouveau-active", "driver-drops-gpu") or (
+        finding.cause == "driver-not-loaded" and not own.commands
+    )
+    if installs or situation.wsl:
+        step, driver = people.driver_step(situation, draft.driver_floor, f"{finding.title}.")
+        draft.driver = driver
+        draft.step(step if step.commands or not own.commands else own)
+        return
+    if finding.cause == "driver-wrong-module-flavour":
+        step, draft.driver = people.driver_step(situation, draft.driver_floor, f"{finding.title}.")
+        draft.step(own if own.commands else step)
+        return
+    draft.step(own)
+
+
+def _space(situation: Situation, draft: Draft) -> None:
+    """A plan that does not fit on the disk waits for a person."""
+    free = situation.facts.disk_free_mib.value
+    needed = sum(action.disk_bytes or 0 for action in draft.actions)
+    if free is None or needed <= free << 20:
+        return
+    draft.actions.clear()
+    draft.step(people.space_step(situation, needed, free))
+    draft.note(f"the plan needs {needed >> 20} MiB of disk and {free} MiB are free, so nothing is installed")
+    draft.device = "cpu" if situation.tensorflow is None else draft.device
+
+
+__all__ = ["make_plan", "steps"]

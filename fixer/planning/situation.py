@@ -1,0 +1,311 @@
+"""One situation: the facts, the dataset and the wish, with what planning asks of them again and again.
+
+The unit is ``Situation``, made once per plan. It says where an installation may go, with which installer,
+for which GPUs; it chooses nothing. A fact that people leave out (operating system, architecture, a
+writable environment) is presumed ordinary; what decides a stack stays unknown.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Iterable, Mapping
+
+from fixer.dataset.questions import Dataset, normal_name
+from fixer.dataset.rows import GpuFamilyRow
+from fixer.model.facts import Environment, Facts, Gpu, Patient
+from fixer.model.finding import Finding
+from fixer.model.plan import Wish
+from fixer.planning import compare
+from fixer.planning.wishes import Wishes, of
+
+DISTRIBUTIONS = (
+    "tensorflow", "tensorflow-gpu", "tf-nightly", "tf-nightly-gpu", "tensorflow-cpu", "tf-nightly-cpu",
+    "tensorflow-rocm", "tensorflow-intel", "tensorflow-macos", "tensorflow-aarch64", "intel-tensorflow",
+    "tensorflow-base",
+)  # fmt: skip
+CONDA = ("micromamba", "mamba", "conda")
+_ARCHITECTURES = {"amd64": "x86_64", "x64": "x86_64", "arm64": "aarch64"}
+_SYSTEMS = {"darwin": "macos", "mac": "macos", "osx": "macos", "win32": "windows", "nt": "windows"}
+_BASES = re.compile(r"^(conda|base|(mini|ana)conda\d*|mambaforge|miniforge\d*|micromamba)$")
+NOWHERE = "<environment>"
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What gates a TensorFlow wheel, hashable: two machines with equal ground get equal verdicts.
+
+    ``glibc`` None means unknown, "" another C library. ``driver`` None means none or unknown, which
+    ``driver_known`` tells apart from absent. Capabilities None means that nobody knows a card's.
+    """
+
+    platform: str
+    glibc: str | None
+    avx: bool
+    gpu: bool
+    capabilities: tuple[str | None, ...]
+    driver: str | None
+    driver_unknown: bool
+    wsl: bool
+
+
+class Situation:
+    """Facts, findings, dataset and wish, with derived answers computed at most once each."""
+
+    def __init__(self, facts: Facts, findings: Iterable[Finding], dataset: Dataset, wish: Wish) -> None:
+        self.facts = facts
+        self.findings = tuple(findings)
+        self.dataset = dataset
+        self.wish = wish
+        self.wishes: Wishes = of(wish)
+
+    # the machine
+
+    @cached_property
+    def os(self) -> str:
+        name = self.facts.os.or_else("linux").lower()
+        return _SYSTEMS.get(name, name)
+
+    @cached_property
+    def arch(self) -> str:
+        name = self.facts.arch.or_else("x86_64").lower()
+        return _ARCHITECTURES.get(name, name)
+
+    @cached_property
+    def platform(self) -> str:
+        """The platform under which the dataset keeps wheels."""
+        if self.os == "windows":
+            return "win_amd64"
+        if self.os == "macos":
+            return "macosx_arm64" if self.arch == "aarch64" else "macosx_x86_64"
+        return f"linux_{self.arch}"
+
+    @cached_property
+    def glibc(self) -> str | None:
+        """The C library's version; "" for another C library, None where nobody knows."""
+        if self.facts.glibc.is_found:
+            return self.facts.glibc.value
+        distro = self.facts.distro.value
+        if self.facts.glibc.is_absent or (distro is not None and "alpine" in (distro.id, *distro.like)):
+            return "" if self.os == "linux" else None
+        row = _distro(self.dataset, distro.id, distro.version or "") if distro is not None else None
+        return row.glibc if row is not None else None
+
+    @property
+    def wsl(self) -> bool:
+        return self.facts.wsl.value is True
+
+    @cached_property
+    def variables(self) -> Mapping[str, str]:
+        return self.facts.variables.or_else({})
+
+    @cached_property
+    def managers(self) -> tuple[str, ...]:
+        return self.facts.managers.or_else(())
+
+    # the GPU and its driver
+
+    @cached_property
+    def cards(self) -> tuple[Gpu, ...]:
+        """The GPUs; their compute capability is filled in by PCI id or name where the rows are sure of it."""
+        return tuple(map(self._known, self.facts.gpus.or_else(())))
+
+    def _known(self, gpu: Gpu) -> Gpu:
+        from dataclasses import replace
+
+        if gpu.compute_capability is None:
+            return replace(gpu, compute_capability=_capability(self.dataset, gpu.pci_id, gpu.name))
+        return gpu
+
+    @property
+    def capabilities(self) -> tuple[str | None, ...]:
+        return tuple(card.compute_capability for card in self.cards)
+
+    @cached_property
+    def families(self) -> tuple[GpuFamilyRow, ...]:
+        known = (family(self.dataset, one) for one in self.capabilities if one is not None)
+        return tuple(row for row in known if row is not None)
+
+    @property
+    def card_name(self) -> str:
+        card = self.cards[0] if self.cards else None
+        return (card.name or card.pci_id or "the GPU") if card is not None else "the GPU"
+
+    @cached_property
+    def driver_version(self) -> str | None:
+        driver = self.facts.driver.value
+        return (driver.version.value or driver.kernel_module.value) if driver is not None else None
+
+    @property
+    def driver_unknown(self) -> bool:
+        """Whether a driver may be there whose release nobody knows."""
+        driver = self.facts.driver
+        if driver.is_unknown:
+            return True
+        return driver.value is not None and self.driver_version is None and driver.value.version.is_unknown
+
+    def ground(self, gpu: bool) -> Ground:
+        """What gates a wheel here, for the GPU or for the CPU alone."""
+        flags = self.facts.cpu_flags
+        avx = self.arch != "x86_64" or flags.is_unknown or "avx" in flags.or_else(())
+        capabilities = self.capabilities if gpu else ()
+        driver = self.driver_version if gpu else None
+        return Ground(self.platform, self.glibc, avx, gpu, capabilities, driver, gpu and self.driver_unknown, self.wsl)
+
+    # the environment
+
+    @property
+    def environment(self) -> Environment | None:
+        return self.facts.environment.value
+
+    @property
+    def patient(self) -> Patient | None:
+        return self.facts.patient.value
+
+    @cached_property
+    def kind(self) -> str | None:
+        if self.environment is None:
+            return None
+        return self.environment.kind.value or ("venv" if self.environment.kind.is_unknown else None)
+
+    @cached_property
+    def python(self) -> str | None:
+        """The environment's Python as wheels are tagged."""
+        return compare.feature(self.environment.python.value) if self.environment else None
+
+    @property
+    def owner(self) -> str | None:
+        return self.environment.owner.value if self.environment else None
+
+    @cached_property
+    def packages(self) -> Mapping[str, str]:
+        """Installed packages by normalised name."""
+        found = self.facts.packages.or_else({})
+        return {normal_name(name): version for name, version in found.items()}
+
+    @cached_property
+    def distributions(self) -> tuple[str, ...]:
+        return tuple(name for name in DISTRIBUTIONS if name in self.packages)
+
+    @property
+    def distribution(self) -> str | None:
+        return self.distributions[0] if self.distributions else None
+
+    @property
+    def tensorflow(self) -> str | None:
+        return self.packages[self.distribution] if self.distribution else None
+
+    @cached_property
+    def by_conda(self) -> bool:
+        """Whether conda put the installed TensorFlow there; then conda must change it, too."""
+        installers = self.patient.installers if self.patient else {}
+        return any(installers.get(name) == "conda" for name in self.distributions) or "tensorflow-base" in self.packages
+
+    def installed_by_conda(self, name: str) -> bool:
+        installers = self.patient.installers if self.patient else {}
+        return installers.get(name) == "conda" or (name in ("tensorflow", "tensorflow-base") and self.by_conda)
+
+    @property
+    def prefix(self) -> str:
+        return self.patient.prefix if self.patient else NOWHERE
+
+    @property
+    def interpreter(self) -> str:
+        return self.patient.interpreter if self.patient else "python"
+
+    @property
+    def site_packages(self) -> str:
+        if self.patient is not None:
+            return self.patient.site_packages
+        return f"{NOWHERE}/lib/python{self.python or '3'}/site-packages"
+
+    @cached_property
+    def not_editable(self) -> str | None:
+        """Why packages may not be put into the environment; None when they may."""
+        if self.environment is None:
+            return "there is no environment"
+        patient = self.patient
+        if patient is not None and patient.externally_managed:
+            return "its Python is managed by the system (PEP 668)"
+        if self.kind in (None, "system"):
+            return "it is the system's Python"
+        if patient is not None and not patient.writable:
+            return "it is not writable for this user"
+        if self.kind == "conda" and self._is_base(patient):
+            return "it is conda's base environment, which conda itself runs in"
+        if patient is not None and not patient.has_pip and "uv" not in self.managers and self.facts.managers.is_found:
+            return "it has no pip, and uv is not at hand"
+        return None
+
+    def _is_base(self, patient: Patient | None) -> bool:
+        if self.variables.get("CONDA_DEFAULT_ENV") == "base" and patient is None:
+            return True
+        if patient is None:
+            return False
+        folder, name = posixpath.split(patient.prefix.rstrip("/"))
+        return posixpath.basename(folder) != "envs" and bool(_BASES.match(name.lower()))
+
+    @cached_property
+    def manager(self) -> str:
+        """Who installs wheels into the environment: uv where it is at hand, else pip."""
+        if self.wish.manager in ("pip", "uv"):
+            return self.wish.manager
+        return "uv" if "uv" in self.managers else "pip"
+
+    @property
+    def conda(self) -> str | None:
+        """The conda-like manager at hand."""
+        return next((name for name in reversed(CONDA) if name in self.managers), None)
+
+    @cached_property
+    def pythons(self) -> tuple[str, ...]:
+        """The Pythons at hand as wheels are tagged, newest first, the environment's own included."""
+        found = [compare.feature(text) for text in self.facts.pythons.or_else(())]
+        if self.environment is not None and self.facts.pythons.is_unknown:
+            found.append(self.python)
+        return tuple(sorted({text for text in found if text}, key=compare.release, reverse=True))
+
+    @property
+    def can_fetch_python(self) -> bool:
+        """Whether a Python that is not at hand can be had."""
+        if self.wish.manager == "pip":
+            return False
+        return "uv" in self.managers or self.conda is not None
+
+    def interpreter_of(self, python: str) -> str | None:
+        """A real interpreter of that version, where its path is known."""
+        found = [one for one in self.facts.interpreters.or_else(()) if compare.feature(one.version) == python]
+        return max(found, key=lambda one: compare.release(one.version)).path if found else None
+
+    @cached_property
+    def new_path(self) -> str:
+        """Where a new environment goes: below the home, under a name that the present one does not bear.
+
+        Planning knows no home unless the variables carry it; "~" is then left to whoever carries the plan out.
+        """
+        path = posixpath.join(self.variables.get("HOME") or "~", "convfix-env")
+        if not self.prefix.endswith("/convfix-env"):
+            return path
+        return f"{path}-2"
+
+
+@lru_cache(maxsize=4096)
+def _capability(dataset: Dataset, pci_id: str | None, name: str | None) -> str | None:
+    row = dataset.gpu(pci_id.lower()) if pci_id else None
+    if row is not None and row.compute_capability:
+        return row.compute_capability
+    known = {one.compute_capability for one in dataset.gpus_named(name)} if name else set()
+    return known.pop() if len(known) == 1 else None
+
+
+@lru_cache(maxsize=256)
+def family(dataset: Dataset, capability: str) -> GpuFamilyRow | None:
+    """The architecture of a compute capability, remembered."""
+    return dataset.family(capability)
+
+
+@lru_cache(maxsize=256)
+def _distro(dataset: Dataset, id: str, version: str):  # type: ignore[no-untyped-def]
+    return dataset.distro(id, version)

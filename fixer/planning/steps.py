@@ -1,0 +1,216 @@
+"""Actions and human steps, each built in one place from what planning decided: ids, words, commands, reach.
+
+The unit is a function that returns one ``ActionSpec`` or ``HumanStep``. Commands come from
+``model.installers`` and parameters alone. Nothing here chooses.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from typing import Iterable, Mapping
+
+from fixer.model import installers
+from fixer.model.action import ActionSpec, HumanStep
+from fixer.planning import compare
+from fixer.planning.releases import release_row
+from fixer.planning.situation import Situation
+from fixer.dataset.rows import TensorFlowRow
+
+# Wheels are compressed archives; TensorFlow and the nvidia wheels take about this much more when unpacked.
+_UNPACKED = 3
+_SHOWN = 6
+EVERYWHERE = ("terminal", "jupyter", "ide", "cron")
+_CONDA_NAMES = {"ml-dtypes": "ml_dtypes", "opt-einsum": "opt_einsum", "typing-extensions": "typing_extensions"}
+
+
+def pins(packages: Mapping[str, str]) -> list[str]:
+    """``name==version``, TensorFlow first."""
+    ordered = sorted(packages.items(), key=lambda item: (not item[0].startswith("tensorflow"), item[0].startswith("nvidia-"), item[0]))
+    return [f"{name}=={version}" for name, version in ordered]
+
+
+def size(situation: Situation, packages: Mapping[str, str], row: TensorFlowRow | None) -> int | None:
+    """Bytes to fetch for ``packages``; None when a size is unknown."""
+    total = 0
+    for name, version in packages.items():
+        if row is not None and name == row.distribution:
+            found = row.size_bytes
+        else:
+            known = release_row(situation.dataset, name, version)
+            found = known.size_bytes if known is not None else None
+        if found is None:
+            return None
+        total += found
+    return total
+
+
+def pip(
+    situation: Situation, packages: Mapping[str, str], row: TensorFlowRow | None, because: Iterable[str],
+    remove: Iterable[str] = (), reinstall: Iterable[str] = (),
+) -> ActionSpec:  # fmt: skip
+    """One installer call for everything that changes in the environment."""
+    params: dict[str, object] = {
+        "interpreter": situation.interpreter, "prefix": situation.prefix, "manager": situation.manager,
+        "requirements": pins(packages), "remove": sorted(remove),
+    }  # fmt: skip
+    if reinstall:
+        params["reinstall"] = sorted(reinstall)
+    fetched = size(situation, packages, row)
+    return ActionSpec(
+        id="packages", kind="pip_requirements", params=params, summary=f"Install {_named(packages)} into {situation.prefix}",
+        because=tuple(because), commands=installers.pip_requirements(params), reversible="exact", reaches=EVERYWHERE,
+        download_bytes=fetched, disk_bytes=None if fetched is None else fetched * _UNPACKED,
+    )  # fmt: skip
+
+
+def conda(situation: Situation, packages: Mapping[str, str], because: Iterable[str]) -> ActionSpec:
+    """Packages that conda installed and conda must change."""
+    params = {
+        "prefix": situation.prefix, "manager": situation.conda or "conda",
+        "requirements": [f"{_CONDA_NAMES.get(name, name)}=={version}" for name, version in sorted(packages.items())],
+    }  # fmt: skip
+    return ActionSpec(
+        id="conda-packages", kind="conda_packages", params=params, summary=f"Install {_named(packages)} with conda",
+        because=tuple(because), commands=installers.conda_packages(params), reversible="best-effort", reaches=EVERYWHERE,
+    )  # fmt: skip
+
+
+def new_environment(
+    situation: Situation, python: str, packages: Mapping[str, str], row: TensorFlowRow, because: Iterable[str]
+) -> ActionSpec:
+    """A new environment with everything pinned."""
+    at_hand = situation.interpreter_of(python)
+    manager = situation.manager
+    if manager == "pip" and at_hand is None and python not in situation.pythons and situation.conda is not None:
+        manager = situation.conda
+    if situation.wish.manager == "conda" and situation.conda is not None:
+        manager = situation.conda
+    params = {
+        "path": situation.new_path, "python": python, "interpreter": None if manager in installers.CONDA_MANAGERS else at_hand,
+        "manager": manager, "requirements": pins(packages),
+    }  # fmt: skip
+    fetched = size(situation, packages, row)
+    return ActionSpec(
+        id="environment", kind="new_environment", params=params,
+        summary=f"Make the environment {situation.new_path} with Python {python} and install {_named(packages)}",
+        because=tuple(because), commands=installers.new_environment(params), reversible="exact", reaches=EVERYWHERE,
+        download_bytes=fetched, disk_bytes=None if fetched is None else fetched * _UNPACKED,
+    )  # fmt: skip
+
+
+def _named(packages: Mapping[str, str]) -> str:
+    texts = [text.replace("==", " ") for text in pins(packages)]
+    more = len(texts) - _SHOWN
+    return ", ".join(texts[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def hook(interpreter: str, prefix: str, site_packages: str, libraries: tuple[str, ...], because: Iterable[str]) -> ActionSpec:
+    """Load ``libraries`` before TensorFlow is imported, for every launcher of this environment."""
+    params = {"interpreter": interpreter, "prefix": prefix, "site_packages": site_packages, "libraries": list(libraries)}
+    return ActionSpec(
+        id="preload", kind="preload_hook", params=params, because=tuple(because), reversible="exact", reaches=EVERYWHERE,
+        summary=f"Load TensorFlow's own CUDA libraries first, inside {prefix} only ({len(libraries)} libraries)",
+        download_bytes=0, disk_bytes=4096,
+    )  # fmt: skip
+
+
+def activations(
+    situation: Situation, prefix: str, interpreter: str, because: Iterable[str], *, conda_environment: bool,
+    prepend: Mapping[str, tuple[str, ...]] | None = None, setting: Mapping[str, str] | None = None, unset: tuple[str, ...] = (),
+) -> list[ActionSpec]:  # fmt: skip
+    """Values that hold while the environment is activated: one script for sh-like shells, one for fish."""
+    made = []
+    for shell, name in (("bash", "activate"), ("fish", "activate.fish")):
+        path = posixpath.join(prefix, "bin", name)
+        if conda_environment:
+            path = posixpath.join(prefix, "etc", "conda", "activate.d", "convfix.fish" if shell == "fish" else "convfix.sh")
+        params = {
+            "interpreter": interpreter, "prefix": prefix, "shell": shell, "path": path,
+            "prepend": {key: list(value) for key, value in (prepend or {}).items()}, "set": dict(setting or {}), "unset": list(unset),
+        }  # fmt: skip
+        said = [*(f"{key} led by {len(value)} folders" for key, value in (prepend or {}).items())]
+        said += [f"{key}={value}" for key, value in (setting or {}).items()] + [f"without {key}" for key in unset]
+        made.append(
+            ActionSpec(
+                id=f"activation-{shell}", kind="activation_script", params=params, because=tuple(because),
+                summary=f"When {prefix} is activated ({shell}): {', '.join(said)}", reversible="exact", reaches=("terminal",),
+                download_bytes=0, disk_bytes=4096,
+            )  # fmt: skip
+        )
+    return made
+
+
+def profile(situation: Situation, prefix: str, interpreter: str, because: Iterable[str], folders: tuple[str, ...]) -> list[ActionSpec]:
+    """A script of ours and one guarded block in the shell's profile that sources it."""
+    script = posixpath.join(prefix, "share", "convfix", "activate.sh")
+    home = situation.variables.get("HOME") or "~"
+    values = {
+        "interpreter": interpreter, "prefix": prefix, "shell": "bash", "path": script,
+        "prepend": {"LD_LIBRARY_PATH": list(folders)}, "set": {}, "unset": [],
+    }  # fmt: skip
+    source = {"shell": "bash", "path": posixpath.join(home, ".bashrc"), "source": script}
+    common = tuple(because)
+    return [
+        ActionSpec(
+            id="activation-profile", kind="activation_script", params=values, because=common, reversible="exact",
+            summary=f"Write {script}: LD_LIBRARY_PATH led by {len(folders)} folders", reaches=("terminal",),
+            download_bytes=0, disk_bytes=4096,
+        ),
+        ActionSpec(
+            id="profile", kind="profile_block", params=source, because=common, reversible="exact",
+            summary=f"Source it from {source['path']}: every program started from such a shell is affected",
+            reaches=("terminal",), download_bytes=0, disk_bytes=4096,
+        ),
+    ]  # fmt: skip
+
+
+_OWNERS = {
+    "uv": (("uv", "add"), ("uv", "remove"), ("uv", "sync")),
+    "poetry": (("poetry", "add"), ("poetry", "remove"), ("poetry", "install")),
+    "pdm": (("pdm", "add"), ("pdm", "remove"), ("pdm", "sync")),
+    "pixi": (("pixi", "add", "--pypi"), ("pixi", "remove", "--pypi"), ("pixi", "install")),
+    "pipenv": (("pipenv", "install"), ("pipenv", "uninstall"), ("pipenv", "sync")),
+}
+
+
+def owner(
+    situation: Situation, packages: Mapping[str, str], own_bounds: Mapping[str, str], remove: Iterable[str], python: str | None, why: str
+) -> HumanStep:
+    """The commands of the tool that owns the lock file: it would undo ours with its next sync."""
+    name = situation.owner or ""
+    wanted = [_range(item, version, situation.packages.get(item), own_bounds.get(item, "")) for item, version in sorted(packages.items())]
+    because = f"{name} owns this environment's lock file: what convfix changed, its next sync would undo. {why}".strip()
+    known = _OWNERS.get(name)
+    if known is None:
+        text = f"Let {name} change its own lock file: ask it for {', '.join(wanted)}"
+        return HumanStep(text, (), because, "person")
+    add, drop, sync = known
+    commands: list[tuple[str, ...]] = []
+    if python is not None and name == "uv":
+        commands.append(("uv", "python", "pin", python))
+    if remove:
+        commands.append((*drop, *sorted(remove)))
+    if wanted:
+        commands.append((*add, *wanted))
+    commands.append(sync)
+    return HumanStep(f"Change the project with {name}: {', '.join(wanted) or 'sync it'}", tuple(commands), because, "person")
+
+
+def _range(name: str, version: str, installed: str | None, bound: str) -> str:
+    """A range as a project would write it: below TensorFlow's own bound when going down, from the version on when going up."""
+    if name.startswith(("tensorflow", "nvidia-")):
+        return f"{name}=={version}"
+    upper = next((part for part in bound.split(",") if part.startswith("<") and not part.startswith("<=")), None)
+    if installed is not None and upper is not None and compare.key(version) < compare.key(installed):
+        return f"{name}<{_short(upper[1:])}"
+    if installed is not None and compare.key(version) > compare.key(installed):
+        return f"{name}>={version}"
+    return f"{name}=={version}"
+
+
+def _short(version: str) -> str:
+    """2 for 2.0.0: the shortest text that means the same."""
+    text = version.replace("dev0", "").replace("dev", "").rstrip(".")
+    while text.endswith(".0"):
+        text = text[:-2]
+    return text

@@ -1,0 +1,81 @@
+"""The person's requirements, read once: PEP 508 strings to names, ranges and extras.
+
+The unit is ``Wishes``. A requirement that cannot be read is a usage error; what it asks for that no row
+knows is judged where stacks are judged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from typing import Mapping
+
+from fixer.dataset.questions import normal_name
+from fixer.errors import UsageError
+from fixer.model.plan import Wish
+from fixer.planning import compare
+
+TENSORFLOWS = ("tensorflow", "tensorflow-gpu", "tensorflow-cpu")
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """Ranges by package name ("" for any version), the range of Pythons, and the extras wished for TensorFlow."""
+
+    packages: Mapping[str, str] = field(default_factory=dict)
+    python: str = ""
+    extras: frozenset[str] = frozenset()
+
+    @cached_property
+    def tensorflow(self) -> str:
+        """The range wished for TensorFlow, under whichever name."""
+        return ",".join(part for part in (self.packages.get(name) for name in TENSORFLOWS) if part)
+
+    @cached_property
+    def names_tensorflow(self) -> bool:
+        return any(name in self.packages for name in TENSORFLOWS)
+
+    @cached_property
+    def others(self) -> tuple[str, ...]:
+        """The wished packages that are not TensorFlow."""
+        return tuple(name for name in self.packages if name not in TENSORFLOWS)
+
+    def admits(self, name: str, version: str) -> bool:
+        """Whether the wish lets ``name`` be ``version``; a pre-release only where the wish itself names one."""
+        wanted = self.packages.get(name, "")
+        return compare.within(wanted, version) if wanted else True
+
+    def names_prerelease(self, name: str, version: str) -> bool:
+        """Whether the wish asks for this very pre-release."""
+        return any(part.lstrip("=<>~! ") == version for part in self.packages.get(name, "").split(","))
+
+
+@lru_cache(maxsize=1024)
+def read(requirements: tuple[str, ...]) -> Wishes:
+    """The wishes in ``requirements``; raises UsageError for one that cannot be read."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    packages: dict[str, str] = {}
+    python, extras = "", frozenset[str]()
+    for text in requirements:
+        try:
+            wanted = Requirement(text)
+        except InvalidRequirement:
+            raise UsageError(
+                "malformed-requirement", f"wish {text[:80]!r}: expected a requirement such as 'tensorflow==2.15.*'"
+            ) from None
+        if wanted.url is not None:
+            raise UsageError("malformed-requirement", f"wish {text[:80]!r}: expected a version range, found an address")
+        name, specifier = normal_name(wanted.name), str(wanted.specifier)
+        if name == "python":
+            python = ",".join(part for part in (python, specifier) if part)
+            continue
+        packages[name] = ",".join(part for part in (packages.get(name, ""), specifier) if part)
+        if name in TENSORFLOWS:
+            extras = extras | frozenset(wanted.extras)
+    return Wishes(packages, python, extras)
+
+
+def of(wish: Wish) -> Wishes:
+    """The wishes of ``wish``."""
+    return read(tuple(wish.requirements))

@@ -1,0 +1,111 @@
+"""From facts to findings: pure functions, one a cause, run in any order; none reads another's result.
+
+The unit is a rule: ``def rule(case: Case) -> Iterable[Finding]``. It says what it concludes, how sure
+it is, what that rests on, and which fact is missing where it cannot tell. ``judge`` runs the table and
+``ranking`` chooses. Nothing here looks at the machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from fixer.dataset.questions import Dataset
+from fixer.model.facts import Facts
+from fixer.model.finding import Finding
+from fixer.model.plan import Wish
+from fixer.rules import (
+    cuda_libraries,
+    cudnn,
+    driver_loading,
+    driver_state,
+    driver_versions,
+    environment,
+    hardware,
+    keras,
+    libcuda,
+    memory,
+    neighbours,
+    search_paths,
+    state,
+    system,
+    tensorflow_itself,
+    visibility,
+    xla,
+)
+from fixer.rules.case import Case
+from fixer.rules.ranking import rank
+
+Rule = Callable[[Case], Iterable[Finding]]
+
+RULES: tuple[Rule, ...] = (
+    system.libc_musl,
+    system.cpu_without_avx,
+    system.glibc_too_old,
+    system.python_unsupported,
+    tensorflow_itself.tensorflow_missing,
+    tensorflow_itself.tensorflow_gpu_removed,
+    tensorflow_itself.duplicate_tf_packages,
+    tensorflow_itself.cpu_build_selected,
+    tensorflow_itself.and_cuda_extra_unsatisfiable,
+    environment.environment_broken,
+    environment.installed_over,
+    environment.module_shadowed,
+    environment.user_site_leak,
+    neighbours.package_pairs,
+    neighbours.missing_requirement,
+    neighbours.plugin_built_for_other_tf,
+    keras.keras_backend_setting,
+    keras.legacy_keras,
+    keras.image_layout,
+    visibility.no_nvidia_gpu,
+    visibility.cuda_visible_devices,
+    visibility.container_without_gpu,
+    visibility.wsl_libcuda_path,
+    visibility.windows_native_no_gpu,
+    visibility.apple_silicon,
+    hardware.gpu_powered_off,
+    hardware.gpu_arch_too_old,
+    hardware.gpu_arch_too_new,
+    hardware.gpu_compiled_first,
+    hardware.gpu_arch_unknown,
+    driver_loading.nouveau_active,
+    driver_loading.secure_boot,
+    driver_loading.driver_not_loaded,
+    driver_loading.driver_drops_gpu,
+    driver_loading.driver_wrong_module_flavour,
+    libcuda.driver_library_mismatch,
+    libcuda.mismatch_by_nvml,
+    libcuda.cuda_compat_lib,
+    libcuda.libcuda_stub_loaded,
+    driver_versions.driver_too_old,
+    driver_versions.driver_cannot_compile,
+    driver_state.device_permissions,
+    driver_state.uvm_or_driver_state,
+    search_paths.ld_library_path_shadows_env,
+    search_paths.pip_nvidia_libs_not_found,
+    search_paths.ld_library_path_missing,
+    search_paths.empty_path_element,
+    cudnn.cudnn_shadowed,
+    cudnn.cudnn_parts_mixed,
+    cudnn.cudnn_version,
+    cudnn.cudnn_missing,
+    cudnn.cudnn_drops_gpu,
+    cuda_libraries.cuda_libs_wrong_version,
+    cuda_libraries.cuda_libs_missing,
+    cuda_libraries.cuda_libs_unknown,
+    cuda_libraries.cuda_older_minor,
+    cuda_libraries.nvidia_wheel_collision,
+    cuda_libraries.tf_torch_pin_conflict,
+    xla.libdevice_missing,
+    xla.ptxas_too_old,
+    memory.gpu_memory_held,
+    memory.gpu_too_small,
+    memory.growth_setting,
+    state.interrupted_apply,
+)
+
+
+def judge(facts: Facts, dataset: Dataset, wish: Wish) -> tuple[Finding, ...]:
+    """Every finding for ``facts`` under ``wish``, weightiest first, at most one of them primary."""
+    case = Case(facts, dataset, wish)
+    return rank(found for rule in RULES for found in rule(case))

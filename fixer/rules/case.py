@@ -1,0 +1,378 @@
+"""One case: the facts, the dataset and the wish, with what follows from them at once and is asked often.
+
+The unit is ``Case``, made once per judgement and given to every rule. It answers questions ("which
+TensorFlow is it, is the GPU wished for, what does this card know"); it concludes nothing about causes.
+A fact that is usually left unsaid (operating system, architecture, kind of environment) is presumed
+ordinary here; facts on which everything hangs stay unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+from fixer.dataset.questions import Dataset, normal_name
+from fixer.dataset.rows import GpuFamilyRow, TensorFlowRow
+from fixer.model.facts import Driver, Environment, Facts, Gpu, Patient
+from fixer.model.finding import Certainty, Evidence, RowRef, Severity
+from fixer.model.observed import Observed
+from fixer.model.plan import Wish
+from fixer.model.versions import CudnnVersion
+from fixer.rules import ask, compare
+from fixer.rules.say import fact
+
+Target = Literal["gpu", "cpu", "unknown"]
+# The order in which a distribution is taken for "the" TensorFlow where several are installed.
+DISTRIBUTIONS = (
+    "tensorflow",
+    "tensorflow-gpu",
+    "tf-nightly",
+    "tf-nightly-gpu",
+    "tensorflow-cpu",
+    "tf-nightly-cpu",
+    "tensorflow-rocm",
+    "tensorflow-intel",
+    "tensorflow-macos",
+    "tensorflow-aarch64",
+    "intel-tensorflow",
+    "tensorflow-base",
+)
+CPU_DISTRIBUTIONS = ("tensorflow-cpu", "tf-nightly-cpu", "tensorflow-intel", "intel-tensorflow", "tensorflow-aarch64")
+COMPLETE = ("tensorflow", "nvidia-", "jax")
+COMPLETE_NAMES = ("keras", "tf-keras", "torch", "tf-nightly")
+_ARCHITECTURES = {"amd64": "x86_64", "x64": "x86_64", "arm64": "aarch64"}
+_SYSTEMS = {"darwin": "macos", "mac": "macos", "osx": "macos", "win32": "windows", "nt": "windows"}
+
+
+@dataclass(frozen=True)
+class Card:
+    """One GPU with its compute capability (None: nobody knows) and how that is known.
+
+    ``candidates`` are the capabilities that an ambiguous name can mean (a GTX 750 Ti is 5.0, or 3.0).
+    """
+
+    place: int
+    gpu: Gpu
+    capability: str | None
+    known_by: str
+    family: GpuFamilyRow | None
+    rows: tuple[RowRef, ...]
+    candidates: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.gpu.name or self.gpu.pci_id or f"GPU {self.place}"
+
+
+class Case:
+    """Facts, dataset and wish, with derived answers computed at most once each."""
+
+    def __init__(self, facts: Facts, dataset: Dataset, wish: Wish) -> None:
+        self.facts = facts
+        self.dataset = dataset
+        self.wish = wish
+        # What other modules of this room worked out for this case; a key belongs to the module that sets it.
+        self.memory: dict[str, Any] = {}
+
+    # the system
+
+    @cached_property
+    def os(self) -> str:
+        """linux, windows or macos; linux where nobody says otherwise."""
+        name = self.facts.os.or_else("linux").lower()
+        return _SYSTEMS.get(name, name)
+
+    @cached_property
+    def arch(self) -> str:
+        name = self.facts.arch.or_else("x86_64").lower()
+        return _ARCHITECTURES.get(name, name)
+
+    @cached_property
+    def platform(self) -> str:
+        """The platform under which the dataset keeps wheels."""
+        if self.os == "windows":
+            return "win_amd64"
+        if self.os == "macos":
+            return "macosx_arm64" if self.arch == "aarch64" else "macosx_x86_64"
+        return f"linux_{self.arch}"
+
+    @property
+    def wsl(self) -> bool:
+        return self.facts.wsl.value is True
+
+    @property
+    def container(self) -> str | None:
+        return self.facts.container.value
+
+    @cached_property
+    def variables(self) -> Mapping[str, str]:
+        return self.facts.variables.or_else({})
+
+    @property
+    def variables_known(self) -> bool:
+        return not self.facts.variables.is_unknown
+
+    # the environment
+
+    @property
+    def environment(self) -> Environment | None:
+        return self.facts.environment.value
+
+    @property
+    def patient(self) -> Patient | None:
+        return self.facts.patient.value
+
+    @cached_property
+    def kind(self) -> str:
+        return (self.environment.kind.value if self.environment else None) or "venv"
+
+    @cached_property
+    def python(self) -> str | None:
+        """The environment's Python as its wheels are tagged: 3.11."""
+        text = self.environment.python.value if self.environment else None
+        numbers = compare.release(text) if text else ()
+        return f"{numbers[0]}.{numbers[1]}" if len(numbers) > 1 else None
+
+    @cached_property
+    def packages(self) -> Mapping[str, str]:
+        """Installed packages by normalised name; empty when unknown, which ``packages_seen`` tells."""
+        return {normal_name(name): version for name, version in self.packages_seen.or_else({}).items()}
+
+    @property
+    def packages_seen(self) -> Observed[Mapping[str, str]]:
+        return self.facts.packages
+
+    @property
+    def complete(self) -> bool:
+        """Whether the list of packages names everything that is installed: true for a live machine."""
+        return self.facts.patient.is_found
+
+    def lacks(self, name: str) -> bool:
+        """Whether ``name`` is known not to be installed."""
+        if self.packages_seen.is_unknown or name in self.packages:
+            return False
+        return self.complete or name in COMPLETE_NAMES or name.startswith(COMPLETE)
+
+    def package(self, name: str) -> Evidence:
+        """The evidence line of an installed package."""
+        return fact(f"environment.packages.{name}", self.packages[name], self.packages_seen)
+
+    # TensorFlow
+
+    @cached_property
+    def distributions(self) -> tuple[str, ...]:
+        """The TensorFlow distributions that are installed, the one that counts first."""
+        return tuple(name for name in DISTRIBUTIONS if name in self.packages)
+
+    @property
+    def distribution(self) -> str | None:
+        return self.distributions[0] if self.distributions else None
+
+    @cached_property
+    def tensorflow(self) -> str | None:
+        """The installed TensorFlow's version by its metadata; None when there is none or nobody knows."""
+        return self.packages[self.distribution] if self.distribution else None
+
+    @cached_property
+    def row(self) -> TensorFlowRow | None:
+        """The dataset's row for the installed TensorFlow: its own wheel's, else the nearest of its minor version."""
+        if self.distribution is None or self.tensorflow is None:
+            return None
+        names = dict.fromkeys((self.distribution, "tensorflow"))
+        for seek in (ask.wheel, ask.neighbour):
+            for name in names:
+                row = seek(self.dataset, name, self.tensorflow, self.platform)
+                if row is not None:
+                    return row
+        return None
+
+    @cached_property
+    def code_row(self) -> TensorFlowRow | None:
+        """The row that tells of the compiled code: ``row``, else the nearest of its minor version that was looked into."""
+        row = self.row
+        if row is None or self.by_conda:
+            return None
+        if row.sonames or row.is_cuda_build is False:
+            return row
+        return ask.looked_into(self.dataset, row.distribution, row.version, self.platform) or row
+
+    @property
+    def row_is_exact(self) -> bool:
+        """Whether ``row`` describes the very release that is installed."""
+        row = self.row
+        return row is not None and row.version == self.tensorflow
+
+    @cached_property
+    def row_trust(self) -> Certainty:
+        """How far a verdict can go that rests on ``row``."""
+        row = self.code_row or self.row
+        if row is None:
+            return "possible"
+        return "proven" if row.version == self.tensorflow and row.confidence == "primary" else "likely"
+
+    @property
+    def metadata_trust(self) -> Certainty:
+        """How far a verdict can go that rests on the wheel's own name and metadata."""
+        return "proven" if self.row_is_exact and not self.by_conda else "likely"
+
+    @cached_property
+    def row_refs(self) -> tuple[RowRef, ...]:
+        rows = [row for row in (self.row, self.code_row) if row is not None]
+        return tuple(dict.fromkeys(self.dataset.ref(row) for row in rows))
+
+    @cached_property
+    def by_conda(self) -> bool:
+        """Whether conda built the installed TensorFlow; then the wheel's row tells little about its libraries."""
+        installers = self.patient.installers if self.patient else {}
+        if any(installers.get(name) == "conda" for name in self.distributions):
+            return True
+        return self.kind == "conda" and "tensorflow-base" in self.packages
+
+    @cached_property
+    def is_cuda_build(self) -> bool | None:
+        """Whether the installed TensorFlow can use an NVIDIA GPU at all; None when nobody knows."""
+        build = self.facts.tensorflow_build.value
+        if build is not None and build.is_cuda_build is not None:
+            return build.is_cuda_build
+        if self.distribution is None:
+            return None
+        if self.distribution in CPU_DISTRIBUTIONS:
+            return False
+        if self.by_conda:
+            return None
+        return self.code_row.is_cuda_build if self.code_row is not None else None
+
+    @cached_property
+    def cuda_built(self) -> str | None:
+        """The CUDA that TensorFlow was built with."""
+        build = self.facts.tensorflow_build.value
+        if build is not None and build.cuda is not None:
+            return build.cuda
+        return self.code_row.cuda if self.code_row is not None else None
+
+    @cached_property
+    def cudnn_built(self) -> CudnnVersion | None:
+        """The cuDNN that TensorFlow was compiled with, major and minor at least; None when nobody knows."""
+        build = self.facts.tensorflow_build.value
+        texts = [build.cudnn] if build is not None else []
+        if self.code_row is not None:
+            texts.append(self.code_row.cudnn_compiled)
+        for text in texts:
+            version = compare.cudnn(text)
+            if version is not None and len(version.parts) > 1:
+                return version
+        return None
+
+    @cached_property
+    def compute_capabilities(self) -> tuple[str, ...]:
+        """The machine code that the installed TensorFlow carries, as far as known."""
+        build = self.facts.tensorflow_build.value
+        if self.code_row is not None and self.code_row.compute_capabilities:
+            return self.code_row.compute_capabilities
+        return build.compute_capabilities if build is not None else ()
+
+    @property
+    def ptx(self) -> tuple[str, ...]:
+        return self.code_row.ptx if self.code_row is not None else ()
+
+    @property
+    def tensorflow_name(self) -> str:
+        """The installed TensorFlow in words: TensorFlow 2.15.1."""
+        return f"TensorFlow {self.tensorflow}" if self.tensorflow else "TensorFlow"
+
+    def tensorflow_evidence(self) -> tuple[Evidence, ...]:
+        return (self.package(self.distribution),) if self.distribution else ()
+
+    # the GPU
+
+    @property
+    def no_gpu(self) -> bool:
+        """Whether there is certainly no NVIDIA GPU to be seen."""
+        return self.facts.gpus.is_absent
+
+    @cached_property
+    def cards(self) -> tuple[Card, ...]:
+        return tuple(self._card(place, gpu) for place, gpu in enumerate(self.facts.gpus.or_else(())))
+
+    def _card(self, place: int, gpu: Gpu) -> Card:
+        capability, known_by, refs = gpu.compute_capability, self.facts.gpus.source, []
+        candidates: tuple[str, ...] = ()
+        if capability is None and gpu.pci_id:
+            row = ask.gpu(self.dataset, gpu.pci_id.lower())
+            if row is not None and row.compute_capability:
+                capability, known_by = row.compute_capability, f"PCI id {gpu.pci_id}"
+                refs.append(self.dataset.ref(row))
+        if capability is None and gpu.name:
+            rows = ask.gpus_named(self.dataset, gpu.name)
+            known = {row.compute_capability for row in rows}
+            if len(known) == 1 and None not in known:
+                capability, known_by = rows[0].compute_capability, f"the name {gpu.name}"
+                refs.append(self.dataset.ref(rows[0]))
+            elif None not in known:
+                candidates = tuple(sorted(one for one in known if one is not None))
+        family = ask.family(self.dataset, capability) if capability else None
+        if family is not None:
+            refs.append(self.dataset.ref(family))
+        return Card(place, gpu, capability, known_by, family, tuple(refs), candidates)
+
+    @cached_property
+    def target(self) -> Target:
+        """The device that the wish means here: any is the GPU where some stack can use it, else the CPU."""
+        if self.wish.device in ("gpu", "cpu"):
+            return "gpu" if self.wish.device == "gpu" else "cpu"
+        if self.os == "macos" or self.no_gpu:
+            return "cpu"
+        if self.facts.gpus.is_unknown:
+            return "unknown"
+        return "gpu" if any(map(self._usable, self.cards)) else "cpu"
+
+    def _usable(self, card: Card) -> bool:
+        if self.os == "linux" and self.arch != "x86_64":
+            return self.is_cuda_build is True
+        if card.capability is None:
+            return True
+        served = compare.coverage(self.compute_capabilities, self.ptx, card.capability)
+        return served in ("machine code", "ptx") or ask.some_stack_serves(self.dataset, card.capability)
+
+    @property
+    def gpu_severity(self) -> Severity:
+        """What a fault that takes the GPU away weighs: everything, or a note when the CPU is wished for."""
+        return "note" if self.target == "cpu" else "blocks"
+
+    @property
+    def tensorflow_may_use_gpu(self) -> bool:
+        """Whether a GPU is wished for and the installed TensorFlow is not known to be without CUDA."""
+        return self.target != "cpu" and self.tensorflow is not None and self.is_cuda_build is not False
+
+    # the driver
+
+    @property
+    def driver(self) -> Driver | None:
+        return self.facts.driver.value
+
+    @cached_property
+    def driver_version(self) -> str | None:
+        """The driver's release: the user-space library's, else the kernel module's."""
+        if self.driver is None:
+            return None
+        return self.driver.version.value or self.driver.kernel_module.value
+
+    def driver_evidence(self) -> Evidence:
+        driver = self.driver
+        if driver is not None and driver.version.is_found:
+            return fact("driver.version", str(driver.version.value), driver.version)
+        if driver is not None and driver.kernel_module.is_found:
+            return fact("driver.kernel_module", str(driver.kernel_module.value), driver.kernel_module)
+        return fact("driver", "none to be seen" if self.facts.driver.is_absent else "unknown", self.facts.driver)
+
+    def card_evidence(self, cards: tuple[Card, ...]) -> tuple[Evidence, ...]:
+        return tuple(
+            fact(
+                f"gpus[{card.place}]",
+                f"{card.name}, compute capability {card.capability or 'unknown'}",
+                self.facts.gpus,
+            )
+            for card in cards
+        )

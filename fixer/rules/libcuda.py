@@ -1,0 +1,230 @@
+"""Rules about libcuda, the driver's user-space half: of another release than the kernel module, or not its own.
+
+Which half must move depends on which is newer and who put the library there. WSL2 shows Windows'
+numbers, which differ by design.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Iterator, Literal
+
+from fixer.model.finding import Certainty, Evidence, Finding
+from fixer.model.versions import DriverRelease
+from fixer.rules import ask, compare
+from fixer.rules.case import Case
+from fixer.rules.say import fact, finding
+
+Origin = Literal["distribution", "compat", "stub", "stray", "unknown"]
+_DISTRIBUTION = ("/usr/lib/", "/usr/lib64/", "/lib/", "/lib64/", "/usr/lib32/")
+# Cards on which NVIDIA's forward compatibility never works, and those on which it does, by their names.
+_CONSUMER = re.compile(r"\b(geforce|titan|gtx|rtx [2-5]0[5-9]0)\b")
+_DATA_CENTER = re.compile(
+    r"\b(tesla|[ahp]100|v100s?|h20|h200|[ah]800|gh200|g?b200|g?b300|l20|l40s?|l4|t4|a2|a10g?|a16|a30|a40|p40?|m[46]0|k[468]0)\b"
+)
+
+
+def origin(path: str | None) -> Origin:
+    """Who put this libcuda there, by its path."""
+    if not path:
+        return "unknown"
+    if "/stubs/" in path:
+        return "stub"
+    if "/compat/" in path or "cuda-compat" in path:
+        return "compat"
+    return "distribution" if path.startswith(_DISTRIBUTION) else "stray"
+
+
+def _halves(case: Case) -> tuple[DriverRelease, DriverRelease] | None:
+    """The user-space library's release and the kernel module's, where both are known."""
+    driver = case.driver
+    if driver is None or case.wsl or case.os != "linux":
+        return None
+    library, module = compare.driver(driver.version.value), compare.driver(driver.kernel_module.value)
+    return (library, module) if library is not None and module is not None else None
+
+
+def _path(case: Case) -> str | None:
+    return case.driver.libcuda_path.value if case.driver is not None else None
+
+
+def _is_compat(case: Case, library: DriverRelease, module: DriverRelease) -> bool:
+    """Whether a newer libcuda is a compatibility library: by its folder, or an image's own where no path is known."""
+    found = origin(_path(case))
+    return library > module and (found == "compat" or (bool(case.container) and found in ("unknown", "stray")))
+
+
+def driver_library_mismatch(case: Case) -> Iterator[Finding]:
+    """libcuda and the kernel module are of two releases; which one must move depends on which is newer, and where."""
+    halves = _halves(case)
+    if halves is None or halves[0] == halves[1] or _is_compat(case, *halves) or origin(_path(case)) == "stub":
+        return
+    library, module = halves
+    where = origin(_path(case))
+    evidence = _both(case)
+    if library > module:
+        certainty: Certainty = "likely" if where in ("unknown", "stray") or case.container else "proven"
+        yield _mismatch(
+            case,
+            certainty,
+            f"the driver was upgraded to {library} while {module} is still running",
+            evidence,
+            "Reboot: the new kernel module is then loaded.",
+            "reboot",
+        )
+    elif where == "distribution" and not case.container:
+        yield _mismatch(
+            case,
+            "proven",
+            f"the driver went back to {library} while {module} is still running",
+            evidence,
+            "Reboot: the older kernel module is then loaded.",
+            "reboot",
+        )
+    elif where == "unknown" and not case.container:
+        yield _mismatch(
+            case,
+            "cannot-tell",
+            f"libcuda {library} is older than the running driver {module}",
+            evidence,
+            "Find out which libcuda it is: in the distribution's folder a reboot repairs it, elsewhere it is a "
+            "stray copy that must go.",
+            "",
+        )
+    else:
+        path = _path(case) or "the container image's own copy"
+        yield _mismatch(
+            case,
+            "likely" if case.container else "proven",
+            f"a stray libcuda {library} hides the running driver's {module}",
+            evidence,
+            f"Take {path} off the loader's path or remove it; a reboot cannot help.",
+            "remove",
+        )
+
+
+def _both(case: Case) -> tuple[Evidence, ...]:
+    driver = case.driver
+    if driver is None:
+        return ()
+    lines = [
+        fact("driver.version", str(driver.version.value), driver.version),
+        fact("driver.kernel_module", str(driver.kernel_module.value), driver.kernel_module),
+    ]
+    if driver.libcuda_path.is_found:
+        lines.append(fact("driver.libcuda_path", str(driver.libcuda_path.value), driver.libcuda_path))
+    return tuple(lines)
+
+
+def _mismatch(case: Case, certainty: Certainty, title: str, evidence: tuple[Evidence, ...], advice: str, step: str) -> Finding:
+    needs = ("driver.libcuda_path",) if certainty == "cannot-tell" else ()
+    return finding(
+        "driver-library-mismatch",
+        case.gpu_severity,
+        certainty,
+        title,
+        evidence,
+        advice,
+        needs=needs,
+        commands=(("sudo", "reboot"),) if step == "reboot" else (("ldconfig", "-p"),) if not step else (),
+        subject={"step": step, "path": _path(case) or ""},
+    )
+
+
+def mismatch_by_nvml(case: Case) -> Iterator[Finding]:
+    """NVML says that the halves differ, where their releases could not be read."""
+    smi = case.facts.nvidia_smi.value
+    if smi is None or "driver/library version mismatch" not in smi.line.lower() or _halves(case) is not None or case.wsl:
+        return
+    yield finding(
+        "driver-library-mismatch",
+        case.gpu_severity,
+        "likely",
+        "the driver's library and its kernel module are of two releases",
+        (fact("nvidia_smi", smi.line, case.facts.nvidia_smi),),
+        "Reboot; where that does not help, a stray copy of the library hides the driver's own.",
+        code="mismatch-by-nvml",
+        commands=(("sudo", "reboot"),),
+    )
+
+
+def _kind_of_cards(case: Case) -> str:
+    names = [(card.gpu.name or "").lower() for card in case.cards]
+    if not names or not all(names):
+        return "unknown"
+    if any(_CONSUMER.search(name) for name in names):
+        return "consumer"
+    return "data center" if all(_DATA_CENTER.search(name) for name in names) else "unknown"
+
+
+def cuda_compat_lib(case: Case) -> Iterator[Finding]:
+    """A forward-compatibility libcuda where the card does not allow it (Error 804)."""
+    cards = _kind_of_cards(case)
+    if cards == "data center" or not case.cards:
+        return
+    halves = _halves(case)
+    if halves is not None and _is_compat(case, *halves):
+        named = origin(_path(case)) == "compat"
+        yield _compat(case, "proven" if named and cards == "consumer" else "likely", _both(case))
+        return
+    if halves is not None and halves[0] != halves[1]:
+        return
+    impossible = _impossible_ceiling(case)
+    if impossible is not None:
+        yield _compat(case, "likely", (case.driver_evidence(), impossible))
+
+
+def _impossible_ceiling(case: Case) -> Evidence | None:
+    """A "CUDA Version" that the running driver's branch cannot have: another libcuda answered for it."""
+    driver = case.driver
+    ceiling = compare.cuda(driver.cuda.value) if driver is not None else None
+    running = compare.driver(driver.kernel_module.value or driver.version.value) if driver is not None else None
+    if driver is None or ceiling is None or running is None or case.wsl:
+        return None
+    for row in ask.cuda_releases(case.dataset):
+        version, needed = compare.cuda(".".join(map(str, compare.minor(row.version)))), compare.driver(row.linux_driver)
+        if version is not None and needed is not None and version <= ceiling and needed.branch > running.branch:
+            return fact("driver.cuda", f"{ceiling}, which branch {running.branch} cannot have", driver.cuda)
+    return None
+
+
+def _compat(case: Case, certainty: Certainty, evidence: tuple[Evidence, ...]) -> Finding:
+    return finding(
+        "cuda-compat-lib",
+        case.gpu_severity,
+        certainty,
+        "a CUDA compatibility library stands in for the driver's libcuda, which this card does not allow",
+        (*evidence, *case.card_evidence(case.cards)),
+        "Take the compat folder off the loader's path (in an image: start it without that folder), or install a newer "
+        "driver on the host. It works on data-center cards alone.",
+        subject={"path": _path(case) or ""},
+    )
+
+
+def libcuda_stub_loaded(case: Case) -> Iterator[Finding]:
+    """The toolkit's stub, made for linking, answers in place of the driver."""
+    resolved = [one for one in case.facts.resolutions.or_else(()) if one.soname == "libcuda.so.1" and one.path]
+    path = resolved[0].path if resolved else _path(case)
+    entries = [entry for entry in case.variables.get("LD_LIBRARY_PATH", "").split(":") if entry.rstrip("/").endswith("/stubs")]
+    there = [one.path for one in case.facts.libraries.or_else(()) if "/stubs/libcuda.so.1" in one.path]
+    wins = path if origin(path) == "stub" else there[0] if there and not path and entries else None
+    if wins is None and not (entries and not path and case.cards):
+        return
+    seen = []
+    if resolved and wins:
+        seen.append(fact("resolutions.libcuda.so.1", wins, case.facts.resolutions))
+    elif wins and case.driver is not None and wins == _path(case):
+        seen.append(fact("driver.libcuda_path", wins, case.driver.libcuda_path))
+    elif wins:
+        seen.append(fact("libraries", wins, case.facts.libraries))
+    if entries:
+        seen.append(fact("variables.LD_LIBRARY_PATH", ":".join(entries), case.facts.variables))
+    yield finding(
+        "libcuda-stub-loaded",
+        case.gpu_severity if wins else "risks",
+        "proven" if wins and wins == path else "likely" if wins else "possible",
+        "the toolkit's stub of libcuda hides the driver's own" if wins else "LD_LIBRARY_PATH names a folder of stubs",
+        seen,
+        "Take the stubs folder off LD_LIBRARY_PATH and out of ld.so.conf: it serves linking, never running.",
+        subject={"folders": ":".join(entries), "path": wins or ""},
+    )

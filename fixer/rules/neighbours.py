@@ -1,0 +1,204 @@
+"""Rules about packages beside TensorFlow: what breaks it, and what its metadata forbids though it works.
+
+The dataset's measured pairs decide (``package_faults``: breaks-import, breaks-use, works). A version
+outside TensorFlow's own bounds that no row calls broken is a risk, never a block.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from fixer.dataset.rows import PackageFaultRow
+from fixer.model.finding import Certainty, Finding
+from fixer.rules import ask, compare
+from fixer.rules.case import Case
+from fixer.rules.causes import CAUSES
+from fixer.rules.say import APPLY, fact, finding, joined, sentence, weaker
+
+_REQUIREMENT = re.compile(r"(\s*(>=|<=|==|!=|~=|>|<)\s*[\w.*]+\s*,?)+")
+_WORST = ("breaks-import", "breaks-use", "works")
+# The cause that a version outside the bounds points at, where no measured row names one.
+_BY_PACKAGE = {
+    "numpy": "numpy-abi",
+    "ml-dtypes": "ml-dtypes-mismatch",
+    "keras": "keras-tf-mismatch",
+    "tf-keras": "keras-tf-mismatch",
+}
+# tf-keras matters only where a variable switches to it: the rules of keras know.
+_SWITCHED = ("tf-keras",)
+_NEEDED_AT_IMPORT = (
+    "numpy",
+    "protobuf",
+    "keras",
+    "ml-dtypes",
+    "h5py",
+    "absl-py",
+    "wrapt",
+    "six",
+    "opt-einsum",
+    "gast",
+    "astunparse",
+    "flatbuffers",
+    "termcolor",
+    "typing-extensions",
+    "google-pasta",
+)
+_PLUGINS = ("tensorflow-text", "tensorflow-addons", "tensorflow-io", "tensorflow-io-gcs-filesystem")
+_SAME_MINOR = ("tensorflow-text",)
+
+
+def package_pairs(case: Case) -> Iterator[Finding]:
+    """Every installed package against the dataset's pairs and TensorFlow's bounds: one finding a package."""
+    if case.tensorflow is None:
+        return
+    bounds = case.row.bounds if case.row is not None else {}
+    index = ask.fault_index(case.dataset)
+    for name in case.packages:
+        if name in _SWITCHED:
+            continue
+        rows = index.get(name, ())
+        bound = bounds.get(name)
+        if not rows and bound is None:
+            continue
+        met = [row for row in rows if row.cause in CAUSES and _holds(case, row, case.packages[name])]
+        worst = min(met, key=lambda row: _WORST.index(row.effect), default=None)
+        if worst is not None and worst.effect != "works":
+            yield _broken(case, name, worst, bound)
+        elif bound and compare.within(bound, case.packages[name]) is False:
+            yield from _forbidden(case, name, bound, worst)
+
+
+def _holds(case: Case, row: PackageFaultRow, version: str) -> bool:
+    return (
+        compare.within(row.versions, version) is True
+        and compare.within(row.tensorflow, case.tensorflow or "") is True
+        and (not row.python or (case.python is not None and compare.within(row.python, case.python) is True))
+    )
+
+
+def _trust(case: Case, row: PackageFaultRow) -> Certainty:
+    """Measured pairs prove; an inference is likely; another builder's TensorFlow may differ from what was measured."""
+    measured = row.measured and row.confidence == "primary"
+    return weaker("proven" if measured else "likely", "likely" if case.by_conda else "proven")
+
+
+def _broken(case: Case, name: str, row: PackageFaultRow, bound: str | None) -> Finding:
+    version = case.packages[name]
+    verb = "breaks the import of" if row.effect == "breaks-import" else "breaks the use of"
+    wanted = _wanted(name, version, row, bound)
+    evidence = [case.package(name), *case.tensorflow_evidence()]
+    if row.message:
+        evidence.append(fact("TensorFlow then says", row.message, case.packages_seen))
+    return finding(
+        row.cause,
+        "blocks",
+        _trust(case, row),
+        f"{_shown(name)} {version} {verb} {case.tensorflow_name}",
+        evidence,
+        _advice(name, row, wanted),
+        code=f"{row.cause}/{row.id}",
+        rows=(case.dataset.ref(row), *case.row_refs),
+        plan=CAUSES[row.cause].plan,
+        subject={"package": name, "installed": version, "wanted": wanted},
+    )
+
+
+def _forbidden(case: Case, name: str, bound: str, works: PackageFaultRow | None) -> Iterator[Finding]:
+    version = case.packages[name]
+    cause = works.cause if works is not None else _cause(name, version, bound)
+    if cause is None:
+        return
+    tail = "although it is known to work" if works is not None else "though nothing is known to break"
+    rows = ((case.dataset.ref(works),) if works is not None else ()) + case.row_refs
+    certainty: Certainty = _trust(case, works) if works is not None else "likely"
+    yield finding(
+        cause,
+        "risks",
+        certainty,
+        f"{_shown(name)} {version} is outside what {case.tensorflow_name} allows, {tail}",
+        (case.package(name), fact("tensorflow's bound", f"{name}{bound}", case.packages_seen)),
+        f"Install {name}{bound} when something misbehaves; pip check reports the conflict until then.",
+        code=f"{cause}/outside-bounds",
+        rows=rows,
+        commands=() if works is not None else APPLY,
+        plan="none" if works is not None else None,
+        subject={"package": name, "installed": version, "wanted": bound},
+    )
+
+
+def _cause(name: str, version: str, bound: str) -> str | None:
+    if name == "protobuf":
+        lowest = re.search(r"(?:>=|~=|==)\s*([\d.]+)", bound)
+        old = lowest is not None and compare.release(version) < compare.release(lowest.group(1))
+        return "protobuf-too-old" if old else "protobuf-too-new"
+    return _BY_PACKAGE.get(name)
+
+
+def _wanted(name: str, version: str, row: PackageFaultRow, bound: str | None) -> str:
+    """The specifier to install: TensorFlow's bound where it already excludes what is installed, else the row's too."""
+    if bound and compare.within(bound, version) is False:
+        return bound
+    own = _REQUIREMENT.fullmatch(row.remedy.removeprefix(name))
+    return ",".join(part for part in (bound, own.group(0).strip() if own else None) if part)
+
+
+def _advice(name: str, row: PackageFaultRow, wanted: str) -> str:
+    """The row's own words, or what to install where they are but a requirement."""
+    if row.remedy and not _REQUIREMENT.fullmatch(row.remedy.removeprefix(name)):
+        return sentence(row.remedy)
+    return f"Install {row.remedy or name + wanted}."
+
+
+def _shown(name: str) -> str:
+    return {"numpy": "NumPy", "keras": "Keras"}.get(name, name)
+
+
+def missing_requirement(case: Case) -> Iterator[Finding]:
+    """A package that TensorFlow imports is not installed."""
+    row = case.row
+    if case.tensorflow is None or row is None or case.by_conda:
+        return
+    gone = [name for name in _NEEDED_AT_IMPORT if name in row.bounds and case.lacks(name)]
+    if not gone:
+        return
+    # A machine file that a person wrote seldom names Keras: its silence is no proof of a broken environment.
+    yield finding(
+        "environment-broken",
+        "blocks" if case.complete else "risks",
+        "proven" if case.complete and {"numpy", "protobuf"} & set(gone) else "likely",
+        f"{joined(gone)} {'is' if len(gone) == 1 else 'are'} missing, and {case.tensorflow_name} imports "
+        f"{'it' if len(gone) == 1 else 'them'}",
+        (fact("environment.packages", f"without {joined(gone)}", case.packages_seen), *case.tensorflow_evidence()),
+        "Install what TensorFlow's metadata names.",
+        code="requirement-missing",
+        rows=case.row_refs,
+        subject={"packages": ",".join(gone), "wanted": ";".join(name + row.bounds[name] for name in gone)},
+    )
+
+
+def plugin_built_for_other_tf(case: Case) -> Iterator[Finding]:
+    """A plugin with compiled operations for another TensorFlow: its own import fails, TensorFlow's does not."""
+    if case.tensorflow is None:
+        return
+    index = ask.fault_index(case.dataset)
+    for name in _PLUGINS:
+        version = case.packages.get(name)
+        if version is None or any(_holds(case, row, version) for row in index.get(name, ())):
+            continue
+        rows = [row for row in ask.package_releases(case.dataset, name) if row.version == version]
+        bound = rows[0].bounds.get("tensorflow") if rows else None
+        other = bool(bound) and compare.within(bound or "", case.tensorflow) is False
+        if not other and not (name in _SAME_MINOR and compare.minor(version) != compare.minor(case.tensorflow)):
+            continue
+        wanted = ".".join(map(str, compare.minor(case.tensorflow))) + ".*"
+        yield finding(
+            "plugin-built-for-other-tf",
+            "risks",
+            "likely",
+            f"{name} {version} was built for another TensorFlow than {case.tensorflow}",
+            (case.package(name), *case.tensorflow_evidence()),
+            f"Install the {name} that belongs to this TensorFlow, or remove it.",
+            rows=[case.dataset.ref(row) for row in rows],
+            subject={"package": name, "installed": version, "wanted": f"=={wanted}" if name in _SAME_MINOR else ""},
+        )

@@ -1,0 +1,168 @@
+"""Rules about TensorFlow's own distributions: none, a retired one, two at once, one without CUDA.
+
+What another package does to TensorFlow stands in ``neighbours``. A build without CUDA is no fault where
+the CPU is wished for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from fixer.model.finding import Finding
+from fixer.rules import ask, compare
+from fixer.rules.case import CPU_DISTRIBUTIONS, Case
+from fixer.rules.say import fact, finding, joined, sentence
+from fixer.rules.wishes import wanted
+
+_FIRST_TOMBSTONE = (2, 12)
+# Distributions that pip installs beside tensorflow as its own parts: no second TensorFlow.
+_PARTS = ("tensorflow-intel", "tensorflow-macos", "tensorflow-aarch64", "tensorflow-base")
+
+
+def tensorflow_missing(case: Case) -> Iterator[Finding]:
+    """No TensorFlow in the patient, or nobody could look."""
+    if case.packages_seen.is_unknown:
+        what = "environment" if case.facts.environment.is_unknown else "environment.packages"
+        yield finding(
+            "tensorflow-missing",
+            "blocks",
+            "cannot-tell",
+            "cannot tell whether TensorFlow is installed",
+            (fact(what, "unknown: " + (case.packages_seen.detail or "nobody looked"), case.packages_seen),),
+            "Name the environment: convfix doctor --python PATH, or give environment.packages in the machine file.",
+            commands=(),
+            plan="none",
+            needs=(what,),
+        )
+        return
+    if case.distributions:
+        return
+    nowhere = case.facts.environment.is_absent
+    yield finding(
+        "tensorflow-missing",
+        "blocks",
+        "proven",
+        "there is no environment, and no TensorFlow" if nowhere else "TensorFlow is not installed",
+        (fact("environment", "none" if nowhere else "no tensorflow among its packages", case.packages_seen),),
+        "Install TensorFlow (--want tensorflow is assumed): convfix apply makes an environment where none is.",
+        subject={"package": "tensorflow"},
+    )
+
+
+def tensorflow_gpu_removed(case: Case) -> Iterator[Finding]:
+    """The retired name: from 2.12 tensorflow-gpu is an empty package that refuses to be installed."""
+    installed = case.packages.get("tensorflow-gpu")
+    if installed is not None and compare.minor(installed) >= _FIRST_TOMBSTONE:
+        yield _removed(case, f"tensorflow-gpu {installed} is empty: the package was retired")
+        return
+    wish = wanted(case.wish, "tensorflow-gpu")
+    if wish is None or installed is not None:
+        return
+    rows = ask.releases(case.dataset, "tensorflow-gpu")
+    alive = [row for row in rows if compare.release(row.version)[:2] < _FIRST_TOMBSTONE]
+    pinned = wish[0] and compare.within(wish[0], "2.12.0") is False
+    if pinned and any(compare.within(wish[0], row.version) for row in alive):
+        return
+    yield _removed(case, "tensorflow-gpu was retired: its newest release refuses to be installed")
+
+
+def _removed(case: Case, title: str) -> Finding:
+    installed = "tensorflow-gpu" in case.packages
+    wish = fact("wish", joined(case.wish.requirements), case.packages_seen)
+    return finding(
+        "tensorflow-gpu-removed",
+        "blocks",
+        "proven",
+        title,
+        (case.package("tensorflow-gpu") if installed else wish,),
+        "Use the name tensorflow: since 2.1 it holds the GPU build too (tensorflow[and-cuda] brings the libraries).",
+        subject={"package": "tensorflow-gpu", "wanted": "tensorflow"},
+    )
+
+
+def duplicate_tf_packages(case: Case) -> Iterator[Finding]:
+    """Two TensorFlow distributions own the same files: the one installed last has won, in part."""
+    several = [name for name in case.distributions if name not in _PARTS]
+    if len(several) < 2:
+        return
+    versions = {compare.minor(case.packages[name]) for name in several}
+    mixed = len(versions) > 1
+    lost = case.target == "gpu" and any(name in CPU_DISTRIBUTIONS for name in several) and case.is_cuda_build is not True
+    names = joined(f"{name} {case.packages[name]}" for name in several)
+    yield finding(
+        "duplicate-tf-packages",
+        "blocks" if mixed or lost else "risks",
+        "likely" if mixed or not lost else "possible",
+        f"{names} are installed over each other",
+        tuple(case.package(name) for name in several),
+        "Uninstall all of them, then install one: removing only one deletes files of the other.",
+        subject={"packages": ",".join(several)},
+    )
+
+
+def cpu_build_selected(case: Case) -> Iterator[Finding]:
+    """A TensorFlow built without CUDA where a GPU is there."""
+    if case.is_cuda_build is not False or case.os != "linux" or (case.no_gpu and case.target != "gpu"):
+        return
+    build = case.facts.tensorflow_build
+    measured = build.value is not None and build.value.is_cuda_build is False
+    evidence = [*case.tensorflow_evidence()]
+    if measured:
+        evidence.append(fact("tensorflow_build.is_cuda_build", "false", build))
+    elif case.arch != "x86_64":
+        evidence.append(fact("arch", case.arch, case.facts.arch))
+    by_name = case.distribution in CPU_DISTRIBUTIONS
+    yield finding(
+        "cpu-build-selected",
+        case.gpu_severity,
+        "proven" if measured or by_name else case.row_trust,
+        f"{case.distribution} {case.tensorflow} is built without CUDA and never uses a GPU",
+        evidence,
+        _cpu_build_advice(case),
+        rows=() if measured else case.row_refs,
+        plan=None if case.arch == "x86_64" else "advise",
+        subject={"package": case.distribution or "", "wanted": "tensorflow"},
+    )
+
+
+def _cpu_build_advice(case: Case) -> str:
+    if case.arch != "x86_64":
+        return "The index has no TensorFlow with CUDA for this processor: use NVIDIA's container or conda-forge's build."
+    if case.by_conda:
+        return "Choose the build with CUDA (conda: tensorflow=*=cuda*; CONDA_OVERRIDE_CUDA where no driver is seen)."
+    return "Install tensorflow (or, for 1.15 and 2.0, tensorflow-gpu) in place of the CPU build."
+
+
+def and_cuda_extra_unsatisfiable(case: Case) -> Iterator[Finding]:
+    """A release whose and-cuda extra names packages that the index does not have."""
+    wish = wanted(case.wish, "tensorflow")
+    asked = wish is not None and "and-cuda" in wish[1]
+    version = case.tensorflow or (_pinned(wish[0]) if wish else None)
+    if version is None or case.target == "cpu":
+        return
+    without = not any(name.startswith("nvidia-") for name in case.packages)
+    for row in ask.known_faults(case.dataset, "tensorflow", version):
+        if row.cause != "and-cuda-extra-unsatisfiable" or not without or not (asked or case.tensorflow):
+            continue
+        # Where the missing file is one for a certain Python, the row says so in words.
+        only = re.search(r"Python (\d\.\d+)", row.what)
+        if only and case.python and only.group(1) != case.python:
+            continue
+        blocks = asked and (wish is None or compare.within(wish[0], version) is not False)
+        yield finding(
+            row.cause,
+            "blocks" if blocks else "note",
+            "proven" if row.confidence == "primary" else "likely",
+            f"tensorflow[and-cuda]=={version} cannot be installed: {row.what}",
+            case.tensorflow_evidence() or (fact("wish", joined(case.wish.requirements), case.packages_seen),),
+            sentence(row.remedy),
+            code="and-cuda-extra-unsatisfiable",
+            rows=(case.dataset.ref(row),),
+            subject={"package": "tensorflow", "version": version},
+        )
+
+
+def _pinned(specifier: str) -> str | None:
+    """The one version that a specifier names exactly."""
+    return specifier[2:] if specifier.startswith("==") and "," not in specifier and "*" not in specifier else None
