@@ -1,0 +1,158 @@
+"""What an installer would do, by its own dry run on the user's index with the user's configuration.
+
+The unit is ``Change``: names to versions, installed and removed. Nothing is changed on the machine but the
+installer's own cache. Whether the change is the one that a plan means is for the caller to judge.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import dataclass, field
+from typing import Mapping, Sequence
+
+from fixer.actions.base import Pin, StepFailed
+from fixer.actions.distributions import normal
+from fixer.actions.installer_world import cleaned, environment
+from fixer.host.base import Host, Ran
+
+LIMIT = 64 << 20
+SECONDS = 3600.0
+_LINE = re.compile(r" (?P<sign>[-+~]) (?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)==(?P<version>[^\s()]+)(?: \(.*\))?\Z")
+_FILE_URL = "file://"
+
+
+@dataclass(frozen=True)
+class Change:
+    """Normalised names to versions. ``sizes`` holds what the installer tells of download sizes, in bytes."""
+
+    install: Mapping[str, str]
+    remove: Mapping[str, str]
+    sizes: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset((*self.install, *self.remove))
+
+
+class NotProved(StepFailed):
+    """The installer's dry run failed or could not be read; nothing was changed."""
+
+    exit_code = 6
+
+
+def of_commands(commands: Sequence[Sequence[str]], host: Host, cwd: str, offline: bool = False) -> Change:
+    """The change that these install commands would make; uninstalls are left to the caller. Raises NotProved."""
+    install: dict[str, str] = {}
+    remove: dict[str, str] = {}
+    sizes: dict[str, int] = {}
+    for argv in commands:
+        if "install" not in argv:
+            continue
+        change = _uv(argv, host, cwd, offline) if argv[0] == "uv" else _pip(argv, host, cwd, offline)
+        install.update(change.install)
+        remove.update(change.remove)
+        sizes.update(change.sizes)
+    return Change(install, remove, sizes)
+
+
+def of_new(
+    pins: Sequence[Pin], manager: str, python: str, interpreter: str | None, host: Host, cwd: str, offline: bool = False
+) -> Change:
+    """What an environment that does not exist yet would get. Raises NotProved."""
+    texts = [pin.text for pin in pins]
+    if manager == "uv":
+        argv = ["uv", "pip", "compile", "--no-header", "--no-annotate", "--quiet", "--python-version", python, "-"]
+        ran = run(argv, host, cwd, offline, "\n".join(texts).encode("utf-8"))
+        found = {}
+        for line in ran.stdout.splitlines():
+            name, sign, version = line.partition(" ")[0].partition("==")
+            if sign:
+                found[normal(name.partition("[")[0])] = version
+        return Change(found, {})
+    base = interpreter or f"python{python}"
+    return _pip((base, "-m", "pip", "install", "--ignore-installed", *texts), host, cwd, offline)
+
+
+def run(argv: Sequence[str], host: Host, cwd: str, offline: bool, stdin: bytes | None = None) -> Ran:
+    """Run an installer to its end; raises NotProved with its own words when it fails."""
+    called = located(argv, host)
+    world = environment(host.environ, offline)
+    ran = host.run(called, timeout=SECONDS, environ=world, stdin=stdin, cwd=cwd, limit=LIMIT)
+    if not ran.ok:
+        if "no such option: --dry-run" in ran.stderr:
+            raise NotProved("old-pip", "this environment's pip is older than 22.2, without a dry run: use --manager uv")
+        where = " (--offline was given: only caches and local files were asked)" if offline else ""
+        raise NotProved("not-proved", f"{_name(argv)} cannot resolve the packages{where}: {said(ran)}")
+    return ran
+
+
+def located(argv: Sequence[str], host: Host) -> list[str]:
+    """``argv`` with its program's place on this machine."""
+    if os.path.isabs(argv[0]):
+        return list(argv)
+    found = host.which(argv[0])
+    if found is None:
+        raise NotProved("no-installer", f"{argv[0]} is not on this machine")
+    return [found, *argv[1:]]
+
+
+def said(ran: Ran) -> str:
+    """Why a child failed, in its own words, cleaned."""
+    if ran.timed_out:
+        return "it ran into the time limit"
+    if ran.missing:
+        return f"it could not be started: {ran.stderr}"
+    return cleaned(ran.stderr) or cleaned(ran.stdout) or f"exit status {ran.status}"
+
+
+def _name(argv: Sequence[str]) -> str:
+    return "uv" if os.path.basename(argv[0]) == "uv" else "pip" if "pip" in argv else os.path.basename(argv[0])
+
+
+def _uv(argv: Sequence[str], host: Host, cwd: str, offline: bool) -> Change:
+    where = list(argv).index("install") + 1
+    ran = run([*argv[:where], "--dry-run", *argv[where:]], host, cwd, offline)
+    install: dict[str, str] = {}
+    remove: dict[str, str] = {}
+    for line in ran.stderr.splitlines() + ran.stdout.splitlines():
+        matched = _LINE.match(line)
+        if matched is None:
+            continue
+        name, version = normal(matched["name"]), matched["version"]
+        if matched["sign"] in "-~":
+            remove[name] = version
+        if matched["sign"] in "+~":
+            install[name] = version
+    text = ran.stderr + ran.stdout
+    if not install and not remove and "Would make no changes" not in text and "Checked" not in text:
+        raise NotProved("not-proved", f"uv's dry run says nothing that convfix understands: {cleaned(text, 3)}")
+    return Change(install, remove)
+
+
+def _pip(argv: Sequence[str], host: Host, cwd: str, offline: bool) -> Change:
+    where = list(argv).index("install") + 1
+    ran = run([*argv[:where], "--dry-run", "--quiet", "--report", "-", *argv[where:]], host, cwd, offline)
+    start = ran.stdout.find("{")
+    try:
+        items = json.loads(ran.stdout[start:] if start >= 0 else "")["install"]
+        install = {normal(item["metadata"]["name"]): str(item["metadata"]["version"]) for item in items}
+        sizes = {normal(item["metadata"]["name"]): size for item in items if (size := _size(item)) is not None}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        said_so = cleaned(ran.stdout, 3)
+        raise NotProved("not-proved", f"pip's dry run says nothing that convfix understands: {said_so}") from None
+    return Change(install, {}, sizes)
+
+
+def _size(item: Mapping[str, Mapping[str, str]]) -> int | None:
+    """The size of a local file; of a remote one the report says nothing."""
+    url = item["download_info"]["url"]
+    if not url.startswith(_FILE_URL):
+        return None
+    from urllib.parse import unquote
+
+    try:
+        return os.stat(unquote(url[len(_FILE_URL) :])).st_size
+    except OSError:
+        return None

@@ -1,0 +1,201 @@
+"""An environment's files before an installer works on them, kept so that they can all come back.
+
+The unit is a ``Snapshot`` in ``<prefix>/.convfix/<run>-<token>``: ``keep/N``, hard links (copies where links
+are refused) of every file that an installer may touch, and ``manifest.json``, which says what each one was.
+The manifest is durable before the installer starts; without it nothing has been started and nothing needs
+restoring. ``after.json`` is written once the new set is checked: what it created and what it replaced.
+Links share the file's content, so an installer that wrote in place would change both: hashes tell.
+Which packages change, and whether the result is right, is decided elsewhere; ``restore`` brings all back.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from typing import Any, Iterable, Mapping
+
+from fixer.actions.base import StepFailed
+from fixer.actions.tree import STORE, Mark, listing, mark
+from fixer.host import durable
+
+_LARGEST = 512 << 20
+# Where wheels put files besides site-packages and scripts; listed, so that what a killed installer left there is seen.
+_DATA_FOLDERS = ("etc", "include", "man", "share")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a snapshot is: the environment, the store inside it, and the folders that an installer writes to."""
+
+    prefix: str
+    store: str
+    sites: tuple[str, ...]
+    scripts: str
+
+    @property
+    def manifest(self) -> str:
+        return os.path.join(self.store, "manifest.json")
+
+    @property
+    def after(self) -> str:
+        return os.path.join(self.store, "after.json")
+
+    @property
+    def keep(self) -> str:
+        return os.path.join(self.store, "keep")
+
+    @property
+    def linked(self) -> tuple[str, ...]:
+        """The folders of which every file is kept."""
+        return (*self.sites, self.scripts)
+
+    @property
+    def listed(self) -> tuple[str, ...]:
+        """The folders that are listed before and after."""
+        return (*self.linked, *(os.path.join(self.prefix, name) for name in _DATA_FOLDERS))
+
+
+@dataclass(frozen=True)
+class Before:
+    """The manifest: a mark per path, the number of the kept file per path, hashes of what will be replaced."""
+
+    marks: Mapping[str, Mark]
+    kept: Mapping[str, int]
+    hashes: Mapping[str, str]
+
+
+def take(place: Place, touched: Iterable[str]) -> Before:
+    """Keep everything in the linked folders, and ``touched`` files wherever they are. Durable when this returns."""
+    wanted = set(touched)
+    marks = listing(place.listed)
+    for path in wanted - marks.keys():
+        found = mark(path)
+        if found is not None and found.kind in "fl":
+            marks[path] = found
+    parent = os.path.dirname(place.store)
+    if not os.path.isdir(parent):
+        durable.make_dir(parent)
+    durable.make_dir(place.store)
+    durable.make_dir(place.keep)
+    kept: dict[str, int] = {}
+    inside = tuple(folder.rstrip("/") + "/" for folder in place.linked)
+    for path, found in marks.items():
+        if found.kind == "f" and (path in wanted or path.startswith(inside)):
+            _keep(path, os.path.join(place.keep, str(len(kept))))
+            kept[path] = len(kept)
+    hashes = {path: durable.hash_file(path) for path in sorted(wanted & kept.keys())}
+    durable.sync_folder(place.keep)
+    content = {"marks": marks, "kept": kept, "hashes": hashes}
+    durable.write_new(place.manifest, json.dumps(content, separators=(",", ":")).encode("ascii"))
+    return Before(marks, kept, hashes)
+
+
+def read(place: Place) -> Before | None:
+    """The manifest; None when none was finished. Raises StepFailed for a damaged one."""
+    data = _json(place.manifest)
+    if data is None:
+        return None
+    try:
+        marks = {path: Mark(*fields) for path, fields in data["marks"].items()}
+        return Before(marks, dict(data["kept"]), dict(data["hashes"]))
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise StepFailed("damaged-backup", f"{place.manifest} is damaged") from None
+
+
+@dataclass(frozen=True)
+class Change:
+    """What differs from the manifest: paths that are new, that were replaced or edited, and that are gone."""
+
+    created: Mapping[str, Mark]
+    changed: Mapping[str, Mark]
+    gone: frozenset[str]
+
+
+def compare(place: Place, before: Before) -> Change:
+    """The environment now against the manifest."""
+    now = listing(place.listed)
+    for path in before.marks.keys() - now.keys():
+        found = mark(path)
+        if found is not None:
+            now[path] = found
+    created = {path: found for path, found in now.items() if path not in before.marks}
+    changed = {
+        path: found for path, found in now.items() if path in before.marks and not is_former(path, found, before, place)
+    }
+    return Change(created, changed, frozenset(before.marks.keys() - now.keys()))
+
+
+def is_former(path: str, found: Mark | None, before: Before, place: Place) -> bool:
+    """Whether ``found`` is what was there before: the very file that is kept, or one with the same mark."""
+    former = before.marks[path]
+    if not former.same(found):
+        return False
+    # The same mark on another file: the content decides where it is known.
+    if found is not None and found.kind == "f" and found.inode != former.inode and path in before.hashes:
+        return durable.hash_file(path) == before.hashes[path]
+    return True
+
+
+def finish(place: Place, before: Before, change: Change) -> None:
+    """Write down what the checked new set is. Durable when this returns; the spare links go later (``trim``)."""
+    durable.sync_filesystem(place.prefix)
+    content = {"created": change.created, "changed": change.changed, "gone": sorted(change.gone)}
+    durable.write_new(place.after, json.dumps(content, separators=(",", ":")).encode("ascii"))
+
+
+def read_after(place: Place) -> Change | None:
+    """What ``finish`` wrote; None when it was not reached. Raises StepFailed for a damaged file."""
+    data = _json(place.after)
+    if data is None:
+        return None
+    try:
+        marks = [{path: Mark(*fields) for path, fields in data[key].items()} for key in ("created", "changed")]
+        return Change(marks[0], marks[1], frozenset(data["gone"]))
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise StepFailed("damaged-backup", f"{place.after} is damaged") from None
+
+
+def trim(place: Place, before: Before, change: Change) -> None:
+    """Let go of the kept names of files that did not change."""
+    for path, number in before.kept.items():
+        if path not in change.changed and path not in change.gone:
+            durable.unlink(os.path.join(place.keep, str(number)), sync=False)
+
+
+def drop(place: Place) -> None:
+    """Remove the store, and the folder above it when that was the last one; idempotent."""
+    if os.path.isdir(place.store):
+        # The manifest goes first: without it a store is only litter, never a reason to restore.
+        durable.unlink(place.manifest)
+        for top, folders, names in os.walk(place.store, topdown=False):
+            for name in names:
+                durable.unlink(os.path.join(top, name), sync=False)
+            for name in folders:
+                durable.remove_dir(os.path.join(top, name), sync=False)
+        durable.remove_dir(place.store)
+    durable.remove_dir(os.path.join(place.prefix, STORE))
+
+
+def _keep(path: str, name: str) -> None:
+    try:
+        durable.link(path, name, sync=False)
+    except FileExistsError:
+        raise
+    except OSError:
+        # Another filesystem, too many links, or a file of another user's: a copy, synced, does as well.
+        durable.copy(path, name)
+
+
+def _json(path: str) -> Any:
+    try:
+        content = durable.read(path, _LARGEST)
+    except FileNotFoundError:
+        return None
+    try:
+        data = json.loads(content)
+    except (ValueError, RecursionError):
+        raise StepFailed("damaged-backup", f"{path} is damaged") from None
+    if not isinstance(data, dict):
+        raise StepFailed("damaged-backup", f"{path} is damaged")
+    return data

@@ -1,0 +1,112 @@
+"""Proving a plan's package steps by the installer's own dry run, on the user's index and configuration.
+
+The unit is a plan in, the same plan out with ``proved`` set and the sizes that the installer tells. A resolve
+that differs from what the plan says is refused: the plan would do something else than it shows. Nothing is
+changed but the installer's cache.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import os
+from typing import Mapping
+
+from fixer.actions import HANDLERS, distributions, dry_run
+from fixer.actions.base import Params, Pin
+from fixer.actions.dry_run import Change, NotProved
+from fixer.actions.interpreter import ask
+from fixer.errors import StalePlanError, UsageError
+from fixer.host.base import Host
+from fixer.model import installers
+from fixer.model.action import ActionSpec
+from fixer.model.plan import Plan
+
+_KINDS = ("pip_requirements", "new_environment")
+
+
+def prove(plan: Plan, host: Host, offline: bool) -> Plan:
+    """``plan`` with ``proved`` set; a plan without packages comes back as it is.
+
+    Raises NotProved (exit code 6) when the installer fails, StalePlanError when its resolve is not the plan's.
+    """
+    if host.is_data:
+        raise UsageError("cannot-prove", "--sys-root describes a machine; its installer cannot be asked")
+    specs = [spec for spec in plan.actions if spec.kind in _KINDS]
+    if not specs:
+        return plan
+    wanted = dict(plan.outcome.packages) if plan.outcome is not None else {}
+    wanted = {distributions.normal(name): version for name, version in wanted.items()}
+    actions, notes = list(plan.actions), list(plan.notes)
+    by = ""
+    for number, spec in enumerate(plan.actions):
+        if spec.kind not in _KINDS:
+            continue
+        # The same strict reading as before an apply: a hostile plan must not reach an installer.
+        HANDLERS[spec.kind].preview(spec, host)
+        params = Params(spec, tuple(spec.params))
+        pins = params.pins("requirements") if spec.params.get("requirements") else ()
+        by = by or str(spec.params["manager"])
+        change, there = _asked(spec, pins, host, offline)
+        _compare(change, pins, wanted, there)
+        notes += _notes(change, wanted, there)
+        size = sum(change.sizes.values()) if change.install and change.sizes.keys() >= change.install.keys() else None
+        actions[number] = dataclasses.replace(spec, download_bytes=spec.download_bytes if size is None else size)
+    at = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+    return dataclasses.replace(
+        plan, actions=tuple(actions), notes=tuple(dict.fromkeys(notes)), proved={"by": by, "at": at}
+    )
+
+
+def _asked(spec: ActionSpec, pins: tuple[Pin, ...], host: Host, offline: bool) -> tuple[Change, dict[str, str]]:
+    """The installer's answer, and the versions that are there now."""
+    if spec.kind == "new_environment":
+        path, manager = str(spec.params["path"]), str(spec.params["manager"])
+        parent = os.path.dirname(path)
+        while not os.path.isdir(parent):
+            parent = os.path.dirname(parent)
+        if not pins:
+            return Change({}, {}), {}
+        python, given = str(spec.params["python"]), spec.params.get("interpreter")
+        change = dry_run.of_new(pins, "uv" if manager != "pip" else "pip", python, given, host, parent, offline)
+        return change, {}
+    interpreter, prefix = str(spec.params["interpreter"]), str(spec.params["prefix"])
+    scheme = ask(interpreter, host)
+    there = {d.name: d.version for d in distributions.installed(scheme.sites, read_records=False)}
+    removed = Params(spec, tuple(spec.params)).names("remove")
+    change = dry_run.of_commands(installers.pip_requirements(spec.params), host, prefix, offline)
+    return dataclasses.replace(change, remove={**change.remove, **{n: there[n] for n in removed if n in there}}), there
+
+
+def _compare(change: Change, pins: tuple[Pin, ...], wanted: Mapping[str, str], there: Mapping[str, str]) -> None:
+    """Refuse a resolve that does something else than the plan says."""
+    after = {name: version for name, version in there.items() if name not in change.remove}
+    after.update(change.install)
+    differing = []
+    for name, version in {**wanted, **{pin.name: pin.version for pin in pins}}.items():
+        touched = name in change.install or name in change.remove or name in {pin.name for pin in pins}
+        if touched and not _same(after.get(name), version):
+            differing.append(f"{name} would be {after.get(name, 'missing')}, the plan says {version}")
+    if differing:
+        raise StalePlanError("resolve-differs", f"the index resolves otherwise than the plan: {'; '.join(differing)}")
+
+
+def _notes(change: Change, wanted: Mapping[str, str], there: Mapping[str, str]) -> list[str]:
+    """What changes beside the packages that the plan names."""
+    return [
+        f"also changes {name}: {there[name]} -> {version}"
+        for name, version in sorted(change.install.items())
+        if name in there and name not in wanted and there[name] != version
+    ]
+
+
+def _same(one: str | None, other: str) -> bool:
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        return one is not None and Version(one) == Version(other)
+    except InvalidVersion:
+        return one == other
+
+
+__all__ = ["NotProved", "prove"]

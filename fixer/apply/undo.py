@@ -1,0 +1,93 @@
+"""Taking an applied run back, or finishing one that was interrupted; it reads the journal, not memory.
+
+The unit is one run. Files get their bytes, mode and times back, packages the recorded set, all offline.
+What somebody else changed since is left and reported as a conflict; undoing the run again tries that anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+
+from fixer.apply.interrupt import Watch
+from fixer.apply.journal import Journal
+from fixer.apply.lock import environment_lock, state_lock, wait_for_installer
+from fixer.apply.recovery import prefixes, recover, recover_locked
+from fixer.apply.state import State
+from fixer.apply.take_back import TakenBack, take_back
+from fixer.apply.transaction import guard
+from fixer.apply.workplace import Bench, Say
+from fixer.errors import RollbackIncompleteError, UsageError
+from fixer.host.base import Host
+from fixer.model.outcome import Step
+
+__all__ = ["UndoResult", "recover", "undo"]
+_HISTORY = "convfix history lists the runs"
+
+
+@dataclass(frozen=True)
+class UndoResult:
+    """How an undo ended. ``conflicts`` name what was left, and why."""
+
+    run: str
+    steps: tuple[Step, ...]
+    conflicts: tuple[str, ...]
+
+
+def undo(run: str | None, host: Host, state: State, say: Say) -> UndoResult:
+    """Take ``run`` back; None is the interrupted run, else the newest that stands.
+
+    Raises UsageError for a run that is not there or already taken back, RollbackIncompleteError when
+    something could not be taken back though nobody else changed it.
+    """
+    guard(host)
+    if not state.numbers():
+        raise UsageError("no-such-run", "there is no run to undo", _HISTORY)
+    state.prepare()
+    with contextlib.ExitStack() as held:
+        watch = held.enter_context(Watch())
+        held.enter_context(state_lock(state))
+        recovered = recover_locked(host, state, say, watch)
+        if recovered is not None and run in (None, recovered[0]):
+            return _result(*recovered)
+        journal = _chosen(run, state)
+        wait_for_installer(state, say)
+        watch.check()
+        for prefix in prefixes(journal):
+            held.enter_context(environment_lock(prefix))
+        return _take_back(journal, state, host, say, watch)
+
+
+def _take_back(journal: Journal, state: State, host: Host, say: Say, watch: Watch) -> UndoResult:
+    watch.deaf()
+    try:
+        journal.append("", "intent", before={"undo": True})
+    except OSError as error:
+        raise UsageError("no-journal", f"nothing was changed: {journal.path}: {error.strerror}") from error
+    back = take_back(journal, state, host, Bench(journal, state, host, say, watch), "undone")
+    if back.failures:
+        raise RollbackIncompleteError(
+            "undo-incomplete",
+            f"run {journal.run} could not be taken back as a whole: {'; '.join(back.failures)}",
+            f"the journal: {journal.path}; convfix undo tries again",
+        )
+    return _result(journal.run, back)
+
+
+def _result(run: str, back: TakenBack) -> UndoResult:
+    return UndoResult(run, back.steps, back.conflicts)
+
+
+def _chosen(run: str | None, state: State) -> Journal:
+    if run is None:
+        for number in reversed(state.numbers()):
+            journal = Journal.open(state, str(number))
+            if journal.standing in ("committed", "conflict"):
+                return journal
+        raise UsageError("no-such-run", "every run is already taken back", _HISTORY)
+    if not (run.isascii() and run.isdecimal() and int(run) in state.numbers()):
+        raise UsageError("no-such-run", f"there is no run {run[:20]!r}", _HISTORY)
+    journal = Journal.open(state, str(int(run)))
+    if journal.standing not in ("committed", "conflict"):
+        raise UsageError("already-undone", f"run {run} is already taken back", _HISTORY)
+    return journal

@@ -1,0 +1,313 @@
+"""Durable writes: each primitive leaves the old state or the new one on disk, whatever stops it.
+
+The unit is one change of one name. A file is filled under a temporary name in its own folder, fsynced,
+moved into place, and the folder is fsynced. An fsync that fails ends the primitive with OSError and is
+never tried again: after EIO the kernel may have dropped the pages, so a second success would be a lie.
+Names are used relative to an open folder, so a folder that is swapped meanwhile is not followed. It
+keeps no record and decides nothing: ``apply.journal`` remembers, the actions choose.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import stat
+from typing import Iterator
+
+UNFINISHED = ".convfix-new"
+_CHUNK = 1 << 20
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
+_LOST_ATTRIBUTES_MATTER = "system.posix_acl"
+
+
+class ForeignEdit(Exception):
+    """Somebody else changed ``path`` since it was read; it was left as it is."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"{path}: changed by another program while convfix was at work; left as it is")
+        self.path = path
+
+
+def temporary(path: str) -> str:
+    """The name under which ``path`` is filled before it takes its place; known beforehand, so it can be cleared."""
+    folder, name = os.path.split(path)
+    return os.path.join(folder, f".{name[:120]}{UNFINISHED}")
+
+
+def sha256(data: bytes) -> str:
+    """The SHA-256 of ``data`` in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def hash_file(path: str) -> str:
+    """The SHA-256 of a regular file, links not followed; raises OSError."""
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    return _hash_open(handle, path)
+
+
+def read(path: str, limit: int = 64 << 20) -> bytes:
+    """The whole of a regular file, links not followed; raises OSError, EFBIG beyond ``limit`` bytes."""
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(handle, "rb") as file:
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", path)
+        if found.st_size > limit:
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), path)
+        return file.read(limit + 1)
+
+
+def write_new(path: str, data: bytes, mode: int = 0o600, times: tuple[int, int] | None = None) -> None:
+    """Make ``path``, whole or not at all; FileExistsError when there is one. ``times`` are atime and mtime in ns."""
+    folder, name = os.path.split(path)
+    with _opened(folder) as place:
+        passing = os.path.basename(temporary(path))
+        _fill(place, passing, data, mode, times)
+        try:
+            if _take_new_name(place, passing, name):
+                os.unlink(passing, dir_fd=place)
+        except BaseException:
+            _forget(place, passing)
+            raise
+        os.fsync(place)
+
+
+def replace(path: str, data: bytes, expected: str, times: tuple[int, int] | None = None) -> None:
+    """Put ``data`` in the place of the regular file ``path``, whose SHA-256 must still be ``expected``.
+
+    Mode, owner and extended attributes stay. Raises ForeignEdit when the file is another one by now,
+    OSError else. ``path`` must be resolved: a rename onto a link would replace the link.
+    """
+    folder, name = os.path.split(path)
+    with _opened(folder) as place:
+        found = os.stat(name, dir_fd=place, follow_symlinks=False)
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", path)
+        passing = os.path.basename(temporary(path))
+        _fill(place, passing, data, stat.S_IMODE(found.st_mode), times, found, path)
+        try:
+            handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=place)
+            if _hash_open(handle, path) != expected:
+                raise ForeignEdit(path)
+            os.rename(passing, name, src_dir_fd=place, dst_dir_fd=place)
+        except BaseException:
+            _forget(place, passing)
+            raise
+        os.fsync(place)
+
+
+def copy(source: str, path: str) -> None:
+    """A new file ``path`` with content, mode and times of the regular file ``source``; its folder is not synced."""
+    taken = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(taken, "rb", buffering=0) as file:
+        found = os.fstat(taken)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            while chunk := file.read(_CHUNK):
+                _write_all(handle, chunk)
+            os.fchmod(handle, stat.S_IMODE(found.st_mode))
+            os.utime(handle, ns=(found.st_atime_ns, found.st_mtime_ns))
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def append(path: str, data: bytes) -> None:
+    """Add ``data`` to the end of an existing file; when that fails, what was there stays. Raises OSError."""
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        size = os.fstat(handle).st_size
+        try:
+            _write_all(handle, data)
+            os.fdatasync(handle)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.ftruncate(handle, size)
+            raise
+    finally:
+        os.close(handle)
+
+
+def cut(path: str, size: int) -> None:
+    """Shorten a file to ``size`` bytes."""
+    handle = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        os.ftruncate(handle, size)
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def link(source: str, path: str, sync: bool = True) -> None:
+    """A second name ``path`` for the file ``source``; links are not followed."""
+    os.link(source, path, follow_symlinks=False)
+    if sync:
+        sync_folder(os.path.dirname(path))
+
+
+def symlink(target: str, path: str, sync: bool = True) -> None:
+    """A symbolic link ``path`` that says ``target``."""
+    os.symlink(target, path)
+    if sync:
+        sync_folder(os.path.dirname(path))
+
+
+def rename(source: str, path: str, sync: bool = True) -> None:
+    """Move ``source`` onto ``path``, on one filesystem."""
+    os.rename(source, path)
+    if sync:
+        folders = {os.path.dirname(source), os.path.dirname(path)}
+        for folder in sorted(folders):
+            sync_folder(folder)
+
+
+def unlink(path: str, sync: bool = True) -> None:
+    """Take the name ``path`` away; nothing happens when it is not there."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return
+    if sync:
+        sync_folder(os.path.dirname(path))
+
+
+def make_dir(path: str, mode: int = 0o700, sync: bool = True) -> None:
+    """Make one folder; FileExistsError when there is something."""
+    os.mkdir(path, mode)
+    os.chmod(path, mode)
+    if sync:
+        sync_folder(os.path.dirname(path))
+
+
+def remove_dir(path: str, sync: bool = True) -> bool:
+    """Remove one empty folder; False when it is not empty, not there or not ours to remove."""
+    try:
+        os.rmdir(path)
+    except OSError:
+        return False
+    if sync:
+        sync_folder(os.path.dirname(path))
+    return True
+
+
+def set_mode(path: str, mode: int) -> None:
+    """Give ``path`` (no link) its permission bits."""
+    os.chmod(path, mode)
+
+
+def set_times(path: str, atime_ns: int, mtime_ns: int) -> None:
+    """Give ``path`` its times; a link's own where it is one."""
+    os.utime(path, ns=(atime_ns, mtime_ns), follow_symlinks=False)
+
+
+def sync_folder(path: str) -> None:
+    """Make the names in a folder durable; raises OSError."""
+    with _opened(path) as place:
+        os.fsync(place)
+
+
+def sync_filesystem(path: str) -> None:
+    """Make everything on the filesystem of ``path`` durable: what an installer wrote without any fsync."""
+    import ctypes
+
+    with _opened(path) as place:
+        call = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+        if call is None:
+            os.sync()
+        elif call(place) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), path)
+
+
+@contextlib.contextmanager
+def _opened(folder: str) -> Iterator[int]:
+    place = os.open(folder or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield place
+    finally:
+        os.close(place)
+
+
+def _fill(
+    place: int,
+    name: str,
+    data: bytes,
+    mode: int,
+    times: tuple[int, int] | None,
+    like: os.stat_result | None = None,
+    like_path: str = "",
+) -> None:
+    """A new file ``name`` with ``data`` in it, synced; gone again when anything fails."""
+    handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=place)
+    try:
+        try:
+            _write_all(handle, data)
+            if like is not None:
+                _take_after(handle, like, like_path)
+            os.fchmod(handle, mode)
+            if times is not None:
+                os.utime(handle, ns=times)
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    except BaseException:
+        _forget(place, name)
+        raise
+
+
+def _take_after(handle: int, like: os.stat_result, path: str) -> None:
+    """Owner and extended attributes of the file that will be replaced."""
+    mine = os.fstat(handle)
+    if (mine.st_uid, mine.st_gid) != (like.st_uid, like.st_gid):
+        os.fchown(handle, like.st_uid, like.st_gid)
+    try:
+        names = os.listxattr(path, follow_symlinks=False)
+    except OSError:
+        return
+    for name in names:
+        try:
+            os.setxattr(handle, name, os.getxattr(path, name, follow_symlinks=False))
+        except OSError:
+            # A label that the system sets by itself may be refused; an access list must not be lost.
+            if name.startswith(_LOST_ATTRIBUTES_MATTER):
+                raise
+
+
+def _take_new_name(place: int, passing: str, name: str) -> bool:
+    """Give the file ``passing`` the name ``name`` unless that is taken; whether it has both names now."""
+    try:
+        os.link(passing, name, src_dir_fd=place, dst_dir_fd=place, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        # No hard links here: an empty file claims the name first, so nobody's file is overwritten.
+        os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=place))
+        os.rename(passing, name, src_dir_fd=place, dst_dir_fd=place)
+        return False
+    return True
+
+
+def _forget(place: int, name: str) -> None:
+    with contextlib.suppress(OSError):
+        os.unlink(name, dir_fd=place)
+
+
+def _write_all(handle: int, data: bytes) -> None:
+    left = memoryview(data)
+    while left:
+        written = os.write(handle, left[:_CHUNK])
+        if written <= 0:
+            raise OSError(errno.EIO, "nothing was written")
+        left = left[written:]
+
+
+def _hash_open(handle: int, path: str) -> str:
+    with os.fdopen(handle, "rb", buffering=0) as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", path)
+        digest = hashlib.sha256()
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,50 @@
+"""In which surroundings the proof runs: the user's own, none at all, or a new shell that sources an activation script.
+
+The unit is ``Surroundings``: the child's variables and the argv in front of its own. It starts nothing itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Mapping
+
+from fixer.host.base import Host
+
+# What a cron job or a service has at least; a patient that works with these works everywhere.
+BARE_NAMES = ("HOME", "PATH", "LANG")
+_SOURCE_THEN_RUN = {
+    "sh": '. "$0" && exec "$@"',
+    "bash": '. "$0" && exec "$@"',
+    "zsh": '. "$0" && exec "$@"',
+    "fish": "source $argv[1]; and exec $argv[2..-1]",
+}
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """``environ`` is the child's whole environment; ``prefix`` goes in front of its argv."""
+
+    environ: Mapping[str, str]
+    prefix: tuple[str, ...] = ()
+    name: str = "your own variables"
+
+
+def own(host: Host) -> Surroundings:
+    """The user's variables as convfix was given them, less convfix's own."""
+    return Surroundings({name: value for name, value in host.environ.items() if not name.startswith("CONVFIX_")})
+
+
+def bare(host: Host) -> Surroundings:
+    """HOME, PATH and LANG alone, like ``env -i`` with those three."""
+    kept = {name: host.environ[name] for name in BARE_NAMES if name in host.environ}
+    return Surroundings(kept, name="a bare environment")
+
+
+def activated(host: Host, shell: str, script: str) -> Surroundings:
+    """A new ``shell`` (bash, zsh, fish, sh) with bare variables that sources ``script`` first; KeyError for another shell.
+
+    The shell reads no start-up file, so that what is proved is the script and nothing else.
+    """
+    quiet = {"bash": ("--noprofile", "--norc"), "zsh": ("-f",), "fish": ("--no-config",), "sh": ()}[shell]
+    prefix = (shell, *quiet, "-c", _SOURCE_THEN_RUN[shell], script)
+    return Surroundings(bare(host).environ, prefix, f"a new {shell} with {script}")

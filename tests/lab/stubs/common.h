@@ -1,0 +1,91 @@
+/* Shared by the stand-ins of the GPU lab. Own writing; no NVIDIA code.
+ *
+ * A setting is an environment variable or, where the environment has none (env -i, cron, a kernel that Jupyter
+ * starts), a line NAME=value of the machine's file /proc/driver/nvidia/stand-in. The names:
+ *
+ *   FAKEGPU_TRACE=1            print each call to stderr (2: the do-nothing ones too)
+ *   FAKEGPU_COUNT=1            number of devices
+ *   FAKEGPU_NAME="..."         device name
+ *   FAKEGPU_CC=8.6             compute capability
+ *   FAKEGPU_MEM_MIB=10240      total memory
+ *   FAKEGPU_USED_MIB=300       memory held by other processes
+ *   FAKEGPU_CUDA=12020         what cuDriverGetVersion says
+ *   FAKEGPU_DRIVER=535.104.05  what NVML says
+ *   FAKEGPU_CUINIT=0           answer of cuInit (34 stub, 100 no device, 803 mismatch, 804 compat, 999 unknown)
+ *   FAKEGPU_NVML=0             answer of nvmlInit (9 not loaded, 18 library/driver mismatch)
+ *   FAKEGPU_CUDNN=8904         what every cuDNN says of its version, in place of the version it was built as
+ *   FAKEGPU_CUDNN_CREATE=0     answer of cudnnCreate (1 NOT_INITIALIZED, 2 ALLOC_FAILED, 4 or 4000 INTERNAL_ERROR)
+ *   FAKEGPU_CUDNN_NEEDS_MIB=0  free memory below which cudnnCreate fails
+ *   FAKEGPU_CUDNN_CONV=0       answer of the convolution
+ *   FAKEGPU_CUBLAS_CREATE=0    answer of cublasCreate
+ *   FAKEGPU_LAUNCH=0           answer of cudaLaunchKernel
+ *   FAKEGPU_NUMBERS=right      right: convolutions are computed; wrong: they come out 1 percent too large; zero
+ */
+#ifndef LAB_COMMON_H
+#define LAB_COMMON_H
+#include <pthread.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define EX __attribute__((visibility("default")))
+#define SETTINGS_FILE "/proc/driver/nvidia/stand-in"
+
+static const char *settings_text(void) {
+  static char text[8192];
+  static int done;
+  if (!done) {
+    FILE *file = fopen(SETTINGS_FILE, "r");
+    if (file) {
+      text[fread(text, 1, sizeof text - 1, file)] = 0;
+      fclose(file);
+    }
+    done = 1;
+  }
+  return text;
+}
+
+/* The value of a setting in a buffer of the calling thread, or 0. */
+static const char *setting(const char *name) {
+  static __thread char value[256];
+  const char *given = getenv(name);
+  if (given && *given) return given;
+  size_t length = strlen(name);
+  for (const char *line = settings_text(); line && *line; line = strchr(line, '\n'), line += line ? 1 : 0)
+    if (!strncmp(line, name, length) && line[length] == '=') {
+      size_t size = strcspn(line + length + 1, "\n");
+      if (size >= sizeof value) size = sizeof value - 1;
+      memcpy(value, line + length + 1, size);
+      value[size] = 0;
+      return size ? value : 0;
+    }
+  return 0;
+}
+
+static inline long fg_int(const char *name, long otherwise) {
+  const char *value = setting(name);
+  return value ? strtol(value, 0, 0) : otherwise;
+}
+
+static inline const char *fg_str(const char *name, const char *otherwise) {
+  const char *value = setting(name);
+  return value ? value : otherwise;
+}
+
+static inline int fg_trace(void) {
+  static int level = -1;
+  if (level < 0) level = (int)fg_int("FAKEGPU_TRACE", 0);
+  return level;
+}
+
+#define TR(...)                                 \
+  do {                                          \
+    if (fg_trace()) {                           \
+      fprintf(stderr, "[stand-in] " __VA_ARGS__); \
+      fputc('\n', stderr);                      \
+    }                                           \
+  } while (0)
+#endif
