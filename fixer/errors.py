@@ -49,5 +49,11 @@ class CannotTellError(ConvfixError):
     exit_code = exit_codes.CANNOT_TELL
 
 
+class Interrupted(ConvfixError):
+    """Ctrl-C or a termination signal ended an apply or an undo in an orderly way; ``exit_code`` is 130 or 143."""
+
+    exit_code = exit_codes.INTERRUPTED
+
+
 class Terminated(KeyboardInterrupt):
-    """SIGTERM reached us: like Ctrl-C everywhere, with an exit code of its own (143)."""
+    """SIGTERM reached us outside a transaction: like Ctrl-C everywhere, with an exit code of its own (143)."""

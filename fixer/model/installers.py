@@ -1,0 +1,108 @@
+"""The argv of every installer call: pure builders that planning writes down and actions compute again.
+
+The unit is a function from an action's parameters to argv lists. A plan's commands follow from its
+parameters alone, so a handler can refuse a saved plan whose commands say something else. Nothing is
+looked up, quoted or run here; a name such as ``uv`` stays a name.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from typing import Any, Iterable, Mapping
+
+Argv = tuple[str, ...]
+PIP_MANAGERS = ("uv", "pip")
+CONDA_MANAGERS = ("conda", "mamba", "micromamba")
+NEW_ENVIRONMENT_MANAGERS = PIP_MANAGERS + CONDA_MANAGERS
+
+
+def pip_install(manager: str, interpreter: str, requirements: Iterable[str], reinstall: Iterable[str] = ()) -> Argv:
+    """Install exact ``requirements`` for ``interpreter``; the names in ``reinstall`` are laid down again even if there.
+
+    Raises ValueError for a manager other than uv and pip.
+    """
+    again = tuple(reinstall)
+    if manager == "uv":
+        forced = tuple(word for name in again for word in ("--reinstall-package", name))
+        return ("uv", "pip", "install", "--python", interpreter, *forced, *requirements)
+    if manager == "pip":
+        # --ignore-installed instead of --force-reinstall: a broken record cannot be uninstalled first.
+        forced = ("--ignore-installed", "--no-deps") if again else ()
+        return (interpreter, "-m", "pip", "install", *forced, *requirements)
+    raise ValueError(f"expected uv or pip, not {manager!r}")
+
+
+def pip_uninstall(manager: str, interpreter: str, names: Iterable[str]) -> Argv:
+    """Remove the packages ``names``; raises ValueError for a manager other than uv and pip."""
+    if manager == "uv":
+        return ("uv", "pip", "uninstall", "--python", interpreter, *names)
+    if manager == "pip":
+        return (interpreter, "-m", "pip", "uninstall", "--yes", *names)
+    raise ValueError(f"expected uv or pip, not {manager!r}")
+
+
+def conda_install(manager: str, prefix: str, requirements: Iterable[str]) -> Argv:
+    """Install exact ``requirements`` into the conda environment at ``prefix``; raises ValueError for another manager."""
+    if manager not in CONDA_MANAGERS:
+        raise ValueError(f"expected one of {', '.join(CONDA_MANAGERS)}, not {manager!r}")
+    return (manager, "install", "--yes", "--prefix", prefix, *requirements)
+
+
+def environment_python(path: str) -> str:
+    """The interpreter of the environment at ``path``."""
+    return posixpath.join(path, "bin", "python")
+
+
+def make_environment(manager: str, path: str, python: str, interpreter: str | None) -> Argv:
+    """Make an empty environment at ``path`` with ``python`` ("3.12"), from ``interpreter`` where one is named.
+
+    uv finds or fetches a Python by its version; conda brings its own; ``python -m venv`` needs one at hand.
+    """
+    if manager == "uv":
+        return ("uv", "venv", "--python", interpreter or python, path)
+    if manager == "pip":
+        return (interpreter or f"python{python}", "-m", "venv", path)
+    if manager in CONDA_MANAGERS:
+        return (manager, "create", "--yes", "--prefix", path, f"python={python}", "pip")
+    raise ValueError(f"expected one of {', '.join(NEW_ENVIRONMENT_MANAGERS)}, not {manager!r}")
+
+
+def pip_requirements(params: Mapping[str, Any]) -> tuple[Argv, ...]:
+    """The commands of a ``pip_requirements`` action: what is removed first, then what is installed, in one call each."""
+    manager, interpreter = str(params["manager"]), str(params["interpreter"])
+    commands: list[Argv] = []
+    if params.get("remove"):
+        commands.append(pip_uninstall(manager, interpreter, params["remove"]))
+    again = frozenset(params.get("reinstall") or ())
+    wanted = tuple(params.get("requirements") or ())
+    if again and manager == "pip":
+        # pip's switches hold for the whole call, so what is laid down again has a call of its own.
+        fresh = tuple(text for text in wanted if text.partition("==")[0] in again)
+        wanted = tuple(text for text in wanted if text.partition("==")[0] not in again)
+        commands.append(pip_install(manager, interpreter, fresh, sorted(again)))
+        again = frozenset()
+    if wanted:
+        commands.append(pip_install(manager, interpreter, wanted, sorted(again)))
+    return tuple(commands)
+
+
+def conda_packages(params: Mapping[str, Any]) -> tuple[Argv, ...]:
+    """The commands of a ``conda_packages`` action."""
+    return (conda_install(str(params["manager"]), str(params["prefix"]), params["requirements"]),)
+
+
+def new_environment(params: Mapping[str, Any]) -> tuple[Argv, ...]:
+    """The commands of a ``new_environment`` action: make it, then fill it."""
+    manager, path = str(params["manager"]), str(params["path"])
+    made = make_environment(manager, path, str(params["python"]), params.get("interpreter"))
+    wanted = tuple(params.get("requirements") or ())
+    if not wanted:
+        return (made,)
+    return (made, pip_install("uv" if manager == "uv" else "pip", environment_python(path), wanted))
+
+
+def commands(kind: str, params: Mapping[str, Any]) -> tuple[Argv, ...]:
+    """The commands that an action of ``kind`` runs; () for the kinds that only write files."""
+    builders = {"pip_requirements": pip_requirements, "conda_packages": conda_packages, "new_environment": new_environment}
+    builder = builders.get(kind)
+    return builder(params) if builder else ()

@@ -1,0 +1,207 @@
+"""The import law of the house and its other structural rules, kept by walking every file's syntax tree."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FIXER = ROOT / "fixer"
+# Who may import whom; nobody needs to be listed for itself. errors and exit_codes belong to model's layer.
+LAW = {
+    "model": set(),
+    "dataset": {"model"},
+    "host": {"model"},
+    "loader": {"model", "host"},
+    "probes": {"model", "dataset", "host", "loader"},
+    "rules": {"model", "dataset"},
+    "planning": {"model", "dataset"},
+    "shells": {"model"},
+    "actions": {"model", "dataset", "host", "shells"},
+    "apply": {"model", "host", "actions"},
+    "verify": {"model", "host", "probes", "rules"},
+    "report": {"model"},
+    "commands": {
+        "model", "dataset", "host", "loader", "probes", "rules", "planning", "shells", "actions", "apply", "verify", "report",
+    },
+    "cli": {"commands", "model", "report", "dataset"},
+}  # fmt: skip
+BASE = {"errors", "exit_codes", "__init__", "model"}
+# What a room that only thinks must not touch.
+TOUCHING = {"os", "subprocess", "time", "datetime", "socket", "pathlib", "shutil", "tempfile", "random", "platform", "io", "glob"}
+FILES = sorted(path for path in FIXER.rglob("*.py") if "__pycache__" not in path.parts)
+PAYLOADS = FIXER / "payloads"
+
+
+def room(path: Path) -> str:
+    parts = path.relative_to(FIXER).parts
+    return parts[0] if len(parts) > 1 else path.stem
+
+
+def imported(tree: ast.AST) -> set[str]:
+    """The dotted names of all modules that a file imports, wherever in it."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"a relative import at line {node.lineno}"
+            names.add(node.module or "")
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return names
+
+
+def rooms_of(names: set[str]) -> set[str]:
+    """The rooms of fixer among dotted names."""
+    known = set(LAW) | BASE | {"payloads", "compat_data"}
+    return {name.split(".")[1] for name in names if name.startswith("fixer.") and name.split(".")[1] in known}
+
+
+def trees(*rooms: str) -> list[tuple[Path, ast.Module]]:
+    chosen = [path for path in FILES if path.parent != PAYLOADS and (not rooms or room(path) in rooms)]
+    return [(path, ast.parse(path.read_text(encoding="utf-8"))) for path in chosen]
+
+
+def where(path: Path, node: ast.AST) -> str:
+    return f"{path.relative_to(ROOT)}:{getattr(node, 'lineno', 0)}"
+
+
+def test_there_are_files_in_every_room_that_the_law_names() -> None:
+    assert {room(path) for path in FILES} >= set(LAW)
+
+
+@pytest.mark.parametrize("name", sorted(LAW))
+def test_import_law(name: str) -> None:
+    wrong = []
+    for path, tree in trees(name):
+        extra = rooms_of(imported(tree)) - LAW[name] - BASE - {name}
+        wrong += [f"{path.relative_to(ROOT)} imports fixer.{other}" for other in sorted(extra)]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_no_room_is_outside_the_law() -> None:
+    rooms = {room(path) for path in FILES} - {"__init__", "__main__", "errors", "exit_codes", "payloads"}
+    assert rooms <= set(LAW), f"no law for {sorted(rooms - set(LAW))}"
+
+
+def test_the_law_itself_can_fail() -> None:
+    tree = ast.parse("def f():\n    from fixer.host import real\n    import fixer.apply.undo\n    from fixer import probes\n")
+    assert rooms_of(imported(tree)) == {"host", "apply", "probes"}
+
+
+def test_rules_and_planning_only_think() -> None:
+    wrong = []
+    for path, tree in trees("rules", "planning"):
+        wrong += [f"{path.relative_to(ROOT)} imports {name}" for name in imported(tree) if name.split(".")[0] in TOUCHING]
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("open", "input", "exec", "eval"):
+                wrong.append(f"{where(path, node)} calls {node.func.id}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_payloads_import_nothing_of_ours_and_only_the_standard_library_or_the_patient() -> None:
+    wrong = []
+    for path in sorted(PAYLOADS.glob("*.py")):
+        names = {name.split(".")[0] for name in imported(ast.parse(path.read_text(encoding="utf-8")))}
+        if "fixer" in names:
+            wrong.append(str(path.relative_to(ROOT)))
+    assert not wrong
+
+
+def test_nothing_imports_a_payload_since_the_patient_runs_it() -> None:
+    wrong = [str(path.relative_to(ROOT)) for path, tree in trees() if "payloads" in rooms_of(imported(tree))]
+    assert not wrong
+
+
+def test_convfix_never_imports_what_belongs_to_the_patient() -> None:
+    theirs = {"tensorflow", "keras", "torch", "jax", "numpy", "h5py"}
+    wrong = [str(path.relative_to(ROOT)) for path, tree in trees() if theirs & {name.split(".")[0] for name in imported(tree)}]
+    assert not wrong
+
+
+def test_click_is_used_in_cli_and_commands_alone() -> None:
+    users = {room(path) for path, tree in trees() if any(name.split(".")[0] == "click" for name in imported(tree))}
+    assert users <= {"cli", "commands"}
+
+
+def test_print_only_in_report() -> None:
+    wrong = []
+    for path, tree in trees():
+        if room(path) != "report":
+            wrong += [where(path, node) for node in ast.walk(tree) if isinstance(node, ast.Call) and _calls(node, "print")]
+    assert not wrong, wrong
+
+
+def _calls(node: ast.Call, name: str) -> bool:
+    return isinstance(node.func, ast.Name) and node.func.id == name
+
+
+def _strings(tree: ast.AST) -> list[ast.Constant]:
+    """All text constants that are not docstrings."""
+    documentation = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef))
+        and node.body
+        and isinstance(node.body[0], ast.Expr)
+    }
+    constants = (node for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str))
+    return [node for node in constants if id(node) not in documentation]
+
+
+def test_no_shell_and_no_string_commands() -> None:
+    wrong = []
+    for path, tree in trees():
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Call):
+                continue
+            wrong += [where(path, node) for keyword in node.keywords if keyword.arg == "shell"]
+            name = ast.unparse(node.func)
+            if name in ("os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput"):
+                wrong.append(where(path, node))
+    assert not wrong, wrong
+
+
+def test_children_are_started_by_the_host_alone() -> None:
+    users = {room(path) for path, tree in trees() if any(name.split(".")[0] == "subprocess" for name in imported(tree))}
+    assert users <= {"host"}, users
+
+
+def test_convfix_never_runs_sudo_nor_breaks_system_packages() -> None:
+    """No argv that convfix could run holds either word; rules and planning name sudo in steps for a person only."""
+    wrong = []
+    for path, tree in trees("host", "loader", "probes", "actions", "apply", "verify", "shells", "model", "commands"):
+        for node in _strings(tree):
+            if node.value in ("sudo", "doas", "pkexec", "su") or "--break-system-packages" in str(node.value):
+                wrong.append(where(path, node))
+    assert not wrong, wrong
+
+
+def test_no_bare_except_outside_the_two_places_that_may() -> None:
+    allowed = {"fixer/cli.py", "fixer/probes/runner.py", "fixer/probes/__init__.py"}
+    wrong = []
+    for path, tree in trees():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ExceptHandler) and (node.type is None or ast.unparse(node.type) in ("Exception", "BaseException")):
+                # One that raises again swallows nothing.
+                again = any(isinstance(inner, ast.Raise) and inner.exc is None for inner in ast.walk(node))
+                if not again and str(path.relative_to(ROOT)) not in allowed:
+                    wrong.append(where(path, node))
+    assert not wrong, wrong
+
+
+def test_product_code_does_not_know_tests_or_the_lab() -> None:
+    words = ("fakegpu", "tests/", "tests.", "pytest", "stand-in gpu")
+    wrong = []
+    for path in FILES:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        wrong += [where(path, node) for node in _strings(tree) if any(word in str(node.value).lower() for word in words)]
+        wrong += [str(path) for name in imported(tree) if name.split(".")[0] in ("tests", "pytest", "scripts")]
+    assert not wrong, wrong
+
+
+def test_every_module_says_what_it_does() -> None:
+    silent = [str(path.relative_to(ROOT)) for path in FILES if path.stat().st_size and not ast.get_docstring(ast.parse(path.read_text()))]
+    assert not silent
