@@ -26,7 +26,8 @@ from fixer.model.outcome import Outcome
 def command(ctx: click.Context, run: str | None, **given: Any) -> Outcome:
     """Take an applied run back; finish an interrupted one. RUN defaults to the newest that stands."""
     from fixer.apply.state import State
-    from fixer.apply.undo import preview, undo
+    from fixer.apply.preview import preview
+    from fixer.apply.undo import undo
     from fixer.report.run_pages import UndoView
 
     if run is not None and not (run.isascii() and run.isdecimal()):

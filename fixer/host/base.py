@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Callable, Mapping, Protocol, Sequence
 
 DEFAULT_LIMIT = 4 << 20
-SYSTEM_FOLDERS = ("/proc", "/sys", "/etc", "/usr", "/dev", "/opt", "/lib", "/lib64", "/var", "/run")
+SYSTEM_FOLDERS = ("/proc", "/sys", "/etc", "/usr", "/dev", "/opt", "/bin", "/sbin", "/lib", "/lib64", "/var", "/run")
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,8 @@ def observe(host: Host, answer: nvml.Answer | None, wsl: bool) -> Observed[Drive
     path = nvml.library_path(host, LIBCUDA)
     if wsl and module.is_absent:
         module = absent(MODULE, PROC, detail="WSL2: the kernel half is part of Windows")
+    elif module.is_absent and answer is not None and answer.ok and answer.cards:
+        module = _answering(answer)
     if path is None and module.is_absent and (answer is None or not answer.ok):
         return absent(MODULE, PROC, LIBCUDA, detail=_smi_words(answer))
     place: Observed[str] = found(path, path) if path is not None else absent("ld.so.cache", *nvml.FOLDERS)
@@ -62,6 +64,14 @@ def _module(host: Host, said: str | None) -> Observed[str]:
     if said is not None or release is not None:
         return unknown("the module is loaded, but its version cannot be read", MODULE, PROC)
     return absent(MODULE, PROC)
+
+
+def _answering(answer: nvml.Answer) -> Observed[str]:
+    """A card that answers has a kernel module, even where a sandbox hides it; NVML refuses another release than its own."""
+    hidden = "neither file shows it, but the card answers"
+    if answer.driver is None:
+        return unknown(hidden, answer.source, MODULE, PROC)
+    return found(answer.driver, answer.source, MODULE, PROC, detail=hidden)
 
 
 def _flavour(said: str | None) -> Observed[bool]:

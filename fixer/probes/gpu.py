@@ -22,6 +22,7 @@ from fixer.probes.plain import line
 DEVICES = "/sys/bus/pci/devices"
 NVIDIA = "0x10de"
 BBSWITCH = "/proc/acpi/bbswitch"
+TRACES = ("/proc/driver/nvidia/version", "/dev/nvidiactl")
 _DISPLAY_CLASS = "0x03"
 # A profile that takes the card off the bus leaves only its own setting: (file, what it says then, its name).
 PROFILES = (
@@ -119,8 +120,12 @@ def _none_seen(host: Host, seen: Bus, answer: nvml.Answer | None, wsl: bool) -> 
         if host.exists("/dev/dxg"):
             return unknown("WSL2 has /dev/dxg; no NVIDIA software is here to ask which GPU that is", "/dev/dxg")
         return absent("/dev/dxg", detail="WSL2 without /dev/dxg: no GPU reaches it")
-    if not seen.readable and (host.is_data or answer is not None or host.exists("/dev/nvidiactl")):
+    if not seen.readable and (host.is_data or answer is not None):
         return unknown(f"there is no PCI bus to look at{said}", DEVICES)
+    trace = next((path for path in TRACES if host.exists(path)), None)
+    if trace is not None:
+        # A sandbox or a virtual machine may hide the bus; a driver that is at work does not come without a card.
+        return unknown(f"the bus shows no NVIDIA card, but the driver is here ({trace}){said}", DEVICES, trace)
     return absent(DEVICES, detail=said.lstrip("; "))
 
 

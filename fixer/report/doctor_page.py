@@ -101,8 +101,7 @@ def _marks(findings: tuple[Finding, ...]) -> dict[str, tuple[str, str]]:
 
 
 def _cause(finding: Finding, paper: Paper) -> None:
-    title = finding.title[:1].lower() + finding.title[1:] if finding.title[1:2].islower() else finding.title
-    paper.line(f"Cause: {title} ({finding.certainty}).", "bold")
+    paper.line(f"Cause: {finding.title} ({finding.certainty}).", "bold")
     for item in finding.evidence:
         paper.line(f"{item.fact}: {item.value}" + (f"   [{item.source}]" if paper.verbose else ""), indent=2)
     if finding.remedy.summary:

@@ -16,6 +16,7 @@ from fixer.model.plan import Wish
 from fixer.rules import (
     cuda_libraries,
     cudnn,
+    cudnn_parts,
     driver_loading,
     driver_state,
     driver_versions,
@@ -86,7 +87,7 @@ RULES: tuple[Rule, ...] = (
     search_paths.ld_library_path_missing,
     search_paths.empty_path_element,
     cudnn.cudnn_shadowed,
-    cudnn.cudnn_parts_mixed,
+    cudnn_parts.cudnn_parts_mixed,
     cudnn.cudnn_version,
     cudnn.cudnn_missing,
     cudnn.cudnn_drops_gpu,

@@ -9,18 +9,18 @@ ordinary here; facts on which everything hangs stay unknown.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
 from fixer.dataset.questions import Dataset, normal_name
-from fixer.dataset.rows import GpuFamilyRow, TensorFlowRow
-from fixer.model.facts import Driver, Environment, Facts, Gpu, Patient
+from fixer.dataset.rows import TensorFlowRow
+from fixer.model.facts import Driver, Environment, Facts, Patient
 from fixer.model.finding import Certainty, Evidence, RowRef, Severity
 from fixer.model.observed import Observed
 from fixer.model.plan import Wish
 from fixer.model.versions import CudnnVersion
 from fixer.rules import ask, compare
+from fixer.rules.cards import Card, card
 from fixer.rules.say import fact
 
 Target = Literal["gpu", "cpu", "unknown"]
@@ -44,26 +44,6 @@ COMPLETE = ("tensorflow", "nvidia-", "jax")
 COMPLETE_NAMES = ("keras", "tf-keras", "torch", "tf-nightly")
 _ARCHITECTURES = {"amd64": "x86_64", "x64": "x86_64", "arm64": "aarch64"}
 _SYSTEMS = {"darwin": "macos", "mac": "macos", "osx": "macos", "win32": "windows", "nt": "windows"}
-
-
-@dataclass(frozen=True)
-class Card:
-    """One GPU with its compute capability (None: nobody knows) and how that is known.
-
-    ``candidates`` are the capabilities that an ambiguous name can mean (a GTX 750 Ti is 5.0, or 3.0).
-    """
-
-    place: int
-    gpu: Gpu
-    capability: str | None
-    known_by: str
-    family: GpuFamilyRow | None
-    rows: tuple[RowRef, ...]
-    candidates: tuple[str, ...] = ()
-
-    @property
-    def name(self) -> str:
-        return self.gpu.name or self.gpu.pci_id or f"GPU {self.place}"
 
 
 class Case:
@@ -294,28 +274,7 @@ class Case:
 
     @cached_property
     def cards(self) -> tuple[Card, ...]:
-        return tuple(self._card(place, gpu) for place, gpu in enumerate(self.facts.gpus.or_else(())))
-
-    def _card(self, place: int, gpu: Gpu) -> Card:
-        capability, known_by, refs = gpu.compute_capability, self.facts.gpus.source, []
-        candidates: tuple[str, ...] = ()
-        if capability is None and gpu.pci_id:
-            row = ask.gpu(self.dataset, gpu.pci_id.lower())
-            if row is not None and row.compute_capability:
-                capability, known_by = row.compute_capability, f"PCI id {gpu.pci_id}"
-                refs.append(self.dataset.ref(row))
-        if capability is None and gpu.name:
-            rows = ask.gpus_named(self.dataset, gpu.name)
-            known = {row.compute_capability for row in rows}
-            if len(known) == 1 and None not in known:
-                capability, known_by = rows[0].compute_capability, f"the name {gpu.name}"
-                refs.append(self.dataset.ref(rows[0]))
-            elif None not in known:
-                candidates = tuple(sorted(one for one in known if one is not None))
-        family = ask.family(self.dataset, capability) if capability else None
-        if family is not None:
-            refs.append(self.dataset.ref(family))
-        return Card(place, gpu, capability, known_by, family, tuple(refs), candidates)
+        return tuple(card(self.dataset, self.facts.gpus, place, gpu) for place, gpu in enumerate(self.facts.gpus.or_else(())))
 
     @cached_property
     def target(self) -> Target:

@@ -14,7 +14,7 @@ from fixer.model.observed import Observed
 from fixer.model.versions import CudnnVersion
 from fixer.rules import ask, compare
 from fixer.rules.case import Case
-from fixer.rules.loading import Opening, mixed_parts, of_cudnn, openings, trust
+from fixer.rules.loading import Opening, of_cudnn, openings, trust
 from fixer.rules.say import fact, finding, joined
 
 
@@ -85,34 +85,6 @@ def shadow_title(case: Case, opening: Opening) -> str:
     """``an older cuDNN hides the right one``, or a newer one."""
     loaded, built = compare.cudnn(opening.winner.version if opening.winner else None), case.cudnn_built
     return f"{'a newer' if loaded and built and loaded > built else 'an older'} cuDNN hides the right one"
-
-
-def cudnn_parts_mixed(case: Case) -> Iterator[Finding]:
-    """cuDNN and its parts would come from different copies: it opens its parts by name."""
-    parts = mixed_parts(case)
-    main = of_cudnn(case)
-    if not parts or main is None or main.winner is None:
-        return
-    version = main.winner.version
-    other = [
-        path for _, path, found in parts if found and version and compare.release(found)[:3] != compare.release(version)[:3]
-    ]
-    seen = case.facts.resolutions if main.measured else case.facts.libraries
-    yield finding(
-        "cudnn-shadowed",
-        case.gpu_severity if other else "risks",
-        trust(case, main) if other else "possible",
-        "parts of another cuDNN are mixed into the right one" if other else "cuDNN and its parts come from different folders",
-        (
-            *loader_evidence(case, main),
-            *(fact(f"loader.{name}", f"{path} {found or ''}".strip(), seen) for name, path, found in parts),
-        ),
-        f"Take {joined(sorted({path.rpartition('/')[0] for _, path, _ in parts}))} off the loader's path, or load all parts of "
-        "one copy first.",
-        code="cudnn-parts-mixed",
-        rows=case.row_refs,
-        subject={"winner": parts[0][1], "right": main.winner.path, "sonames": ",".join(name for name, _, _ in parts)},
-    )
 
 
 def cudnn_version(case: Case) -> Iterator[Finding]:

@@ -12,7 +12,8 @@ from fixer.dataset.rows import DriverStepRow
 from fixer.model.facts import Distro, Driver
 from fixer.model.finding import Certainty, Evidence, Finding, RowRef
 from fixer.rules import compare
-from fixer.rules.case import Card, Case
+from fixer.rules.cards import Card
+from fixer.rules.case import Case
 from fixer.rules.say import Commands, fact, finding, joined
 
 _REFUSED = ("key was rejected", "required key not available", "lockdown: modprobe", "module signature")

@@ -13,7 +13,8 @@ from typing import Literal
 from fixer.dataset.rows import KnownFaultRow
 from fixer.model.finding import Certainty, Evidence, Finding, RowRef, Severity
 from fixer.rules import ask, compare
-from fixer.rules.case import Card, Case
+from fixer.rules.cards import Card
+from fixer.rules.case import Case
 from fixer.rules.say import fact, finding, joined, sentence, weaker
 
 Kind = Literal["served", "compiled first", "too old", "too new", "unknown"]
@@ -87,6 +88,9 @@ def _fit(case: Case, card: Card) -> Fit:
         codes = ", ".join(case.compute_capabilities)
         why = f"its code is for {codes}" + (" and PTX for " + ", ".join(case.ptx) if case.ptx else "")
         return Fit(card, "too old" if old else "too new", trust, why)
+    fault = _published(case, "gpu-arch-too-new") if served == "ptx" else None
+    if fault is not None:
+        return Fit(card, "too new", weaker(trust, "proven" if fault.confidence == "primary" else "likely"), fault.what)
     return _libraries_fit(case, card, "served" if served == "machine code" else "compiled first", trust)
 
 

@@ -61,46 +61,22 @@ def driver_library_mismatch(case: Case) -> Iterator[Finding]:
         return
     library, module = halves
     where = origin(_path(case))
-    evidence = _both(case)
     if library > module:
         certainty: Certainty = "likely" if where in ("unknown", "stray") or case.container else "proven"
-        yield _mismatch(
-            case,
-            certainty,
-            f"the driver was upgraded to {library} while {module} is still running",
-            evidence,
-            "Reboot: the new kernel module is then loaded.",
-            "reboot",
-        )
+        title = f"the driver was upgraded to {library} while {module} is still running"
+        yield _mismatch(case, certainty, title, "Reboot: the new kernel module is then loaded.", "reboot")
     elif where == "distribution" and not case.container:
-        yield _mismatch(
-            case,
-            "proven",
-            f"the driver went back to {library} while {module} is still running",
-            evidence,
-            "Reboot: the older kernel module is then loaded.",
-            "reboot",
-        )
+        title = f"the driver went back to {library} while {module} is still running"
+        yield _mismatch(case, "proven", title, "Reboot: the older kernel module is then loaded.", "reboot")
     elif where == "unknown" and not case.container:
-        yield _mismatch(
-            case,
-            "cannot-tell",
-            f"libcuda {library} is older than the running driver {module}",
-            evidence,
-            "Find out which libcuda it is: in the distribution's folder a reboot repairs it, elsewhere it is a "
-            "stray copy that must go.",
-            "",
-        )
+        title = f"libcuda {library} is older than the running driver {module}"
+        advice = "Find out which libcuda it is: in the distribution's folder a reboot repairs it, elsewhere it is a stray copy "
+        yield _mismatch(case, "cannot-tell", title, advice + "that must go.", "")
     else:
         path = _path(case) or "the container image's own copy"
-        yield _mismatch(
-            case,
-            "likely" if case.container else "proven",
-            f"a stray libcuda {library} hides the running driver's {module}",
-            evidence,
-            f"Take {path} off the loader's path or remove it; a reboot cannot help.",
-            "remove",
-        )
+        title = f"a stray libcuda {library} hides the running driver's {module}"
+        advice = f"Take {path} off the loader's path or remove it; a reboot cannot help."
+        yield _mismatch(case, "likely" if case.container else "proven", title, advice, "remove")
 
 
 def _both(case: Case) -> tuple[Evidence, ...]:
@@ -116,14 +92,14 @@ def _both(case: Case) -> tuple[Evidence, ...]:
     return tuple(lines)
 
 
-def _mismatch(case: Case, certainty: Certainty, title: str, evidence: tuple[Evidence, ...], advice: str, step: str) -> Finding:
+def _mismatch(case: Case, certainty: Certainty, title: str, advice: str, step: str) -> Finding:
     needs = ("driver.libcuda_path",) if certainty == "cannot-tell" else ()
     return finding(
         "driver-library-mismatch",
         case.gpu_severity,
         certainty,
         title,
-        evidence,
+        _both(case),
         advice,
         needs=needs,
         commands=(("sudo", "reboot"),) if step == "reboot" else (("ldconfig", "-p"),) if not step else (),

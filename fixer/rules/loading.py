@@ -20,8 +20,6 @@ from fixer.rules.copies import (
     Copy,
     Place,
     by_conda,
-    entries,
-    folder,
     in_environment,
     library_name,
     outside,
@@ -289,30 +287,3 @@ def trust(case: Case, opening: Opening) -> Certainty:
         return "proven"
     own = case.kind == "conda" and not any(name.startswith("nvidia-") for name in case.packages)
     return weaker(case.row_trust, "likely") if own else case.row_trust
-
-
-def mixed_parts(case: Case) -> tuple[tuple[str, str, str | None], ...]:
-    """cuDNN's parts that would come from another folder than cuDNN itself: soname, path, version."""
-    main = of_cudnn(case)
-    if main is None or main.winner is None:
-        return ()
-    home = main.winner.path.rpartition("/")[0]
-    if main.measured:
-        parts = [one for one in case.facts.resolutions.or_else(()) if re.match(r"libcudnn_\w+\.so", one.soname) and one.path]
-        return tuple((one.soname, one.path or "", one.version) for one in parts if (one.path or "").rpartition("/")[0] != home)
-    return _mixed_by_description(case, main, home)
-
-
-def _mixed_by_description(case: Case, main: Opening, home: str) -> tuple[tuple[str, str, str | None], ...]:
-    winner = main.winner
-    reached = entries(case)
-    if winner is None or not winner.in_environment:
-        return ()
-    limit = winner.rank if winner.place == "LD_LIBRARY_PATH" else len(reached)
-    number = main.soname.partition(".so.")[2]
-    found = []
-    for one in case.facts.libraries.or_else(()):
-        base, name = one.path.rpartition("/")[0], one.path.rpartition("/")[2]
-        if re.match(rf"libcudnn_\w+\.so\.{re.escape(number)}(\.|$)", name) and folder(case, base) in reached[:limit]:
-            found.append((name, one.path, one.version))
-    return tuple(found)

@@ -51,6 +51,10 @@ def _state(plan: Plan) -> Any:
     return plan.outcome
 
 
+def _preloaded(plan: Plan) -> list[str]:
+    return [path.rpartition("/")[2] for action in plan.actions for path in action.params.get("libraries", ())]
+
+
 def _package(plan: Plan, name: str) -> Version:
     return Version(_state(plan).packages[name])
 
@@ -81,6 +85,7 @@ CHECKS: dict[str, Callable[[Plan, Any, dict[str, Any]], bool]] = {
     "refused": lambda p, v, m: _refused(p, v),
     "reaches": lambda p, v, m: all(list(a.reaches) == v for a in p.actions),
     "preloads": lambda p, v, m: set(v) <= {path.rpartition("/")[2] for a in p.actions for path in a.params.get("libraries", ())},
+    "preload_order": lambda p, v, m: [n for n in _preloaded(p) if n in v] == v,
     "device": lambda p, v, m: _state(p).device == v,
     "python": lambda p, v, m: _state(p).python == v,
     "tensorflow": lambda p, v, m: _state(p).tensorflow == v,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fixer.dataset.questions import Dataset
-from fixer.model.facts import Gpu
+from fixer.model.facts import Gpu, SmiAnswer
 from fixer.probes import driver, gpu, nvml
 from tests import patients
 from tests.probes.trees import ELF, described, live, plant, script
@@ -117,6 +117,24 @@ def test_both_halves_of_the_driver(tmp_path: Path) -> None:
     assert seen.open_module.value is False
     assert seen.libcuda_path.value == f"{FOLDER}/libcuda.so.1"
     assert seen.cuda.is_unknown
+
+
+def test_a_card_that_answers_has_a_kernel_module_though_a_sandbox_hides_it() -> None:
+    host = live(LD_LIBRARY_PATH=None)
+    if host.exists(driver.MODULE) or host.exists(driver.PROC):
+        pytest.skip("this machine shows a module")
+    cards = (nvml.Card("NVIDIA Test"),)
+    seen = driver.observe(host, nvml.Answer(SmiAnswer(0, ""), "NVML", "535.104.05", "12.2", cards), False).value
+    assert seen is not None and seen.kernel_module.value == "535.104.05" and seen.kernel_module.source == "NVML"
+    seen = driver.observe(host, nvml.Answer(SmiAnswer(0, ""), "NVML", None, None, cards), False).value
+    assert seen is not None and seen.kernel_module.is_unknown
+    assert driver.observe(host, nvml.Answer(SmiAnswer(9, "not loaded"), "NVML"), False).is_absent
+
+
+def test_a_driver_at_work_without_a_card_on_the_bus_is_unknown_never_no_gpu(tmp_path: Path) -> None:
+    for number, path in enumerate(gpu.TRACES):
+        seen = look(tmp_path / str(number), {"/sys/bus/pci/devices/0000:00:00.0/vendor": "0x8086", path: ""})
+        assert seen.is_unknown and path in seen.detail
 
 
 def test_the_open_module_and_a_missing_library(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from fixer.model.facts import Facts, Resolution
 from fixer.model.observed import found
 from fixer.rules import judge
 from fixer.rules.case import Case
-from fixer.rules.loading import Opening, mixed_parts, openings
+from fixer.rules.cudnn_parts import mixed_parts
+from fixer.rules.loading import Opening, openings
 from tests.rules.case_files import FOLDER, paths, read
 
 SITE = "/home/ada/tf/lib/python3.11/site-packages"
