@@ -12,10 +12,11 @@ import datetime
 import os
 from typing import Mapping
 
-from fixer.actions import HANDLERS, distributions, dry_run
+from fixer.actions import distributions, dry_run
 from fixer.actions.base import Params, Pin
 from fixer.actions.dry_run import Change, NotProved
 from fixer.actions.interpreter import ask
+from fixer.apply.transaction import shown
 from fixer.errors import StalePlanError, UsageError
 from fixer.host.base import Host
 from fixer.model import installers
@@ -26,14 +27,18 @@ _KINDS = ("pip_requirements", "new_environment")
 
 
 def prove(plan: Plan, host: Host, offline: bool) -> Plan:
-    """``plan`` with ``proved`` set; a plan without packages comes back as it is.
+    """``plan`` with ``proved`` set, and with the file changes as they would be now.
+
+    A plan without packages has nothing to prove, and stays unproved.
 
     Raises NotProved (exit code 6) when the installer fails, StalePlanError when its resolve is not the plan's.
     """
     if host.is_data:
         raise UsageError("cannot-prove", "--sys-root describes a machine; its installer cannot be asked")
-    specs = [spec for spec in plan.actions if spec.kind in _KINDS]
-    if not specs:
+    if not plan.actions:
+        return plan
+    plan = shown(plan, host)
+    if not any(spec.kind in _KINDS for spec in plan.actions):
         return plan
     wanted = dict(plan.outcome.packages) if plan.outcome is not None else {}
     wanted = {distributions.normal(name): version for name, version in wanted.items()}
@@ -42,8 +47,6 @@ def prove(plan: Plan, host: Host, offline: bool) -> Plan:
     for number, spec in enumerate(plan.actions):
         if spec.kind not in _KINDS:
             continue
-        # The same strict reading as before an apply: a hostile plan must not reach an installer.
-        HANDLERS[spec.kind].preview(spec, host)
         params = Params(spec, tuple(spec.params))
         pins = params.pins("requirements") if spec.params.get("requirements") else ()
         by = by or str(spec.params["manager"])

@@ -10,18 +10,18 @@ import contextlib
 from dataclasses import dataclass
 
 from fixer.apply.interrupt import Watch
-from fixer.apply.journal import Journal
+from fixer.apply.journal import Journal, open_run, read
 from fixer.apply.lock import environment_lock, state_lock, wait_for_installer
 from fixer.apply.recovery import prefixes, recover, recover_locked
 from fixer.apply.state import State
-from fixer.apply.take_back import TakenBack, take_back
+from fixer.apply.take_back import TakenBack, specs_of, take_back
 from fixer.apply.transaction import guard
 from fixer.apply.workplace import Bench, Say
 from fixer.errors import RollbackIncompleteError, UsageError
 from fixer.host.base import Host
 from fixer.model.outcome import Step
 
-__all__ = ["UndoResult", "recover", "undo"]
+__all__ = ["UndoResult", "preview", "recover", "undo"]
 _HISTORY = "convfix history lists the runs"
 
 
@@ -34,6 +34,21 @@ class UndoResult:
     conflicts: tuple[str, ...]
 
 
+def preview(run: str | None, state: State) -> tuple[str, tuple[Step, ...]]:
+    """What ``undo(run)`` would take back: the run's number and its steps, the last first. It writes nothing.
+
+    Raises UsageError as ``undo`` does.
+    """
+    found = open_run(state)
+    if found is not None and run in (None, found.run):
+        journal = Journal(found.journal, found.run, list(read(found.journal)))
+    else:
+        journal = _chosen(run, state)
+    done = {entry.action for entry in journal.entries if entry.state == "intent" and entry.action}
+    specs = [spec for spec in specs_of(journal).values() if spec.id in done]
+    return journal.run, tuple(Step(spec.id, True, 0.0, spec.summary) for spec in reversed(specs))
+
+
 def undo(run: str | None, host: Host, state: State, say: Say) -> UndoResult:
     """Take ``run`` back; None is the interrupted run, else the newest that stands.
 
@@ -42,7 +57,7 @@ def undo(run: str | None, host: Host, state: State, say: Say) -> UndoResult:
     """
     guard(host)
     if not state.numbers():
-        raise UsageError("no-such-run", "there is no run to undo", _HISTORY)
+        _chosen(run, state)
     state.prepare()
     with contextlib.ExitStack() as held:
         watch = held.enter_context(Watch())
@@ -50,7 +65,7 @@ def undo(run: str | None, host: Host, state: State, say: Say) -> UndoResult:
         recovered = recover_locked(host, state, say, watch)
         if recovered is not None and run in (None, recovered[0]):
             return _result(*recovered)
-        journal = _chosen(run, state)
+        journal = Journal.open(state, _chosen(run, state).run)
         wait_for_installer(state, say)
         watch.check()
         for prefix in prefixes(journal):
@@ -74,20 +89,27 @@ def _take_back(journal: Journal, state: State, host: Host, say: Say, watch: Watc
     return _result(journal.run, back)
 
 
+def _read(state: State, number: int) -> Journal:
+    path = state.journal(str(number))
+    return Journal(path, str(number), list(read(path)))
+
+
 def _result(run: str, back: TakenBack) -> UndoResult:
     return UndoResult(run, back.steps, back.conflicts)
 
 
 def _chosen(run: str | None, state: State) -> Journal:
+    """The journal of the run to take back, read only."""
     if run is None:
         for number in reversed(state.numbers()):
-            journal = Journal.open(state, str(number))
+            journal = _read(state, number)
             if journal.standing in ("committed", "conflict"):
                 return journal
-        raise UsageError("no-such-run", "every run is already taken back", _HISTORY)
+        text = "every run is already taken back" if state.numbers() else "there is no run to undo"
+        raise UsageError("no-such-run", text, _HISTORY)
     if not (run.isascii() and run.isdecimal() and int(run) in state.numbers()):
         raise UsageError("no-such-run", f"there is no run {run[:20]!r}", _HISTORY)
-    journal = Journal.open(state, str(int(run)))
+    journal = _read(state, int(run))
     if journal.standing not in ("committed", "conflict"):
         raise UsageError("already-undone", f"run {run} is already taken back", _HISTORY)
     return journal

@@ -20,6 +20,7 @@ from fixer.model.plan import Plan
 
 if TYPE_CHECKING:
     from fixer.verify import Surroundings
+    from fixer.verify.levels import Device
 
 
 @click.command("apply")
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 @options.offline
 @options.output
 @click.pass_context
-def command(ctx: click.Context, **given: Any) -> Outcome:
+def command(ctx: click.Context, /, **given: Any) -> Outcome:
     """Prove the plan, show it, ask, carry it out, verify."""
     session = options.session(**given)
     say = Talk(given["quiet"])
@@ -69,7 +70,9 @@ def _plan(session: Session, saved: str | None) -> tuple[Facts, Plan]:
         session.python = plan.python
     facts = session.facts()
     if plan.dataset != session.dataset.version:
-        raise StalePlanError("stale-plan", f"{saved}: made with dataset {plan.dataset[:40]}, this is {session.dataset.version}", _AGAIN)
+        raise StalePlanError(
+            "stale-plan", f"{saved}: made with dataset {plan.dataset[:40]}, this is {session.dataset.version}", _AGAIN
+        )
     different = changed(plan.fingerprint, fingerprint(facts))
     if different:
         raise StalePlanError("stale-plan", f"{saved}: the machine has changed since: {', '.join(different)}", _AGAIN)
@@ -99,11 +102,17 @@ def _carry_out(session: Session, plan: Plan, say: Talk) -> Outcome:
     verification = None
     if interpreter is not None and not _must_wait(plan):
         say("verifying by a DenseNet convolution in a fresh process")
-        device = plan.outcome.device if plan.outcome is not None else "any"
+        device: Device = "gpu" if plan.outcome is not None and plan.outcome.device == "gpu" else "cpu"
         around = _surroundings(session, plan)
         verification = verify(session.host, interpreter, "densenet", device, surroundings=around, timeout=session.timeout)
     code, said = _verdict(plan, verification)
-    data = {"run": ran.run, "steps": ran.steps, "verification": verification, "human_steps": plan.human_steps, "journal": ran.journal}
+    data = {
+        "run": ran.run,
+        "steps": ran.steps,
+        "verification": verification,
+        "human_steps": plan.human_steps,
+        "journal": ran.journal,
+    }
     return Outcome("apply", code, data, view=ApplyView(ran.run, ran.steps, verification, said, enter))
 
 
@@ -140,7 +149,10 @@ def _must_wait(plan: Plan) -> bool:
 
 def _verdict(plan: Plan, verification: Verification | None) -> tuple[int, str]:
     if verification is None:
-        return exit_codes.PERSON_ONLY, "Applied. The proof must wait for the steps that only a person can do; then run: convfix verify"
+        return (
+            exit_codes.PERSON_ONLY,
+            "Applied. The proof must wait for the steps that only a person can do; then run: convfix verify",
+        )
     if not verification.passed:
         return exit_codes.KEPT_UNVERIFIED, "Applied and kept, but the verification failed."
     if plan.human_steps:
@@ -151,12 +163,24 @@ def _verdict(plan: Plan, verification: Verification | None) -> tuple[int, str]:
 def _nothing_to_do(plan: Plan, facts: Facts) -> Outcome:
     from fixer.report.plan_page import PlanView
 
-    data = {"run": None, "steps": [], "verification": None, "human_steps": plan.human_steps, "plan": planned.as_data(plan)}
+    data: dict[str, Any] = {
+        "run": None,
+        "steps": [],
+        "verification": None,
+        "human_steps": plan.human_steps,
+        "plan": planned.as_data(plan),
+    }
     return Outcome("apply", plan.exit_code, data, view=PlanView(plan, facts))
 
 
 def _shown(plan: Plan, facts: Facts) -> Outcome:
-    data = {"run": None, "steps": [], "verification": None, "human_steps": plan.human_steps, "plan": planned.as_data(plan)}
+    data: dict[str, Any] = {
+        "run": None,
+        "steps": [],
+        "verification": None,
+        "human_steps": plan.human_steps,
+        "plan": planned.as_data(plan),
+    }
     from fixer.report.run_pages import ApplyView
 
     return Outcome("apply", plan.exit_code, data, view=ApplyView(None, (), None, "A dry run: nothing was changed."))
@@ -165,5 +189,5 @@ def _shown(plan: Plan, facts: Facts) -> Outcome:
 def _declined(plan: Plan) -> Outcome:
     from fixer.report.run_pages import ApplyView
 
-    data = {"run": None, "steps": [], "verification": None, "human_steps": plan.human_steps}
+    data: dict[str, Any] = {"run": None, "steps": [], "verification": None, "human_steps": plan.human_steps}
     return Outcome("apply", exit_codes.PROBLEMS, data, view=ApplyView(None, (), None, "Nothing was changed."))

@@ -22,7 +22,7 @@ def command() -> None:
 @options.data
 @options.output
 @click.pass_context
-def show(ctx: click.Context, query: tuple[str, ...], **given: Any) -> Outcome:
+def show(ctx: click.Context, /, query: tuple[str, ...], **given: Any) -> Outcome:
     """Show the rows that speak of a release, a GPU or a driver."""
     from fixer.dataset.show import show as look_up
     from fixer.report.small_pages import RowsView
@@ -31,14 +31,16 @@ def show(ctx: click.Context, query: tuple[str, ...], **given: Any) -> Outcome:
     rows = look_up(session.dataset, " ".join(query))
     said = "" if rows else "The dataset knows nothing of it."
     code = exit_codes.HEALTHY if rows else exit_codes.CANNOT_TELL
-    return finish(ctx, given, Outcome("data show", code, {"rows": rows}, view=RowsView(rows, said), dataset=session.dataset.version))
+    return finish(
+        ctx, given, Outcome("data show", code, {"rows": rows}, view=RowsView(rows, said), dataset=session.dataset.version)
+    )
 
 
 @command.command("path")
 @options.data
 @options.output
 @click.pass_context
-def path(ctx: click.Context, **given: Any) -> Outcome:
+def path(ctx: click.Context, /, **given: Any) -> Outcome:
     """Print the folder of the dataset in use."""
     from fixer.dataset.locate import locate
     from fixer.report.small_pages import LineView

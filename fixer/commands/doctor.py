@@ -22,7 +22,7 @@ from fixer.model.outcome import Outcome
 )  # fmt: skip
 @options.output
 @click.pass_context
-def command(ctx: click.Context, **given: Any) -> Outcome:
+def command(ctx: click.Context, /, **given: Any) -> Outcome:
     """Look, reason, name one primary cause."""
     from fixer.report.doctor_page import DoctorView
     from fixer.rules import judge

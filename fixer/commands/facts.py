@@ -17,10 +17,12 @@ from fixer.model.outcome import Outcome
 @options.data
 @options.output
 @click.pass_context
-def command(ctx: click.Context, **given: Any) -> Outcome:
+def command(ctx: click.Context, /, **given: Any) -> Outcome:
     """Print what is observed, as a machine file."""
     from fixer.report.small_pages import MachineView
 
     session = options.session(**given)
     machine = encode(session.facts())
-    return finish(ctx, given, Outcome("facts", 0, {"machine": machine}, view=MachineView(machine), dataset=session.dataset.version))
+    return finish(
+        ctx, given, Outcome("facts", 0, {"machine": machine}, view=MachineView(machine), dataset=session.dataset.version)
+    )

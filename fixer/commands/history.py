@@ -14,7 +14,7 @@ from fixer.model.outcome import Outcome
 @click.command("history")
 @options.output
 @click.pass_context
-def command(ctx: click.Context, **given: Any) -> Outcome:
+def command(ctx: click.Context, /, **given: Any) -> Outcome:
     """List the journal's runs."""
     from fixer.apply.journal import history
     from fixer.apply.state import State

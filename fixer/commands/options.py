@@ -134,7 +134,9 @@ looking = _together(
 )
 machine = click.option("--machine", metavar="FILE", help="Reason about the machine in FILE instead of this one; - is stdin.")
 wish = _together(
-    click.option("--want", multiple=True, metavar="REQUIREMENT", help="Wish for a release, such as 'tensorflow==2.15.*'; repeatable."),
+    click.option(
+        "--want", multiple=True, metavar="REQUIREMENT", help="Wish for a release, such as 'tensorflow==2.15.*'; repeatable."
+    ),
     click.option("--device", type=click.Choice(["gpu", "cpu", "any"]), default="any", show_default=True),
 )
 means = _together(

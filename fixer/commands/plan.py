@@ -22,7 +22,7 @@ from fixer.model.outcome import Outcome
 @options.offline
 @options.output
 @click.pass_context
-def command(ctx: click.Context, **given: Any) -> Outcome:
+def command(ctx: click.Context, /, **given: Any) -> Outcome:
     """Doctor, and the smallest repair that works."""
     from fixer.report.plan_page import PlanView
 

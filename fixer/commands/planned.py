@@ -86,7 +86,9 @@ def read(path: str) -> Plan:
     data = _parse(content, path)
     if data.get("format") != FORMAT:
         raise StalePlanError(
-            "plan-format", f"{path}: format {str(data.get('format'))[:40]!r}, expected {FORMAT!r}", "make it anew: convfix plan --out FILE"
+            "plan-format",
+            f"{path}: format {str(data.get('format'))[:40]!r}, expected {FORMAT!r}",
+            "make it anew: convfix plan --out FILE",
         )
     plan: Plan = from_json(Plan, data, path)
     return plan
@@ -98,7 +100,9 @@ def _parse(content: bytes, path: str) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise UsageError("malformed-plan", f"{path}: byte {error.start} is not UTF-8; expected a saved plan") from None
     except json.JSONDecodeError as error:
-        raise UsageError("malformed-plan", f"{path}: line {error.lineno} column {error.colno}: {error.msg}; expected a saved plan") from None
+        raise UsageError(
+            "malformed-plan", f"{path}: line {error.lineno} column {error.colno}: {error.msg}; expected a saved plan"
+        ) from None
     except RecursionError:
         raise UsageError("malformed-plan", f"{path}: nested too deeply; expected a saved plan") from None
     if not isinstance(data, dict):

@@ -9,7 +9,7 @@ import click
 from fixer.model.outcome import Outcome
 
 
-def finish(ctx: click.Context, given: Mapping[str, Any], outcome: Outcome) -> Outcome:
+def finish(ctx: click.Context, /, given: Mapping[str, Any], outcome: Outcome) -> Outcome:
     """``outcome``, with the verb's own -v, -q and --color noted for the one place that renders."""
     for name in ("color", "verbose", "quiet"):
         ctx.obj[name] = given[name]

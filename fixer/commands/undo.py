@@ -23,10 +23,10 @@ from fixer.model.outcome import Outcome
 @click.option("--no-input", is_flag=True, help="Never ask: without --yes, a question is an error.")
 @options.output
 @click.pass_context
-def command(ctx: click.Context, run: str | None, **given: Any) -> Outcome:
+def command(ctx: click.Context, /, run: str | None, **given: Any) -> Outcome:
     """Take an applied run back; finish an interrupted one. RUN defaults to the newest that stands."""
-    from fixer.apply.state import State
     from fixer.apply.preview import preview
+    from fixer.apply.state import State
     from fixer.apply.undo import undo
     from fixer.report.run_pages import UndoView
 

@@ -18,7 +18,7 @@ from fixer.model.outcome import Outcome
 @click.option("--device", type=click.Choice(["gpu", "cpu", "any"]), default="any", show_default=True)
 @options.output
 @click.pass_context
-def command(ctx: click.Context, **given: Any) -> Outcome:
+def command(ctx: click.Context, /, **given: Any) -> Outcome:
     """Prove by a real DenseNet convolution that it works."""
     from fixer.probes.python import resolve
     from fixer.verify import verify

@@ -44,7 +44,9 @@ def _releases(dataset: Dataset, text: str) -> tuple[dict[str, Any], ...]:
     try:
         wanted = Requirement(text)
     except InvalidRequirement:
-        raise UsageError("malformed-requirement", f"{text[:80]!r}: expected a requirement such as 'tensorflow==2.15.*'") from None
+        raise UsageError(
+            "malformed-requirement", f"{text[:80]!r}: expected a requirement such as 'tensorflow==2.15.*'"
+        ) from None
     name, specifier = normal_name(wanted.name), str(wanted.specifier)
     found: list[Any] = [row for row in dataset.tensorflow_releases(name) if contains(specifier, row.version)]
     if not found:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import errno
 import struct
 from dataclasses import dataclass
-from typing import Callable, Iterator
+from typing import Any, Callable, Iterator
 
 BUDGET = 16 << 20
 READS = 60_000
@@ -190,7 +190,8 @@ def _parse(window: _Window, head: bytes) -> Elf | Refused:
     from elftools.elf.elffile import ELFFile
 
     try:
-        file = ELFFile(window)
+        # The window reads lazily; it has what pyelftools uses of a file.
+        file: Any = ELFFile(window)  # type: ignore[arg-type]
         tags: dict[str, list[int]] = {}
         interpreter = None
         for segment in file.iter_segments():
@@ -337,4 +338,3 @@ class _Window:
 
     def close(self) -> None:
         """pyelftools may close what it was given; the bytes belong to the caller."""
-

@@ -23,7 +23,8 @@ class Tokens:
 
 def expand(text: str, tokens: Tokens) -> str | None:
     """``text`` with its tokens replaced; None when one of them has no value."""
-    made, at = [], 0
+    made: list[str] = []
+    at = 0
     while True:
         dollar = text.find("$", at)
         if dollar < 0:

@@ -117,7 +117,7 @@ def own_check():
     of 2023, 1; any other word is a pointer to the error.
     """
     with open("/proc/self/maps", "rb") as file:
-        places = set(line.split(None, 5)[-1] for line in file.read().decode("utf-8", "replace").splitlines() if "tensorflow" in line)
+        places = {line.split(None, 5)[-1] for line in file.read().decode("utf-8", "replace").splitlines() if "tensorflow" in line}
     for place in sorted(place for place in places if "libtensorflow_framework.so" in place):
         library = ctypes.CDLL(place)
         for name in OWN_CHECK:

@@ -14,9 +14,11 @@ from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import TensorFlowRow
 from fixer.model.plan import Reason, Rejected
 from fixer.planning import compare
+from fixer.planning.frameworks import TORCH, Beside, torch_beside
 from fixer.planning.gates import Verdict, judge, row_name, wheels
 from fixer.planning.libraries import EXTRA, LibrarySet, Needs, library_set
 from fixer.planning.packages import Resolved, Task, resolve
+from fixer.planning.releases import releases
 from fixer.planning.situation import Ground, Situation
 
 _MOST_LISTED = 60
@@ -24,6 +26,8 @@ _MOST_REMEMBERED = 4096
 # A refused stack: the release, the Python ("" for any), and whether it was to go into a new environment.
 Refusal = tuple[str, str, bool]
 _WISHED = "the wish is "
+_YES = ("1", "true", "True")
+_FIRST_LEGACY = (2, 15)
 _OLD_API = ("0.", "1.")
 
 
@@ -110,6 +114,7 @@ class Search:
             one.dataset, self.distribution, self._ground, one.wish.requirements, one.environment is None, one.python,
             _full(one, one.python or ""), one.not_editable is None, one.owner, one.pythons, one.can_fetch_python, one.capabilities,
             frozenset(one.packages.items()), one.by_conda, self.gpu, frozenset(self.forced.items()), self.with_libraries, self.renew,
+            one.variables.get("TF_USE_LEGACY_KERAS"),
         )  # fmt: skip
 
     def _first(self) -> Stack | None:
@@ -133,7 +138,7 @@ class Search:
         situation = self.situation
         if not self.gpu and ("tensorflow-cpu" in situation.wishes.packages or situation.distributions == ("tensorflow-cpu",)):
             return "tensorflow-cpu"
-        if not situation.wishes.names_tensorflow  and situation.distribution == "tensorflow-gpu":
+        if not situation.wishes.names_tensorflow and situation.distribution == "tensorflow-gpu":
             minor = compare.minor(situation.tensorflow or "")
             return "tensorflow-gpu" if minor < (2, 1) else "tensorflow"
         return "tensorflow"
@@ -190,7 +195,7 @@ class Search:
         spec = wishes.tensorflow
         if row.prerelease or not compare.is_final(row.version):
             named = wishes.names_prerelease("tensorflow", row.version)
-            kept = row.version == self.situation.tensorflow 
+            kept = row.version == self.situation.tensorflow
             if not named and not kept:
                 return False
         if not spec and row.version.startswith(_OLD_API) and not (self.situation.tensorflow or "").startswith(_OLD_API):
@@ -220,9 +225,11 @@ class Search:
     def _python_elsewhere(self, row: TensorFlowRow) -> str | None:
         """The newest Python for a new environment: one at hand, else one that can be fetched."""
         situation = self.situation
-        if situation.owner is not None:
-            return None
         wished = situation.wishes.python
+        if situation.owner is not None:
+            # The owner pins another Python for its project; where the present one fits there is nothing to gain.
+            changed = [p for p in row.python if not wished or compare.within(wished, f"{p}.99")]
+            return max(changed, key=compare.release, default=None) if situation.python not in row.python else None
         fitting = [p for p in row.python if not wished or compare.within(wished, p) or compare.within(wished, f"{p}.99")]
         for python in situation.pythons:
             if python in fitting:
@@ -275,15 +282,19 @@ class Search:
         row = self.rows[place]
         verdict = self.verdict(place)
         here = rung != "environment"
-        same = here  and situation.tensorflow is not None and rung == "pin"
+        same = here and situation.tensorflow is not None and rung == "pin"
         reasons: list[Reason] = []
         if verdict.needs and not (same and not self.with_libraries):
             self.needs.extend(need for need in verdict.needs if need not in self.needs)
-        libraries = LibrarySet()
-        if self.gpu and (self.with_libraries or not same):
+        libraries, wished = LibrarySet(), self._wished_beside()
+        joint = self._joint(row, python, here, wished)
+        if joint is not None:
+            libraries, wished = joint.libraries, {**wished, TORCH: f"=={joint.version}"}
+            reasons += joint.reasons
+        elif self.gpu and (self.with_libraries or not same):
             libraries = library_set(situation.dataset, row, self._library_needs(python, here))
             reasons += libraries.reasons
-        packages = self._packages(row, python, here, same)
+        packages = self._packages(row, python, here, same, wished) if not reasons else Resolved()
         reasons += packages.reasons
         if reasons:
             self._refuse(row, python, not here, tuple(reasons))
@@ -294,10 +305,31 @@ class Search:
         fetched = not here and python not in situation.pythons
         return Stack(row, python, rung, packages.changed, libraries, verdict, fetched)
 
+    def _wished_beside(self) -> dict[str, str]:
+        """The wished packages other than TensorFlow, with their ranges."""
+        wishes = self.situation.wishes
+        return {name: spec for name, spec in wishes.packages.items() if name in wishes.others}
+
+    def _joint(self, row: TensorFlowRow, python: str, here: bool, wished: Mapping[str, str]) -> Beside | None:
+        """PyTorch beside TensorFlow, where it is wished for and not there already."""
+        situation = self.situation
+        spec = wished.get(TORCH)
+        present = situation.packages.get(TORCH) if here else None
+        if spec is None or not releases(situation.dataset, TORCH) or (present is not None and compare.within(spec, present)):
+            return None
+        return torch_beside(situation.dataset, row, spec, self._library_needs(python, here), self.gpu)
+
     def _library_needs(self, python: str, here: bool) -> Needs:
         situation = self.situation
         present = {name: version for name, version in situation.packages.items() if name.startswith("nvidia-")} if here else {}
-        holder = next((f"{n} {situation.packages[n]}" for n in ("torch", "jax-cuda12-plugin", "jax-cuda13-plugin") if n in situation.packages), "")
+        holder = next(
+            (
+                f"{n} {situation.packages[n]}"
+                for n in ("torch", "jax-cuda12-plugin", "jax-cuda13-plugin")
+                if n in situation.packages
+            ),
+            "",
+        )
         cards = tuple(one for one in situation.capabilities if one is not None)
         served = tuple(one for one in cards if self._served(one)) or cards
         return Needs(python, situation.glibc, served, tuple(sorted(present.items())), holder if here else "")
@@ -307,13 +339,15 @@ class Search:
             compare.coverage(row.compute_capabilities, row.ptx, capability) in ("machine code", "ptx") for row in self.rows[:40]
         )
 
-    def _packages(self, row: TensorFlowRow, python: str, here: bool, same: bool) -> Resolved:
+    def _packages(self, row: TensorFlowRow, python: str, here: bool, same: bool, wished: Mapping[str, str]) -> Resolved:
         situation = self.situation
-        wished = {n: s for n, s in situation.wishes.packages.items() if n in situation.wishes.others}
         unknown = tuple(_unknown_wishes(situation, wished, here))
         if unknown:
             return Resolved(reasons=unknown)
-        wished = {name: spec for name, spec in wished.items() if situation.dataset.releases(name)}
+        wished = {name: spec for name, spec in wished.items() if releases(situation.dataset, name)}
+        if not same and situation.variables.get("TF_USE_LEGACY_KERAS") in _YES and compare.minor(row.version) >= _FIRST_LEGACY:
+            # Without it the new TensorFlow would have no Keras at all under this setting.
+            wished.setdefault("tf-keras", "")
         installed = dict(situation.packages) if here else {}
         # What a finding demands is about the TensorFlow that is there; another one has demands of its own.
         forced = self.forced if same else {}
@@ -370,7 +404,7 @@ def _full(situation: Situation, python: str) -> str:
 def _unknown_wishes(situation: Situation, wished: Mapping[str, str], here: bool) -> Iterator[Reason]:
     """Wishes for packages whose releases the dataset does not hold: only what is installed already can meet them."""
     for name, spec in wished.items():
-        if situation.dataset.releases(name):
+        if releases(situation.dataset, name):
             continue
         installed = situation.packages.get(name) if here else None
         if installed is not None and (not spec or compare.within(spec, installed)):

@@ -28,7 +28,9 @@ LOADER_ONLY = frozenset(
     ("cudnn-shadowed", "ld-library-path-shadows-env", "ld-library-path-missing", "pip-nvidia-libs-not-found")
 )
 # Settings that an activation can take away or give for this environment.
-SETTINGS = frozenset(("cuda-visible-devices", "gpu-memory-growth", "keras-backend-setting", "libcuda-stub-loaded", "wsl-libcuda-path"))
+SETTINGS = frozenset(
+    ("cuda-visible-devices", "gpu-memory-growth", "keras-backend-setting", "libcuda-stub-loaded", "wsl-libcuda-path")
+)
 DRIVER = frozenset(
     (
         "nouveau-active", "secure-boot", "driver-wrong-module-flavour", "driver-not-loaded", "cuda-compat-lib",

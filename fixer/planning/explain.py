@@ -37,14 +37,18 @@ def unknown(draft: Draft, finding: Finding) -> None:
 
 def unknown_device(draft: Draft) -> None:
     """Nobody knows whether there is a GPU."""
-    draft.note("whether this machine has an NVIDIA GPU is not known (gpus): it decides what is installed. --device cpu needs no answer.")
+    draft.note(
+        "whether this machine has an NVIDIA GPU is not known (gpus): it decides what is installed. --device cpu needs no answer."
+    )
 
 
 def chosen(situation: Situation, draft: Draft, stack: Stack, search: Search) -> None:
     """Why this stack, and how it is entered."""
     for _, flaw in stack.verdict.flaws:
         if flaw:
-            draft.note(f"TensorFlow {stack.row.version} on {situation.card_name}: {flaw}; keep CUDA_CACHE_PATH on a writable disk.")
+            draft.note(
+                f"TensorFlow {stack.row.version} on {situation.card_name}: {flaw}; keep CUDA_CACHE_PATH on a writable disk."
+            )
     if not stack.here:
         why = situation.not_editable
         if why and situation.environment is not None:
@@ -56,7 +60,9 @@ def chosen(situation: Situation, draft: Draft, stack: Stack, search: Search) -> 
         if situation.owner is None:
             draft.note(f"Enter it with: . {situation.new_path}/bin/activate")
     elif stack.rung in ("patch", "minor"):
-        draft.note(f"Chosen: {words(stack.rung)}, since what is there cannot be repaired beside TensorFlow {situation.tensorflow}.")
+        draft.note(
+            f"Chosen: {words(stack.rung)}, since what is there cannot be repaired beside TensorFlow {situation.tensorflow}."
+        )
     if stack.libraries.borrowed_from:
         draft.note(
             f"TensorFlow {stack.row.version} names no CUDA wheels of its own; these are the ones of {stack.libraries.borrowed_from}, "
@@ -84,7 +90,9 @@ def setting_left(situation: Situation, draft: Draft) -> None:
     """The setting that misleads the loader stays: it may serve others."""
     value = situation.variables.get("LD_LIBRARY_PATH")
     if value and situation.wish.paths in ("auto", "hook"):
-        draft.note("Not chosen: taking folders off LD_LIBRARY_PATH, since other programs may need them; the hook makes it harmless here.")
+        draft.note(
+            "Not chosen: taking folders off LD_LIBRARY_PATH, since other programs may need them; the hook makes it harmless here."
+        )
 
 
 def closing(situation: Situation, draft: Draft) -> None:
@@ -92,7 +100,9 @@ def closing(situation: Situation, draft: Draft) -> None:
     if draft.needs and not any(name in text for name in draft.needs for text in draft.notes):
         draft.note(f"What decides is not known: {', '.join(draft.needs)}.")
     if draft.no_stack and not draft.notes:
-        draft.note(f"Way out: another machine or system: the index has nothing that runs on {situation.platform} like this one.")
+        draft.note(
+            f"Way out: another machine or system: the index has nothing that runs on {situation.platform} like this one."
+        )
 
 
 def ways_out(situation: Situation, draft: Draft, *, gpu_absent: bool) -> None:
@@ -107,6 +117,8 @@ def ways_out(situation: Situation, draft: Draft, *, gpu_absent: bool) -> None:
     if situation.os == "windows":
         draft.note("Way out: WSL2, where TensorFlow uses the GPU through the Windows driver.")
     if situation.os == "linux" and not gpu_absent:
-        draft.note("Way out: a container image that carries the whole stack (tensorflow/tensorflow, or NVIDIA's nvcr.io/nvidia/tensorflow).")
+        draft.note(
+            "Way out: a container image that carries the whole stack (tensorflow/tensorflow, or NVIDIA's nvcr.io/nvidia/tensorflow)."
+        )
     if wishes.others:
         draft.note("Way out: an environment of its own for each framework; their exact pins then cannot meet.")

@@ -127,7 +127,9 @@ def _libraries(dataset: Dataset, row: TensorFlowRow, known: GpuFamilyRow | None,
         return None
     first, last = compare.cuda(known.first_cuda), compare.cuda(known.last_cuda)
     if first is not None and first.major > built.major:
-        return Reason(f"CUDA {built.major} has no libraries for {known.name}: CUDA {first} is the first", row_name(dataset, known))
+        return Reason(
+            f"CUDA {built.major} has no libraries for {known.name}: CUDA {first} is the first", row_name(dataset, known)
+        )
     if last is not None and last.major < built.major:
         return Reason(f"CUDA {built.major} no longer serves {known.name}: CUDA {last} was the last", row_name(dataset, known))
     return None

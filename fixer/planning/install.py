@@ -135,7 +135,9 @@ def _changes(situation: Situation, search: Search, stack: Stack, demanded: Deman
         return {**packages, search.distribution: stack.row.version}, ()
     installed = situation.packages
     remove = [*demanded.remove, *(name for name in stack.libraries.remove if name not in demanded.remove)]
-    others = [name for name in situation.distributions if name != search.distribution and not name.startswith("tensorflow-base")]
+    others = [
+        name for name in situation.distributions if name != search.distribution and not name.startswith("tensorflow-base")
+    ]
     if installed.get(search.distribution) != stack.row.version or demanded.replace:
         packages[search.distribution] = stack.row.version
         remove += [name for name in others if name not in remove]
@@ -165,7 +167,11 @@ def _by_owner(
     python = stack.python if not stack.here else None
     if not stack.here:
         installed = situation.packages
-        packages = {n: v for n, v in packages.items() if installed.get(n) != v and (n in installed or n.startswith(("tensorflow", "nvidia")))}
+        packages = {
+            n: v
+            for n, v in packages.items()
+            if installed.get(n) != v and (n in installed or n.startswith(("tensorflow", "nvidia")))
+        }
     if packages or remove or python:
         why = "; ".join(one.title for one in findings)
         step = steps.owner(situation, packages, bounds_of(stack.row, stack.python), remove, python, why)

@@ -21,7 +21,14 @@ from fixer.planning.releases import Asked, newest, release_row
 from fixer.planning.situation import family
 
 EXTRA = "and-cuda"
-_BY_CUDA = ("nvidia-cublas", "nvidia-cuda-runtime", "nvidia-cuda-nvcc", "nvidia-cuda-cupti", "nvidia-cuda-nvrtc", "nvidia-nvjitlink")
+_BY_CUDA = (
+    "nvidia-cublas",
+    "nvidia-cuda-runtime",
+    "nvidia-cuda-nvcc",
+    "nvidia-cuda-cupti",
+    "nvidia-cuda-nvrtc",
+    "nvidia-nvjitlink",
+)
 
 
 @dataclass(frozen=True)
@@ -39,13 +46,17 @@ class LibrarySet:
 
 @dataclass(frozen=True)
 class Needs:
-    """What decides a library set beside the wheel: Python, C library, GPUs, and the nvidia wheels that are there."""
+    """What decides a library set beside the wheel: Python, C library, GPUs, and the nvidia wheels that are there.
+
+    ``held_by`` names the framework that needs the installed ones as they are, ``pinned`` what another one demands.
+    """
 
     python: str
     glibc: str | None
     capabilities: tuple[str, ...]
     installed: tuple[tuple[str, str], ...]
     held_by: str = ""
+    pinned: tuple[tuple[str, str], ...] = ()
 
 
 def library_set(dataset: Dataset, row: TensorFlowRow, needs: Needs) -> LibrarySet:
@@ -62,7 +73,7 @@ def _library_set(dataset: Dataset, distribution: str, platform: str, version: st
         return LibrarySet(reasons=(Reason(words, row_name(dataset, row)),))
     chosen: dict[str, str] = {}
     reasons: list[Reason] = []
-    waiting = list(ranges.items())
+    waiting = [*ranges.items(), *((name, spec) for name, spec in needs.pinned if name not in ranges)]
     while waiting:
         name, spec = waiting.pop(0)
         pin = _pick(dataset, row, name, spec, chosen, needs)
@@ -83,13 +94,13 @@ def _library_set(dataset: Dataset, distribution: str, platform: str, version: st
 
 def _twins(chosen: Mapping[str, str], needs: Needs) -> tuple[tuple[str, str], ...]:
     """Installed wheels of the same library for another CUDA major: the two overwrite each other's files."""
-    stems = {name.rpartition("-cu")[0] or name: name for name in chosen}
-    found = []
-    for name, _ in needs.installed:
-        stem = name.rpartition("-cu")[0] or name
-        if stem in stems and name not in chosen:
-            found.append((stems[stem], name))
-    return tuple(found)
+    stems = {stem_of(name): name for name in chosen}
+    return tuple((stems[stem_of(name)], name) for name, _ in needs.installed if stem_of(name) in stems and name not in chosen)
+
+
+def stem_of(name: str) -> str:
+    """A wheel's name without its CUDA major: nvidia-cudnn for nvidia-cudnn-cu12."""
+    return name.rpartition("-cu")[0] if name[-4:-2] == "cu" else name
 
 
 def ranges_of(dataset: Dataset, row: TensorFlowRow) -> tuple[Mapping[str, str], str]:
@@ -114,7 +125,12 @@ def _donor(dataset: Dataset, distribution: str, platform: str, version: str) -> 
     wanted = _opened(dataset, row)
     for other in wheels(dataset, "tensorflow", platform):
         theirs, own = compare.cuda(other.cuda), compare.cudnn(other.cudnn_compiled)
-        if theirs is None or theirs.major != built.major or other.cudnn_major != row.cudnn_major or not _without_tensorrt(other):
+        if (
+            theirs is None
+            or theirs.major != built.major
+            or other.cudnn_major != row.cudnn_major
+            or not _without_tensorrt(other)
+        ):
             continue
         enough = theirs >= built and (compiled is None or own is None or own.satisfies(compiled))
         if enough and wanted <= _opened(dataset, other) and not other.prerelease:
@@ -130,11 +146,9 @@ def _opened(dataset: Dataset, row: TensorFlowRow) -> frozenset[str]:
     return frozenset(soname for soname, known in named if known is not None and known.wheel_folder not in (*apart, "curand"))
 
 
-def _pick(
-    dataset: Dataset, row: TensorFlowRow, name: str, spec: str, chosen: Mapping[str, str], needs: Needs
-) -> str | Reason:
+def _pick(dataset: Dataset, row: TensorFlowRow, name: str, spec: str, chosen: Mapping[str, str], needs: Needs) -> str | Reason:
     installed = dict(needs.installed).get(name)
-    limits = [spec, *_limits(dataset, name, needs.capabilities)]
+    limits = [spec, *_limits(dataset, name, needs.capabilities), *(bound for other, bound in needs.pinned if other == name)]
     for other, version in chosen.items():
         known = release_row(dataset, other, version)
         if known is not None and name in known.bounds:
@@ -152,13 +166,14 @@ def _pick(
     if spec.startswith("==") and "," not in spec and "*" not in spec and not dataset.releases(name) and fits(spec[2:]):
         return spec[2:]
     served = f" that serves compute capability {', '.join(needs.capabilities)}" if needs.capabilities else ""
-    return Reason(f"no release of {name} within {whole or 'any range'}{served} is known for Python {needs.python}", row_name(dataset, row))
+    return Reason(
+        f"no release of {name} within {whole or 'any range'}{served} is known for Python {needs.python}", row_name(dataset, row)
+    )
 
 
 def _limits(dataset: Dataset, name: str, capabilities: Iterable[str]) -> list[str]:
     """The oldest CUDA whose libraries know every card, as a range for the wheels that are numbered by CUDA."""
-    stem = name.rpartition("-cu")[0] or name
-    if stem not in _BY_CUDA:
+    if stem_of(name) not in _BY_CUDA:
         return []
     known = [family(dataset, one) for one in capabilities]
     first = [row.first_cuda for row in known if row is not None and row.first_cuda]

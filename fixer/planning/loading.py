@@ -54,7 +54,9 @@ def _unsearched(dataset: Dataset, distribution: str, platform: str, version: str
     return tuple(found)
 
 
-def preload(situation: Situation, row: TensorFlowRow, nvidia: Mapping[str, str], site_packages: str, wrong: Iterable[str]) -> Preload:
+def preload(
+    situation: Situation, row: TensorFlowRow, nvidia: Mapping[str, str], site_packages: str, wrong: Iterable[str]
+) -> Preload:
     """What to load first for ``row`` when the nvidia wheels ``nvidia`` lie in ``site_packages``; ``wrong`` are more sonames."""
     if not row.is_cuda_build:
         return Preload()

@@ -76,7 +76,9 @@ class _Resolver:
             if not moved:
                 break
         else:
-            return Resolved(reasons=(Reason("no set of versions was found that fits together", row_name(self.dataset, self.task.row)),))
+            return Resolved(
+                reasons=(Reason("no set of versions was found that fits together", row_name(self.dataset, self.task.row)),)
+            )
         broken = tuple(self._broken_bystanders())
         if broken:
             return Resolved(reasons=broken)
@@ -140,8 +142,8 @@ class _Resolver:
                 yield other
         for other, chosen in self.decided.items():
             known = release_row(self.dataset, other, chosen) if other != name else None
-            spec = bounds(known, task.python).get(name) if known is not None else None
-            if spec and not compare.within(spec, version):
+            held = bounds(known, task.python).get(name) if known is not None else None
+            if held and not compare.within(held, version):
                 yield other
 
     def _pick(self, name: str) -> str | None:

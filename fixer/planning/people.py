@@ -21,7 +21,9 @@ def from_finding(finding: Finding) -> HumanStep:
     """The remedy of a finding as a person's step; convfix's own commands are left out."""
     commands = tuple(argv for argv in finding.remedy.commands if argv and argv[0] != "convfix")
     root = any(argv[0] == "sudo" for argv in commands)
-    return HumanStep(finding.remedy.summary or finding.title, commands, f"{finding.title}. {_AFTERWARDS}", "root" if root else "person")
+    paths = ", ".join(finding.subject.get("paths", "").split("\n"))
+    why = f"{finding.title}{f' ({paths})' if paths and paths not in finding.title else ''}. {_AFTERWARDS}"
+    return HumanStep(finding.remedy.summary or finding.title, commands, why, "root" if root else "person")
 
 
 def driver_step(situation: Situation, floor: str | None, why: str) -> tuple[HumanStep, Any]:
@@ -86,7 +88,9 @@ def container_step(finding: Finding | None) -> HumanStep:
     """How the host starts the container with the GPU."""
     commands = finding.remedy.commands if finding is not None else ()
     text = finding.remedy.summary if finding is not None else "Start the container with the GPU: docker run --gpus all"
-    return HumanStep(text, tuple(argv for argv in commands if argv[0] != "convfix"), "Nothing inside the container can do this.", "person")
+    return HumanStep(
+        text, tuple(argv for argv in commands if argv[0] != "convfix"), "Nothing inside the container can do this.", "person"
+    )
 
 
 def space_step(situation: Situation, needed: int, free: int) -> HumanStep:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import posixpath
 from typing import Iterable, Mapping
 
+from fixer.dataset.rows import TensorFlowRow
 from fixer.model import installers
 from fixer.model.action import ActionSpec, HumanStep
 from fixer.planning import compare
 from fixer.planning.releases import release_row
 from fixer.planning.situation import Situation
-from fixer.dataset.rows import TensorFlowRow
 
 # Wheels are compressed archives; TensorFlow and the nvidia wheels take about this much more when unpacked.
 _UNPACKED = 3
@@ -25,7 +25,9 @@ _CONDA_NAMES = {"ml-dtypes": "ml_dtypes", "opt-einsum": "opt_einsum", "typing-ex
 
 def pins(packages: Mapping[str, str]) -> list[str]:
     """``name==version``, TensorFlow first."""
-    ordered = sorted(packages.items(), key=lambda item: (not item[0].startswith("tensorflow"), item[0].startswith("nvidia-"), item[0]))
+    ordered = sorted(
+        packages.items(), key=lambda item: (not item[0].startswith("tensorflow"), item[0].startswith("nvidia-"), item[0])
+    )
     return [f"{name}=={version}" for name, version in ordered]
 
 
@@ -132,15 +134,23 @@ def activations(
         said += [f"{key}={value}" for key, value in (setting or {}).items()] + [f"without {key}" for key in unset]
         made.append(
             ActionSpec(
-                id=f"activation-{shell}", kind="activation_script", params=params, because=tuple(because),
-                summary=f"When {prefix} is activated ({shell}): {', '.join(said)}", reversible="exact", reaches=("terminal",),
-                download_bytes=0, disk_bytes=4096,
+                id=f"activation-{shell}",
+                kind="activation_script",
+                params=params,
+                because=tuple(because),
+                summary=f"When {prefix} is activated ({shell}): {', '.join(said)}",
+                reversible="exact",
+                reaches=("terminal",),
+                download_bytes=0,
+                disk_bytes=4096,
             )  # fmt: skip
         )
     return made
 
 
-def profile(situation: Situation, prefix: str, interpreter: str, because: Iterable[str], folders: tuple[str, ...]) -> list[ActionSpec]:
+def profile(
+    situation: Situation, prefix: str, interpreter: str, because: Iterable[str], folders: tuple[str, ...]
+) -> list[ActionSpec]:
     """A script of ours and one guarded block in the shell's profile that sources it."""
     script = posixpath.join(prefix, "share", "convfix", "activate.sh")
     home = situation.variables.get("HOME") or "~"
@@ -174,11 +184,19 @@ _OWNERS = {
 
 
 def owner(
-    situation: Situation, packages: Mapping[str, str], own_bounds: Mapping[str, str], remove: Iterable[str], python: str | None, why: str
+    situation: Situation,
+    packages: Mapping[str, str],
+    own_bounds: Mapping[str, str],
+    remove: Iterable[str],
+    python: str | None,
+    why: str,
 ) -> HumanStep:
     """The commands of the tool that owns the lock file: it would undo ours with its next sync."""
     name = situation.owner or ""
-    wanted = [_range(item, version, situation.packages.get(item), own_bounds.get(item, "")) for item, version in sorted(packages.items())]
+    wanted = [
+        _range(item, version, situation.packages.get(item), own_bounds.get(item, ""))
+        for item, version in sorted(packages.items())
+    ]
     because = f"{name} owns this environment's lock file: what convfix changed, its next sync would undo. {why}".strip()
     known = _OWNERS.get(name)
     if known is None:

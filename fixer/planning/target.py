@@ -39,7 +39,9 @@ def target(situation: Situation) -> Target:
         return Target(None, need="gpus")
     if any(card.compute_capability is None for card in situation.cards):
         return Target("gpu")
-    usable = [one for one in situation.capabilities if one is not None and _some_stack(situation.dataset, situation.platform, one)]
+    usable = [
+        one for one in situation.capabilities if one is not None and _some_stack(situation.dataset, situation.platform, one)
+    ]
     if usable:
         return Target("gpu")
     names = ", ".join(card.name or card.pci_id or "the GPU" for card in situation.cards)

@@ -115,7 +115,9 @@ def _toolkits(at: Look) -> Observed[tuple[Toolkit, ...]]:
 def _libraries(at: Look) -> Observed[tuple[Library, ...]]:
     from fixer.probes import libraries
 
-    return libraries.observe(at.host, at.patient.patient.value, at.value("variables", {}), at.dataset)
+    # Without a GPU no version decides anything, and a look must not cost a process.
+    ask = not at.made["gpus"].is_absent
+    return libraries.observe(at.host, at.patient.patient.value, at.value("variables", {}), at.dataset, ask)
 
 
 def _resolutions(at: Look) -> Observed[tuple[Resolution, ...]]:
@@ -124,6 +126,8 @@ def _resolutions(at: Look) -> Observed[tuple[Resolution, ...]]:
     patient, environment = at.patient.patient, at.patient.environment.value
     if patient.value is None or environment is None:
         return Observed(None, patient.state, patient.via, patient.detail)
+    if at.made["gpus"].is_absent:
+        return unknown("not followed: there is no NVIDIA GPU", "gpus")
     packages = environment.packages.or_else({})
     name = next((name for name in TENSORFLOW_NAMES if name in packages), None)
     build = at.made["tensorflow_build"].value

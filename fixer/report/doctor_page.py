@@ -169,7 +169,9 @@ def _driver(facts: Facts) -> str | None:
         return None if facts.gpus.is_absent else "unknown: " + facts.driver.detail
     driver: Driver = facts.driver.value
     library, module = driver.version.or_else("unknown"), driver.kernel_module
-    halves = "kernel module the same" if module.value == driver.version.value else f"kernel module {module.or_else('not loaded')}"
+    halves = (
+        "kernel module the same" if module.value == driver.version.value else f"kernel module {module.or_else('not loaded')}"
+    )
     ceiling = f"; runs CUDA up to {driver.cuda.value}" if driver.cuda.is_found else ""
     return f"{library}, {'kernel module unknown' if module.is_unknown else halves}{ceiling}"
 
@@ -193,7 +195,9 @@ def _tensorflow(facts: Facts) -> str | None:
     packages = facts.packages.value
     if packages is None:
         return "none" if facts.packages.is_absent else "unknown: " + facts.packages.detail
-    held = [(name, packages[name]) for name in packages if name in ("tensorflow", "tf-nightly") or name.startswith("tensorflow-gpu")]
+    held = [
+        (name, packages[name]) for name in packages if name in ("tensorflow", "tf-nightly") or name.startswith("tensorflow-gpu")
+    ]
     held += [(name, packages[name]) for name in ("tensorflow-cpu", "tensorflow-rocm", "tensorflow-macos") if name in packages]
     if not held:
         return "not installed"

@@ -37,7 +37,10 @@ def show(view: PlanView, exit_code: int, paper: Paper) -> None:
     if view.saved is not None:
         paper.line(f"Saved to {tilde(view.saved)}; carry it out with: convfix apply {shown_argv([view.saved])}")
     elif plan.actions:
-        paper.line("Next: convfix apply" + ("" if plan.proved else "        (it asks the package index first; so does: convfix plan --prove)"))
+        paper.line(
+            "Next: convfix apply"
+            + ("" if plan.proved else "        (it asks the package index first; so does: convfix plan --prove)")
+        )
 
 
 def steps(plan: Plan, paper: Paper) -> None:

@@ -6,6 +6,7 @@ a failed step with a clear detail. It judges no device and no level.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -35,7 +36,9 @@ _CANNOT_OPEN = re.compile(r"Could not load dynamic library '(lib(?!nvinfer|cuda\
 # TensorFlow 2.14 to 2.20 say at every start, as an error, that cuDNN's factory is registered twice: harmless.
 _ERROR_LINE = re.compile(r"^(?:\d{4}-\d\d-\d\d [\d:.]+: [EF] |[EF]\d{4} )(?!.*Unable to register cu\w+ factory)")
 _LOG_HEAD = re.compile(r"^(?:\d{4}-\d\d-\d\d [\d:.]+: [A-Z] \S+\] |[A-Z]\d{4} [\d:.]+ +\d+ \S+\] )")
-_CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_CONTROL = re.compile(
+    r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
+)
 MOST_LINES = 400
 LONGEST_LINE = 2000
 LONGEST_DETAIL = 1500
@@ -68,9 +71,12 @@ class _Told:
 
 
 def ask(
-    host: Host, interpreter: str, payload: str, wish: Mapping[str, Any], surroundings: Surroundings, timeout: float
+    host: Host, interpreter: str, payload: str, wish: Mapping[str, Any], surroundings: Surroundings, timeout: float, last: str
 ) -> Answer:
-    """Run ``payload`` (a module of fixer/payloads) with ``interpreter``; at most ``timeout`` seconds. Never raises."""
+    """Run ``payload`` (a module of fixer/payloads) with ``interpreter``; at most ``timeout`` seconds. Never raises.
+
+    ``last`` is the step without which nothing is proved, however well the child ended.
+    """
     marker = secrets.token_hex(16)
     request = json.dumps({**wish, "marker": marker})
     argv = (*surroundings.prefix, interpreter, "-c", _BOOT.format(payload=payload), PAYLOADS, request)
@@ -80,10 +86,11 @@ def ask(
     output = clean(pattern.sub("", ran.stdout).splitlines() + ran.stderr.splitlines())
     ending = _ending(ran, timeout, bool(told.steps or told.open_step))
     steps = list(told.steps)
-    if told.open_step is not None or not steps or ending is not None and all(step.passed for step in steps):
-        name = told.open_step or (steps[-1].name if steps else "tensorflow-imports")
-        steps = [step for step in steps if step.name != name]
-        steps.append(Step(name, False, 0.0, ending or "the child ended in the middle of this step"))
+    if all(step.passed for step in steps):
+        name = told.open_step or (steps[-1].name if steps and ending else last if steps else "tensorflow-imports")
+        if ending is not None or not steps or steps[-1].name != last:
+            steps = [step for step in steps if step.name != name]
+            steps.append(Step(name, False, 0.0, ending or "the child ended without this step"))
     return Answer(tuple(_explained(step, output) for step in steps), told.device, told.loaded, output, told.winners)
 
 
@@ -99,20 +106,22 @@ def _gather(records: Iterable[str]) -> _Told:
             record = json.loads(text)
         except (ValueError, RecursionError):
             continue
-        if isinstance(record, dict):
+        # Only our payload knows the marker; a record of another shape is a broken child, not an answer.
+        with contextlib.suppress(KeyError, TypeError, ValueError):
             _take(record, told)
     return told
 
 
-def _take(record: dict[str, Any], told: _Told) -> None:
+def _take(record: Any, told: _Told) -> None:
     if "begin" in record:
         told.open_step = str(record["begin"])
     elif "step" in record:
+        step = Step(str(record["step"]), record["passed"] is True, float(record["seconds"]), str(record["detail"]))
+        told.loaded = {str(name): str(path) for name, path in dict(record["loaded"]).items()}
         told.open_step = None
-        told.loaded = dict(record["loaded"])
-        told.steps.append(Step(record["step"], record["passed"] is True, float(record["seconds"]), record["detail"]))
+        told.steps.append(step)
     elif "device" in record:
-        told.device = str(record["device"])
+        told.device = record["device"] if record["device"] in ("gpu", "cpu") else None
     elif "winners" in record:
         told.winners = dict(record["winners"])
 

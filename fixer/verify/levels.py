@@ -17,6 +17,7 @@ Level = Literal["loader", "convolution", "densenet"]
 Device = Literal["gpu", "cpu", "any"]
 # A cold import from a slow disk takes a minute; a GPU newer than the build compiles its kernels from PTX for many.
 LIMITS = {"loader": 180.0, "convolution": 600.0, "densenet": 1200.0}
+LAST_STEP = {"loader": "tensorflow-imports", "convolution": "convolution", "densenet": "densenet121"}
 GROWTH_STEP = "convolution-with-memory-growth"
 # A device that computed, but not what was asked: no allocation failed.
 _NOT_OF_MEMORY = ("wrong numbers", "not finite", "asked for the", "returned", "no libcudnn mapped", "Keras runs on")
@@ -45,11 +46,12 @@ def verify(
     seconds = LIMITS[level] if timeout is None else timeout
     asked = "gpu" if device == "any" and has_nvidia_gpu(host) else device
     wish = {"level": level, "device": asked, "growth": False}
-    first = ask(host, interpreter, "convolution", wish, around, seconds)
+    last = LAST_STEP[level] if level != "loader" or asked != "gpu" else "gpu-listed"
+    first = ask(host, interpreter, "convolution", wish, around, seconds, last)
     used = first.device or ("cpu" if asked == "any" else asked)
     if not _growth_could_help(first, used, around):
         return Verification(level, first.passed, used, first.steps, first.loaded, first.output)
-    second = ask(host, interpreter, "convolution", {"level": level, "device": "gpu", "growth": True}, around, seconds)
+    second = ask(host, interpreter, "convolution", {"level": level, "device": "gpu", "growth": True}, around, seconds, last)
     steps = (*first.steps, _growth_step(second))
     return Verification(level, False, used, steps, first.loaded or second.loaded, first.output + second.output)
 
@@ -59,7 +61,8 @@ def winners(
 ) -> Mapping[str, str | None] | None:
     """For each soname the file that the real loader took in a TensorFlow process; None when TensorFlow does not import."""
     wish = {"level": "loader", "device": "gpu", "growth": False, "sonames": list(sonames)}
-    return ask(host, interpreter, "loader_winner", wish, own(host) if surroundings is None else surroundings, timeout).winners
+    around = own(host) if surroundings is None else surroundings
+    return ask(host, interpreter, "loader_winner", wish, around, timeout, "tensorflow-imports").winners
 
 
 def has_nvidia_gpu(host: Host) -> bool:

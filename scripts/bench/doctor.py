@@ -38,6 +38,7 @@ def _cold(rounds: int, slow: harness.Command, places: Places) -> None:
         print("cold: not measured, the page cache can be dropped by root only")
         return
     with tempfile.TemporaryDirectory() as folder:
+
         def forget() -> None:
             _empty(Path(folder))
             harness.drop_page_cache()
@@ -56,4 +57,6 @@ def _empty(folder: Path) -> None:
 
 
 def _print_ratio(title: str, made: harness.Comparison) -> None:
-    print(f"{title}: {made.ratio:.1f} times faster (median of the pairs' ratios; {min(made.ratios):.1f} to {max(made.ratios):.1f})")
+    print(
+        f"{title}: {made.ratio:.1f} times faster (median of the pairs' ratios; {min(made.ratios):.1f} to {max(made.ratios):.1f})"
+    )

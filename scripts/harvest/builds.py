@@ -80,11 +80,15 @@ class Knowledge:
         tested = self.tested.get((f"{version.major}.{version.minor}", done["platform"]))
         if needed:
             linked = [name for name in done["needed"] if GPU_LIBRARY.match(name)]
-            done.update({"cuda": needed[0], "sonames": linked, "sources": [*done["sources"], "cuda, sonames: NEEDED of the opener"]})
+            done.update(
+                {"cuda": needed[0], "sonames": linked, "sources": [*done["sources"], "cuda, sonames: NEEDED of the opener"]}
+            )
             cudnn = next((name.rsplit(".", 1)[-1] for name in linked if name.startswith("libcudnn.so.")), None)
             done.update({"cudnn_major": int(cudnn)} if cudnn else {})
         elif tested and done.get("cuda") == tested["cuda"].split(".")[0]:
-            done.update({"cuda": tested["cuda"], "sources": [*done["sources"], f"the minor version of CUDA: {self.tested_source}"]})
+            done.update(
+                {"cuda": tested["cuda"], "sources": [*done["sources"], f"the minor version of CUDA: {self.tested_source}"]}
+            )
 
     def _add_measured(self, done: dict[str, Any]) -> None:
         """What stands in code and was measured on one release of the same minor with the same CUDA."""

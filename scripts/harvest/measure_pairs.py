@@ -80,7 +80,10 @@ def base_python(base: dict[str, Any], work: Path, uv: str, given: dict[str, str]
     if not (folder / "done").exists():
         shutil.rmtree(folder, ignore_errors=True)
         asked = [f"tensorflow=={base['tensorflow']}", *base.get("with", [])]
-        for argv in ([uv, "venv", "-q", "--python", base["python"], str(folder)], [uv, "pip", "install", "-q", "--python", str(python), *asked]):
+        for argv in (
+            [uv, "venv", "-q", "--python", base["python"], str(folder)],
+            [uv, "pip", "install", "-q", "--python", str(python), *asked],
+        ):
             ran = run(argv)
             if ran.returncode:
                 raise SystemExit(f"{' '.join(argv)}: {ran.stderr.strip()}")
@@ -111,7 +114,11 @@ def measure(python: str, asked: list[str], variables: dict[str, str], work: Path
         failed = (("import", "compute", "keras", "save")[len(done)], f"the process ended with status {ran.returncode}")
     if failed is None:
         return {"effect": "works", "stage": "", "message": ""}
-    hints = [line.strip() for line in ran.stderr.splitlines() if any(word in line for word in ("Error", "compiled using NumPy", "_ARRAY_API"))]
+    hints = [
+        line.strip()
+        for line in ran.stderr.splitlines()
+        if any(word in line for word in ("Error", "compiled using NumPy", "_ARRAY_API"))
+    ]
     effect = "breaks-import" if failed[0] == "import" else "breaks-use"
     found = {"effect": effect, "stage": failed[0], "message": failed[1], **({"stderr": hints[-1][:200]} if hints else {})}
     # Folders of the machine that measured say nothing about the pair.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fixer.dataset.load import DEFAULTS
-from scripts.harvest import builds, tables
+from scripts.harvest import builds, schemas, tables
 from scripts.harvest.index import Index
 from scripts.harvest.releases import package_rows, tensorflow_rows
 from scripts.harvest.write import Sections, write
@@ -37,6 +37,7 @@ def harvest(
         files["packages.json"] = _packages(index, today), ""
         yield f"fetched {index.fetched} bytes"
     changed = write(out, files, today)
+    schemas.write(out)
     for name, (sections, _) in sorted(files.items()):
         counts = ", ".join(f"{sum(map(len, groups.values()))} {part}" for part, groups in sections.items())
         yield f"{name}: {counts}{' (changed)' if name in changed else ''}"

@@ -85,7 +85,11 @@ def _assigned(name: str, value: ast.expr) -> dict[str, Any]:
         if name != "build_info":
             return {name: ast.literal_eval(value)}
         if isinstance(value, ast.Call):
-            return dict(ast.literal_eval(value.args[0])) if value.args else {k.arg: ast.literal_eval(k.value) for k in value.keywords if k.arg}
+            return (
+                dict(ast.literal_eval(value.args[0]))
+                if value.args
+                else {k.arg: ast.literal_eval(k.value) for k in value.keywords if k.arg}
+            )
         return dict(ast.literal_eval(value))
     except (ValueError, TypeError, SyntaxError):
         return {}
@@ -126,7 +130,7 @@ def dynamic_facts(data: bytes, folder: str) -> dict[str, Any]:
     # The section headers lie beyond what was fetched: the header must not promise them.
     data = data[:40] + b"\0" * 8 + data[48:58] + b"\0" * 6 + data[64:]
     elf = ELFFile(io.BytesIO(data))
-    dynamic = next(segment for segment in elf.iter_segments() if segment["p_type"] == "PT_DYNAMIC")
+    dynamic: Any = next(segment for segment in elf.iter_segments() if segment["p_type"] == "PT_DYNAMIC")
     facts: dict[str, Any] = {"needed": [], "search_kind": None, "search_path": []}
     places: dict[str, int] = {}
     for tag in dynamic.iter_tags():

@@ -248,7 +248,7 @@ def test_the_second_call_starts_no_process_but_convfix(ready: Checkout, tmp_path
 
 
 def test_the_second_call_needs_nothing_from_path(ready: Checkout) -> None:
-    assert ready.said(env={"PATH": "/nonexistent"}, shell="/bin/sh")["isolated"] == 1
+    assert ready.said(env={"PATH": "/nonexistent"}, shell="/bin/sh")["isolated"] == 1  # noqa: S604 - which shell runs the launcher
 
 
 @pytest.mark.usefixtures("no_system_python")

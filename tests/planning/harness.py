@@ -39,7 +39,7 @@ def _commands(plan: Plan) -> list[list[str]]:
 
 
 def _human(plan: Plan) -> str:
-    return "\n".join("\n".join((step.summary, *(" ".join(argv) for argv in step.commands))) for step in plan.human_steps)
+    return "\n".join("\n".join((step.summary, step.why, *(" ".join(argv) for argv in step.commands))) for step in plan.human_steps)
 
 
 def _requirements(plan: Plan) -> list[str]:
@@ -100,6 +100,7 @@ CHECKS: dict[str, Callable[[Plan, Any, dict[str, Any]], bool]] = {
     "only_changes": lambda p, v, m: sorted(
         n for n, x in _state(p).packages.items() if m["environment"]["packages"].get(n) != x
     ) == v,
+    "has": lambda p, v, m: set(v) <= set(_state(p).packages),
     "absent": lambda p, v, m: not set(v) & set(_state(p).packages),
     "no_package_like": lambda p, v, m: not any(n.startswith(v) for n in _state(p).packages),
     "cuda": lambda p, v, m: _state(p).cuda == v,

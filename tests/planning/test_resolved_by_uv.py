@@ -23,6 +23,7 @@ CASES = (
     "fresh-in-venv--b", "fresh-in-venv-python--b", "fresh-glibc--b", "ampere-driver--a", "ampere-old-driver--b", "pascal-cudnn--b",
     "maxwell--b", "kepler--b", "blackwell--b", "blackwell-in-venv--b", "hopper-driver--b", "installed-old-driver--b",
     "gpu-healthy--b", "cpu-build--b", "wish-keras--b", "wish-series--b", "wish-met--b", "torch-installed--b",
+    "wish-torch-gpu--b", "wish-torch-gpu--a", "wish-torch--b",
 )  # fmt: skip
 GLIBC = {"2.17": "2_17", "2.31": "2_31", "2.35": "2_35", "2.36": "2_36"}
 

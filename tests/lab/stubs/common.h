@@ -34,11 +34,11 @@
 #define EX __attribute__((visibility("default")))
 #define SETTINGS_FILE "/proc/driver/nvidia/stand-in"
 
-static const char *settings_text(void) {
+static const char* settings_text(void) {
   static char text[8192];
   static int done;
   if (!done) {
-    FILE *file = fopen(SETTINGS_FILE, "r");
+    FILE* file = fopen(SETTINGS_FILE, "r");
     if (file) {
       text[fread(text, 1, sizeof text - 1, file)] = 0;
       fclose(file);
@@ -49,12 +49,12 @@ static const char *settings_text(void) {
 }
 
 /* The value of a setting in a buffer of the calling thread, or 0. */
-static const char *setting(const char *name) {
+static const char* setting(const char* name) {
   static __thread char value[256];
-  const char *given = getenv(name);
+  const char* given = getenv(name);
   if (given && *given) return given;
   size_t length = strlen(name);
-  for (const char *line = settings_text(); line && *line; line = strchr(line, '\n'), line += line ? 1 : 0)
+  for (const char* line = settings_text(); line && *line; line = strchr(line, '\n'), line += line ? 1 : 0)
     if (!strncmp(line, name, length) && line[length] == '=') {
       size_t size = strcspn(line + length + 1, "\n");
       if (size >= sizeof value) size = sizeof value - 1;
@@ -65,13 +65,13 @@ static const char *setting(const char *name) {
   return 0;
 }
 
-static inline long fg_int(const char *name, long otherwise) {
-  const char *value = setting(name);
+static inline long fg_int(const char* name, long otherwise) {
+  const char* value = setting(name);
   return value ? strtol(value, 0, 0) : otherwise;
 }
 
-static inline const char *fg_str(const char *name, const char *otherwise) {
-  const char *value = setting(name);
+static inline const char* fg_str(const char* name, const char* otherwise) {
+  const char* value = setting(name);
   return value ? value : otherwise;
 }
 
@@ -81,11 +81,11 @@ static inline int fg_trace(void) {
   return level;
 }
 
-#define TR(...)                                 \
-  do {                                          \
-    if (fg_trace()) {                           \
+#define TR(...)                                   \
+  do {                                            \
+    if (fg_trace()) {                             \
       fprintf(stderr, "[stand-in] " __VA_ARGS__); \
-      fputc('\n', stderr);                      \
-    }                                           \
+      fputc('\n', stderr);                        \
+    }                                             \
   } while (0)
 #endif

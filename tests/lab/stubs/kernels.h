@@ -1,9 +1,10 @@
-/* The kernels of TensorFlow's own that surround a float convolution, and softmax, done on the host (device memory is host memory).
+/* The kernels of TensorFlow's own that surround a float convolution, and softmax, done on the host (device memory is host
+ * memory).
  *
  * Without them a convolution gets its input in the wrong order: TensorFlow turns NHWC into NCHW, HWIO into OIHW, and the
  * result back. They are known by the names under which TensorFlow registers them with the runtime, the same from 2.4 to
- * 2.21 (tensorflow/core/kernels/conv_ops_gpu_3.cu.cc and softmax_op_gpu.cu.cc). Every other kernel is ignored: what it should have
- * written stays what the memory held.
+ * 2.21 (tensorflow/core/kernels/conv_ops_gpu_3.cu.cc and softmax_op_gpu.cu.cc). Every other kernel is ignored: what it should
+ * have written stays what the memory held.
  */
 #ifndef LAB_KERNELS_H
 #define LAB_KERNELS_H
@@ -15,7 +16,7 @@
  * finite end; no honest test feeds numbers of this size. */
 static inline float honest(float value) { return value < 1e6f && value > -1e6f ? value : 0; }
 
-static void softmax(const float *logits, float *out, int rows, int columns, int as_logarithm) {
+static void softmax(const float* logits, float* out, int rows, int columns, int as_logarithm) {
   for (int row = 0; row < rows; row++, logits += columns, out += columns) {
     float most = honest(logits[0]), sum = 0;
     for (int i = 1; i < columns; i++) most = honest(logits[i]) > most ? honest(logits[i]) : most;
@@ -28,18 +29,33 @@ static void softmax(const float *logits, float *out, int rows, int columns, int 
 }
 
 /* The size of a template's first type parameter in a mangled name, 0 for one we do not know. */
-static size_t element_size(const char *mangled) {
+static size_t element_size(const char* mangled) {
   switch (*mangled) {
-    case 'a': case 'b': case 'c': case 'h': return 1;
-    case 's': case 't': return 2;
-    case 'f': case 'i': case 'j': return 4;
-    case 'd': case 'l': case 'm': case 'x': case 'y': return 8;
-    default: return 0;
+    case 'a':
+    case 'b':
+    case 'c':
+    case 'h':
+      return 1;
+    case 's':
+    case 't':
+      return 2;
+    case 'f':
+    case 'i':
+    case 'j':
+      return 4;
+    case 'd':
+    case 'l':
+    case 'm':
+    case 'x':
+    case 'y':
+      return 8;
+    default:
+      return 0;
   }
 }
 
 /* out[a..] = in[...] where in's dimension n becomes out's dimension place[n]. */
-static void permute(const char *in, const int *dim, const int *place, char *out, size_t size) {
+static void permute(const char* in, const int* dim, const int* place, char* out, size_t size) {
   int out_dim[3];
   for (int n = 0; n < 3; n++) out_dim[place[n]] = dim[n];
   for (int i = 0; i < dim[0]; i++)
@@ -54,14 +70,14 @@ static void permute(const char *in, const int *dim, const int *place, char *out,
 }
 
 /* Does the kernel of this name; returns whether it was one that we know. */
-static int run_kernel(const char *name, void **arguments) {
+static int run_kernel(const char* name, void** arguments) {
   static const char swap[] = "SwapDimension1And2InTensor3UsingTilesI", shuffle[] = "ShuffleInTensor3SimpleI";
-  const char *found = strstr(name, swap);
+  const char* found = strstr(name, swap);
   if (found) {
     /* (const T *input, Dimension<3> input_dims, T *output) */
     static const int place[3] = {0, 2, 1};
     size_t size = element_size(found + sizeof swap - 1);
-    if (size) permute(*(char **)arguments[0], arguments[1], place, *(char **)arguments[2], size);
+    if (size) permute(*(char**)arguments[0], arguments[1], place, *(char**)arguments[2], size);
     return size != 0;
   }
   found = strstr(name, shuffle);
@@ -70,12 +86,12 @@ static int run_kernel(const char *name, void **arguments) {
     int place[3];
     size_t size = element_size(found + sizeof shuffle - 1);
     if (!size || sscanf(found + sizeof shuffle, "Li%dELi%dELi%dE", place, place + 1, place + 2) != 3) return 0;
-    permute(*(char **)arguments[1], arguments[2], place, *(char **)arguments[3], size);
+    permute(*(char**)arguments[1], arguments[2], place, *(char**)arguments[3], size);
     return 1;
   }
   if (strstr(name, "GenerateNormalizedProbIff")) {
     /* (const T *logits, const U *sums, const T *maxima, T *output, int rows, int columns, bool as_logarithm) */
-    softmax(*(float **)arguments[0], *(float **)arguments[3], *(int *)arguments[4], *(int *)arguments[5], *(char *)arguments[6]);
+    softmax(*(float**)arguments[0], *(float**)arguments[3], *(int*)arguments[4], *(int*)arguments[5], *(char*)arguments[6]);
     return 1;
   }
   return 0;

@@ -1,0 +1,135 @@
+"""Which file the dynamic loader takes for each library that the patient's TensorFlow opens, and why.
+
+The unit is ``observe``: it starts a model of the patient's process (``loader.search``), loads what convfix's
+own hook would load, then the object that opens the CUDA libraries, and calls dlopen in TensorFlow's order.
+It does nothing for a CPU build. Nothing of the patient is run.
+"""
+
+from __future__ import annotations
+
+import ast
+import posixpath
+from typing import Mapping, Sequence
+
+from fixer.dataset.questions import Dataset
+from fixer.dataset.rows import TensorFlowRow
+from fixer.host.base import Host
+from fixer.loader.search import Answer, Loaded, Process
+from fixer.model.facts import Library, Patient, Resolution, TensorFlowBuild
+from fixer.model.observed import Observed, absent, found, unknown
+
+_OPENERS = ("tensorflow/libtensorflow_framework.so.2", "tensorflow/libtensorflow_framework.so.1")
+_HOOK = "_convfix_preload.py"
+_SOURCE = "model of the dynamic loader"
+
+
+def observe(
+    host: Host,
+    patient: Patient,
+    packages: Mapping[str, str],
+    build: TensorFlowRow | TensorFlowBuild | None,
+    variables: Mapping[str, str],
+    libraries: Sequence[Library],
+    dataset: Dataset,
+) -> Observed[tuple[Resolution, ...]]:
+    """One resolution for each soname, in the order in which TensorFlow opens them."""
+    if build is None or build.is_cuda_build is False:
+        return absent("TensorFlow's build")
+    sonames = build.sonames if isinstance(build, TensorFlowRow) else ()
+    opener = next(
+        (path for path in (posixpath.join(patient.site_packages, part) for part in _OPENERS) if host.exists(path)), None
+    )
+    if not sonames or opener is None:
+        return unknown("which libraries this TensorFlow opens is not known", "TensorFlow's build")
+    process = _process(host, patient, variables)
+    if process.started is not None:
+        return unknown(f"the patient's own start cannot be followed: {process.started.message}", _SOURCE)
+    for path in _hooked(host, patient):
+        process.dlopen(path)
+    caller = _opened(process, opener)
+    if caller is None:
+        return unknown(f"{opener} cannot be followed", _SOURCE)
+    known = {copy.path: copy.version for copy in libraries}
+    made = tuple(_resolution(process.dlopen(soname, caller), opener, known, patient, packages, dataset) for soname in sonames)
+    return found(made, _SOURCE)
+
+
+def _process(host: Host, patient: Patient, variables: Mapping[str, str]) -> Process:
+    from fixer.loader.cache import PATH, parse_cache
+    from fixer.loader.files import HostFiles
+    from fixer.loader.search import Setting
+    from fixer.loader.system import DEFAULT_LOADER, learn
+
+    executable = host.real_path(patient.interpreter)
+    try:
+        cache = parse_cache(host.read(PATH))
+    except OSError:
+        cache = None
+    system = learn(host, DEFAULT_LOADER, executable, variables)
+    preload = host.text("/etc/ld.so.preload", 1 << 16) or ""
+    process = Process(HostFiles(host), Setting(system, cache, variables, preload_file=preload), executable)
+    process.start()
+    return process
+
+
+def _hooked(host: Host, patient: Patient) -> tuple[str, ...]:
+    """What convfix's own hook in this environment loads first; all or nothing, as the hook does it."""
+    text = host.text(posixpath.join(patient.site_packages, _HOOK), 1 << 18)
+    if text is None:
+        return ()
+    try:
+        statements = ast.parse(text).body
+        listed = next(
+            ast.literal_eval(one.value)
+            for one in statements
+            if isinstance(one, ast.Assign) and isinstance(one.targets[0], ast.Name) and one.targets[0].id == "LIBRARIES"
+        )
+    except (ValueError, SyntaxError, RecursionError, MemoryError, StopIteration):
+        return ()
+    paths = tuple(path for path in listed if isinstance(path, str)) if isinstance(listed, (tuple, list)) else ()
+    return paths if all(host.exists(path) for path in paths) else ()
+
+
+def _opened(process: Process, path: str) -> Loaded | None:
+    answer = process.dlopen(path)
+    return None if answer.failure is not None else process.find(path)
+
+
+def _resolution(
+    answer: Answer,
+    opener: str,
+    known: Mapping[str, str | None],
+    patient: Patient,
+    packages: Mapping[str, str],
+    dataset: Dataset,
+) -> Resolution:
+    row = dataset.library(answer.name)
+    path = None if answer.failure is not None and answer.path is None else answer.path
+    passed = tuple((one.path, _version(one.path, known, patient, packages, dataset)) for one in answer.passed)
+    return Resolution(
+        soname=answer.name,
+        library=row.name if row is not None else answer.name,
+        opened_by=opener,
+        path=path,
+        version=_version(path, known, patient, packages, dataset) if path is not None else None,
+        why=f"{answer.rule} {answer.detail}".strip() if answer.rule else "not found",
+        passed_over=passed,
+        problem=answer.failure.message if answer.failure is not None and path is not None else None,
+    )
+
+
+def _version(
+    path: str, known: Mapping[str, str | None], patient: Patient, packages: Mapping[str, str], dataset: Dataset
+) -> str | None:
+    """The version of a copy: what its call answered, or the version of the wheel whose folder it lies in."""
+    if path in known:
+        return known[path]
+    folder = posixpath.join(patient.site_packages, "nvidia") + "/"
+    if not posixpath.normpath(path).startswith(folder):
+        return None
+    row = dataset.library(posixpath.basename(path))
+    wheels = [wheel for wheel in row.wheels if wheel in packages] if row is not None else []
+    if len(wheels) != 1:
+        # Two wheels own this folder (-cu12 and -cu13): which of them wrote the file is not known.
+        return None
+    return packages[wheels[0]]

@@ -1,0 +1,92 @@
+"""The lab's machine shows a GPU to every tool that looks for one, and leaves the host as it was."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.lab.machine import Card, Lab, Machine
+
+CUINIT = (
+    "import ctypes; l = ctypes.CDLL('libcuda.so.1'); v = ctypes.c_int(); r = l.cuInit(0); "
+    "l.cuDriverGetVersion(ctypes.byref(v)); print(r, v.value)"
+)
+
+
+def sh(lab: Lab, script: str, **given: object) -> str:
+    done = lab.run(["sh", "-c", script], **given)  # type: ignore[arg-type]
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_every_witness_tells_the_same_card_and_driver(lab: Lab) -> None:
+    machine = Machine(gpu="RTX 4090", driver="550.54.14", cuda="12.4")
+    card = "/sys/bus/pci/devices/0000:01:00.0"
+    seen = sh(lab, f"cat {card}/vendor {card}/device /sys/module/nvidia/version; basename $(readlink {card}/driver)", machine=machine)
+    assert seen.split() == ["0x10de", "0x2684", "550.54.14", "nvidia"]
+    assert "Kernel Module  550.54.14" in sh(lab, "cat /proc/driver/nvidia/version", machine=machine)
+    query = "nvidia-smi --query-gpu=name,driver_version,compute_cap,memory.total,memory.free --format=csv,noheader,nounits"
+    assert sh(lab, query, machine=machine).strip() == "NVIDIA GeForce RTX 4090, 550.54.14, 8.9, 24564, 24264"
+    assert "CUDA Version: 12.4" in sh(lab, "nvidia-smi", machine=machine)
+    assert "libcuda.so.1" in sh(lab, "/sbin/ldconfig -p", machine=machine)
+    assert sh(lab, "ls /dev/nvidia0 /dev/nvidiactl && echo x > /dev/null", machine=machine).split() == ["/dev/nvidia0", "/dev/nvidiactl"]
+    assert lab.run([sys.executable, "-c", CUINIT], machine=machine).stdout.split() == ["0", "12040"]
+
+
+def test_a_bare_environment_sees_the_same_gpu(lab: Lab) -> None:
+    done = lab.run([sys.executable, "-c", CUINIT], environ={}, gpu="GTX 1080", cuda="11.4", driver="470.256.02")
+    assert done.stdout.split() == ["0", "11040"]
+
+
+@pytest.mark.parametrize(
+    ("given", "cuinit", "smi"),
+    [
+        ({"kernel_module": "535.183.01"}, "803", 18),
+        ({"kernel_module": None}, "100", 9),
+        ({"gpu": None}, "100", 6),
+        ({"settings": {"FAKEGPU_CUINIT": "999"}}, "999", 0),
+    ],
+    ids=["library and module differ", "module not loaded", "no card", "unknown error"],
+)
+def test_a_sick_driver_answers_as_nvidias_does(lab: Lab, given: dict[str, object], cuinit: str, smi: int) -> None:
+    assert lab.run([sys.executable, "-c", CUINIT], **given).stdout.split()[0] == cuinit
+    assert lab.run(["nvidia-smi"], **given).returncode == smi
+
+
+def test_a_machine_without_a_driver_has_none_of_its_files(lab: Lab) -> None:
+    machine = Machine(driver=None, kernel_module=None, kernel_driver="nouveau")
+    script = "ls /sys/module/nvidia /proc/driver/nvidia/version /dev/nvidia0; command -v nvidia-smi; /sbin/ldconfig -p | grep libcuda.so"
+    done = lab.run(["sh", "-c", script], machine=machine, environ={"PATH": "/usr/bin:/bin"})
+    assert done.stdout == ""
+    assert sh(lab, "readlink /sys/bus/pci/devices/0000:01:00.0/driver", machine=machine).strip().endswith("/nouveau")
+
+
+def test_folders_can_be_laid_over_the_machines_own(lab: Lab, tmp_path: Path) -> None:
+    (tmp_path / "cuda-11.0").mkdir()
+    before = set(os.listdir("/usr/local"))
+    assert set(sh(lab, "ls /usr/local", over={"/usr/local": str(tmp_path)}).split()) == before | {"cuda-11.0"}
+
+
+def test_a_card_of_ones_own(lab: Lab) -> None:
+    card = Card("NVIDIA Nothing", "10de:ffff", "5.0", 1024)
+    assert sh(lab, "nvidia-smi -L", gpu=card).startswith("GPU 0: NVIDIA Nothing")
+
+
+def test_nothing_is_left_on_the_host(lab: Lab) -> None:
+    def look() -> tuple[object, ...]:
+        mounts = Path("/proc/self/mounts").read_text()
+        cache = subprocess.run(["/sbin/ldconfig", "-p"], capture_output=True, text=True).stdout
+        return mounts, cache, sorted(os.listdir("/dev")), sorted(os.listdir("/sys/bus/pci/devices")), os.path.exists("/proc/driver/nvidia")
+
+    before = look()
+    sh(lab, "mkdir /dev/made /proc/driver/made && echo x > /dev/made/x")
+    assert look() == before
+
+
+def test_the_exit_code_and_both_streams_come_through(lab: Lab) -> None:
+    done = lab.run(["sh", "-c", "cat; echo bad >&2; exit 7"], stdin="good", variables={"A": "1"})
+    assert (done.returncode, done.stdout, done.stderr) == (7, "good", "bad\n")

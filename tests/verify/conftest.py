@@ -1,0 +1,3 @@
+from tests.lab.fixtures import builder, lab, staged
+
+__all__ = ["builder", "lab", "staged"]
