@@ -103,6 +103,10 @@ def new_environment(params: Mapping[str, Any]) -> tuple[Argv, ...]:
 
 def commands(kind: str, params: Mapping[str, Any]) -> tuple[Argv, ...]:
     """The commands that an action of ``kind`` runs; () for the kinds that only write files."""
-    builders = {"pip_requirements": pip_requirements, "conda_packages": conda_packages, "new_environment": new_environment}
+    builders = {
+        "pip_requirements": pip_requirements,
+        "conda_packages": conda_packages,
+        "new_environment": new_environment,
+    }
     builder = builders.get(kind)
     return builder(params) if builder else ()

@@ -136,7 +136,9 @@ class Search:
     def distribution(self) -> str:
         """The distribution to install: tensorflow, unless the CPU build is wished for or is what is there."""
         situation = self.situation
-        if not self.gpu and ("tensorflow-cpu" in situation.wishes.packages or situation.distributions == ("tensorflow-cpu",)):
+        if not self.gpu and (
+            "tensorflow-cpu" in situation.wishes.packages or situation.distributions == ("tensorflow-cpu",)
+        ):
             return "tensorflow-cpu"
         if not situation.wishes.names_tensorflow and situation.distribution == "tensorflow-gpu":
             minor = compare.minor(situation.tensorflow or "")
@@ -159,6 +161,8 @@ class Search:
     def refuse_all(self, text: str) -> None:
         """Refuse the newest final release of every minor version with one reason."""
         seen: set[tuple[int, ...]] = set()
+        if not self.rows:
+            self._refuse_platform()
         for row in self.rows:
             if not row.prerelease and compare.minor(row.version) not in seen:
                 seen.add(compare.minor(row.version))
@@ -230,7 +234,9 @@ class Search:
             # The owner pins another Python for its project; where the present one fits there is nothing to gain.
             changed = [p for p in row.python if not wished or compare.within(wished, f"{p}.99")]
             return max(changed, key=compare.release, default=None) if situation.python not in row.python else None
-        fitting = [p for p in row.python if not wished or compare.within(wished, p) or compare.within(wished, f"{p}.99")]
+        fitting = [
+            p for p in row.python if not wished or compare.within(wished, p) or compare.within(wished, f"{p}.99")
+        ]
         for python in situation.pythons:
             if python in fitting:
                 return python
@@ -315,13 +321,21 @@ class Search:
         situation = self.situation
         spec = wished.get(TORCH)
         present = situation.packages.get(TORCH) if here else None
-        if spec is None or not releases(situation.dataset, TORCH) or (present is not None and compare.within(spec, present)):
+        if (
+            spec is None
+            or not releases(situation.dataset, TORCH)
+            or (present is not None and compare.within(spec, present))
+        ):
             return None
         return torch_beside(situation.dataset, row, spec, self._library_needs(python, here), self.gpu)
 
     def _library_needs(self, python: str, here: bool) -> Needs:
         situation = self.situation
-        present = {name: version for name, version in situation.packages.items() if name.startswith("nvidia-")} if here else {}
+        present = (
+            {name: version for name, version in situation.packages.items() if name.startswith("nvidia-")}
+            if here
+            else {}
+        )
         holder = next(
             (
                 f"{n} {situation.packages[n]}"
@@ -336,7 +350,8 @@ class Search:
 
     def _served(self, capability: str) -> bool:
         return any(
-            compare.coverage(row.compute_capabilities, row.ptx, capability) in ("machine code", "ptx") for row in self.rows[:40]
+            compare.coverage(row.compute_capabilities, row.ptx, capability) in ("machine code", "ptx")
+            for row in self.rows[:40]
         )
 
     def _packages(self, row: TensorFlowRow, python: str, here: bool, same: bool, wished: Mapping[str, str]) -> Resolved:
@@ -345,7 +360,11 @@ class Search:
         if unknown:
             return Resolved(reasons=unknown)
         wished = {name: spec for name, spec in wished.items() if releases(situation.dataset, name)}
-        if not same and situation.variables.get("TF_USE_LEGACY_KERAS") in _YES and compare.minor(row.version) >= _FIRST_LEGACY:
+        if (
+            not same
+            and situation.variables.get("TF_USE_LEGACY_KERAS") in _YES
+            and compare.minor(row.version) >= _FIRST_LEGACY
+        ):
             # Without it the new TensorFlow would have no Keras at all under this setting.
             wished.setdefault("tf-keras", "")
         installed = dict(situation.packages) if here else {}

@@ -14,7 +14,9 @@ PACKAGES = frozenset(
     )
 )  # fmt: skip
 # What another TensorFlow for this GPU and driver settles.
-STACK = frozenset(("gpu-arch-too-old", "gpu-arch-too-new", "driver-too-old", "cpu-build-selected", "windows-native-no-gpu"))
+STACK = frozenset(
+    ("gpu-arch-too-old", "gpu-arch-too-new", "driver-too-old", "cpu-build-selected", "windows-native-no-gpu")
+)
 # What is wrong with the CUDA libraries that TensorFlow opens.
 LIBRARIES = frozenset(
     (

@@ -57,18 +57,18 @@ def is_final(version: str) -> bool:
 @lru_cache(maxsize=_REMEMBERED)
 def release(version: str) -> tuple[int, ...]:
     """The leading numbers of a version: ``(2, 15, 1)``; () when there are none."""
-    head = re.match(r"\s*v?(\d{1,9}(?:\.\d{1,9}){0,7})", version)
+    head = re.match(r"\s*v?(?:\d{1,9}!)?(\d{1,9}(?:\.\d{1,9}){0,7})", version)
     return tuple(int(part) for part in head.group(1).split(".")) if head else ()
 
 
 def minor(version: str) -> tuple[int, ...]:
-    """Major and minor: ``(2, 15)`` for 2.15.1."""
-    return release(version)[:2]
+    """Major and minor, ``(2, 15)`` for 2.15.1; a version without numbers is ``(0, 0)``."""
+    return (*release(version), 0, 0)[:2]
 
 
 def feature(version: str | None) -> str | None:
     """A Python version as wheels are tagged: 3.11 for 3.11.7."""
-    numbers = minor(version) if version else ()
+    numbers = release(version)[:2] if version else ()
     return f"{numbers[0]}.{numbers[1]}" if len(numbers) == 2 else None
 
 

@@ -19,7 +19,11 @@ def opening(situation: Situation, draft: Draft, aim: Target) -> None:
     run = situation.facts.open_run.value
     if run is not None:
         draft.note(f"Run {run.run} of convfix was cut short; finish it with: convfix undo {run.run}")
-    if situation.tensorflow is None and situation.facts.packages.value is not None and not situation.wishes.names_tensorflow:
+    if (
+        situation.tensorflow is None
+        and situation.facts.packages.value is not None
+        and not situation.wishes.names_tensorflow
+    ):
         draft.note("TensorFlow is not installed: --want tensorflow is assumed.")
     elif situation.facts.environment.is_absent and not situation.wishes.names_tensorflow:
         draft.note("There is no environment: --want tensorflow is assumed.")

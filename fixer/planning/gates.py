@@ -104,12 +104,20 @@ def _card(dataset: Dataset, row: TensorFlowRow, capability: str | None) -> Verdi
         return Verdict(needs=("gpus[0].compute_capability",))
     name = row_name(dataset, row)
     served = compare.coverage(row.compute_capabilities, row.ptx, capability)
-    fault = next((f for f in known_faults(dataset, row.distribution, row.version) if f.cause == "gpu-arch-too-new"), None)
+    fault = next(
+        (f for f in known_faults(dataset, row.distribution, row.version) if f.cause == "gpu-arch-too-new"), None
+    )
     if served == "none":
         code = ", ".join(row.compute_capabilities) or "none"
         tail = f"; PTX for {', '.join(row.ptx)} does not serve it" if row.ptx else ""
-        named = row_name(dataset, fault) if fault is not None and (compare.capability(capability) or (0,))[0] >= 10 else name
-        return Verdict((Reason(f"it has no code for compute capability {capability} (machine code: {code}{tail})", named),))
+        named = (
+            row_name(dataset, fault)
+            if fault is not None and (compare.capability(capability) or (0,))[0] >= 10
+            else name
+        )
+        return Verdict(
+            (Reason(f"it has no code for compute capability {capability} (machine code: {code}{tail})", named),)
+        )
     known = family(dataset, capability)
     unfit = _libraries(dataset, row, known, capability)
     if unfit is not None:
@@ -131,7 +139,9 @@ def _libraries(dataset: Dataset, row: TensorFlowRow, known: GpuFamilyRow | None,
             f"CUDA {built.major} has no libraries for {known.name}: CUDA {first} is the first", row_name(dataset, known)
         )
     if last is not None and last.major < built.major:
-        return Reason(f"CUDA {built.major} no longer serves {known.name}: CUDA {last} was the last", row_name(dataset, known))
+        return Reason(
+            f"CUDA {built.major} no longer serves {known.name}: CUDA {last} was the last", row_name(dataset, known)
+        )
     return None
 
 
@@ -156,7 +166,9 @@ def _driver(
     known = [family(dataset, one) for one in ground.capabilities if one is not None]
     newer = [one for one in known if one is not None and (one.first_driver_branch or 0) > present.branch]
     if newer and len(newer) == len(ground.capabilities) and not ground.wsl:
-        words = f"{newer[0].name} needs driver branch {newer[0].first_driver_branch} or newer, this machine has {present}"
+        words = (
+            f"{newer[0].name} needs driver branch {newer[0].first_driver_branch} or newer, this machine has {present}"
+        )
         return Verdict((Reason(words, row_name(dataset, newer[0])),), flaws, needs, text)
     return Verdict((), flaws, needs, text)
 

@@ -23,7 +23,12 @@ from fixer.planning.situation import Situation
 
 
 def carry_out(
-    situation: Situation, draft: Draft, gpu: bool, demanded: Demands, findings: tuple[Finding, ...], wanting: tuple[str, ...]
+    situation: Situation,
+    draft: Draft,
+    gpu: bool,
+    demanded: Demands,
+    findings: tuple[Finding, ...],
+    wanting: tuple[str, ...],
 ) -> None:
     """Find the stack and add its actions; where there is none, say so and name the ways out."""
     libraries = gpu and (demanded.replace or any(one.cause in causes.LIBRARIES for one in findings))
@@ -52,11 +57,15 @@ def _otherwise(
 ) -> tuple[Stack | None, Search]:
     """No stack on the present driver: the least change with another driver, else the CPU where any device will do."""
     if situation.driver_version is not None:
-        other = Search(situation, True, demanded.forced, with_libraries=libraries, renew=demanded.replace, any_driver=True)
+        other = Search(
+            situation, True, demanded.forced, with_libraries=libraries, renew=demanded.replace, any_driver=True
+        )
         stack = other.first()
         if stack is not None:
             step, driver = people.driver_step(
-                situation, stack.verdict.driver, f"No stack runs on driver {situation.driver_version}, which this machine has."
+                situation,
+                stack.verdict.driver,
+                f"No stack runs on driver {situation.driver_version}, which this machine has.",
             )
             draft.step(step)
             draft.driver = driver
@@ -103,7 +112,13 @@ def _install(
 
 
 def _compiler_of_wheels(
-    situation: Situation, draft: Draft, stack: Stack, place: tuple[str, str, str], because: tuple[str, ...], *, conda: bool
+    situation: Situation,
+    draft: Draft,
+    stack: Stack,
+    place: tuple[str, str, str],
+    because: tuple[str, ...],
+    *,
+    conda: bool,
 ) -> None:
     """XLA takes the ptxas of a toolkit before the wheel's; one that is older than the GPU stops it, so the wheel's is named."""
     first = max((row.first_cuda or "" for row in situation.families), key=compare.release, default="")
@@ -120,7 +135,12 @@ def _compiler_of_wheels(
     if "xla_gpu_cuda_data_dir" in given:
         return
     draft.actions += steps.activations(
-        situation, prefix, interpreter, because, conda_environment=conda, setting={"XLA_FLAGS": f"{given} {flag}".strip()}
+        situation,
+        prefix,
+        interpreter,
+        because,
+        conda_environment=conda,
+        setting={"XLA_FLAGS": f"{given} {flag}".strip()},
     )
     draft.note(
         f"The toolkit {older[0]} holds a ptxas that does not know this GPU, and XLA would take it first: XLA_FLAGS names the "
@@ -128,7 +148,9 @@ def _compiler_of_wheels(
     )
 
 
-def _changes(situation: Situation, search: Search, stack: Stack, demanded: Demands) -> tuple[dict[str, str], tuple[str, ...]]:
+def _changes(
+    situation: Situation, search: Search, stack: Stack, demanded: Demands
+) -> tuple[dict[str, str], tuple[str, ...]]:
     """What is installed (exact versions) and what is removed first."""
     packages = {**stack.packages, **stack.libraries.pins}
     if not stack.here:
@@ -136,7 +158,9 @@ def _changes(situation: Situation, search: Search, stack: Stack, demanded: Deman
     installed = situation.packages
     remove = [*demanded.remove, *(name for name in stack.libraries.remove if name not in demanded.remove)]
     others = [
-        name for name in situation.distributions if name != search.distribution and not name.startswith("tensorflow-base")
+        name
+        for name in situation.distributions
+        if name != search.distribution and not name.startswith("tensorflow-base")
     ]
     if installed.get(search.distribution) != stack.row.version or demanded.replace:
         packages[search.distribution] = stack.row.version
@@ -154,7 +178,9 @@ def _here(
     rest = {n: v for n, v in packages.items() if n not in by_conda}
     if by_conda:
         draft.actions.append(steps.conda(situation, by_conda, because))
-        draft.note("conda installed some of these packages, so conda changes them; that is undone as well as conda can.")
+        draft.note(
+            "conda installed some of these packages, so conda changes them; that is undone as well as conda can."
+        )
     if rest or remove:
         again = tuple(name for name in demanded.reinstall if name in rest)
         draft.actions.append(steps.pip(situation, rest, stack.row, because, remove, again))
@@ -242,7 +268,13 @@ def installed_row(situation: Situation):  # type: ignore[no-untyped-def]
 
 
 def _load_first(
-    situation: Situation, draft: Draft, first: Preload, place: tuple[str, str, str], because: tuple[str, ...], *, conda: bool
+    situation: Situation,
+    draft: Draft,
+    first: Preload,
+    place: tuple[str, str, str],
+    because: tuple[str, ...],
+    *,
+    conda: bool,
 ) -> None:
     """The way that ``--paths`` asks for; the hook unless another is named, because it reaches every launcher."""
     if not first.paths:
@@ -253,7 +285,9 @@ def _load_first(
         made = steps.activations(
             situation, prefix, interpreter, because, conda_environment=conda, prepend={"LD_LIBRARY_PATH": first.folders}
         )
-        draft.note("The activation reaches terminals alone; notebooks, IDEs and cron jobs started elsewhere do not see it.")
+        draft.note(
+            "The activation reaches terminals alone; notebooks, IDEs and cron jobs started elsewhere do not see it."
+        )
     elif situation.wish.paths == "profile":
         made = steps.profile(situation, prefix, interpreter, because, first.folders)
         draft.note("A profile changes LD_LIBRARY_PATH for every program started from such a shell.")

@@ -95,7 +95,9 @@ def _library_set(dataset: Dataset, distribution: str, platform: str, version: st
 def _twins(chosen: Mapping[str, str], needs: Needs) -> tuple[tuple[str, str], ...]:
     """Installed wheels of the same library for another CUDA major: the two overwrite each other's files."""
     stems = {stem_of(name): name for name in chosen}
-    return tuple((stems[stem_of(name)], name) for name, _ in needs.installed if stem_of(name) in stems and name not in chosen)
+    return tuple(
+        (stems[stem_of(name)], name) for name, _ in needs.installed if stem_of(name) in stems and name not in chosen
+    )
 
 
 def stem_of(name: str) -> str:
@@ -143,12 +145,20 @@ def _opened(dataset: Dataset, row: TensorFlowRow) -> frozenset[str]:
     named = ((soname, dataset.library(soname)) for soname in row.sonames)
     apart = ("tensorrt", "nccl", "nvshmem", "cuda_cupti", None)
     # Neither cuRAND nor cuFFT's twin is opened by every release of one era; the extra brings both.
-    return frozenset(soname for soname, known in named if known is not None and known.wheel_folder not in (*apart, "curand"))
+    return frozenset(
+        soname for soname, known in named if known is not None and known.wheel_folder not in (*apart, "curand")
+    )
 
 
-def _pick(dataset: Dataset, row: TensorFlowRow, name: str, spec: str, chosen: Mapping[str, str], needs: Needs) -> str | Reason:
+def _pick(
+    dataset: Dataset, row: TensorFlowRow, name: str, spec: str, chosen: Mapping[str, str], needs: Needs
+) -> str | Reason:
     installed = dict(needs.installed).get(name)
-    limits = [spec, *_limits(dataset, name, needs.capabilities), *(bound for other, bound in needs.pinned if other == name)]
+    limits = [
+        spec,
+        *_limits(dataset, name, needs.capabilities),
+        *(bound for other, bound in needs.pinned if other == name),
+    ]
     for other, version in chosen.items():
         known = release_row(dataset, other, version)
         if known is not None and name in known.bounds:
@@ -167,7 +177,8 @@ def _pick(dataset: Dataset, row: TensorFlowRow, name: str, spec: str, chosen: Ma
         return spec[2:]
     served = f" that serves compute capability {', '.join(needs.capabilities)}" if needs.capabilities else ""
     return Reason(
-        f"no release of {name} within {whole or 'any range'}{served} is known for Python {needs.python}", row_name(dataset, row)
+        f"no release of {name} within {whole or 'any range'}{served} is known for Python {needs.python}",
+        row_name(dataset, row),
     )
 
 

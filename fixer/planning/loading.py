@@ -107,7 +107,9 @@ def _copies(situation: Situation) -> dict[str, list[str]]:
 
 def _overtaken(situation: Situation, row: TensorFlowRow) -> list[str]:
     """Sonames of which LD_LIBRARY_PATH names another copy: it comes before the wheel's own search."""
-    entries = {part.rstrip("/") for part in situation.variables.get("LD_LIBRARY_PATH", "").split(":") if part.startswith("/")}
+    entries = {
+        part.rstrip("/") for part in situation.variables.get("LD_LIBRARY_PATH", "").split(":") if part.startswith("/")
+    }
     if not entries or compare.minor(row.version) < _FIRST_RUNPATH:
         return []
     entries |= _toolkit_folders(situation, entries)
@@ -191,7 +193,9 @@ def _has_part(part: LibraryRow, row: TensorFlowRow, nvidia: Mapping[str, str]) -
     return late is None or version >= late
 
 
-def _in_wheels(dataset: Dataset, row: TensorFlowRow, soname: str, nvidia: Mapping[str, str], site_packages: str) -> str | None:
+def _in_wheels(
+    dataset: Dataset, row: TensorFlowRow, soname: str, nvidia: Mapping[str, str], site_packages: str
+) -> str | None:
     """The file in the environment's wheels; None where no wheel of this generation holds it."""
     known = dataset.library(soname)
     built = compare.cuda(row.cuda)

@@ -79,9 +79,12 @@ def _cuda(situation: Situation, after: Mapping[str, str], new: bool, major: int 
     return ".".join(map(str, compare.minor(known[0]))) if len(known) == 1 else None
 
 
-def _cudnn(situation: Situation, after: Mapping[str, str], actions: tuple[ActionSpec, ...], major: int | None) -> str | None:
+def _cudnn(
+    situation: Situation, after: Mapping[str, str], actions: tuple[ActionSpec, ...], major: int | None
+) -> str | None:
     touched = any(
-        action.kind in ("pip_requirements", "new_environment", "preload_hook", "activation_script") for action in actions
+        action.kind in ("pip_requirements", "new_environment", "preload_hook", "activation_script")
+        for action in actions
     )
     loaded = None if touched else _resolved(situation, "libcudnn")
     if loaded is not None:
@@ -90,7 +93,9 @@ def _cudnn(situation: Situation, after: Mapping[str, str], actions: tuple[Action
         if name.startswith("nvidia-cudnn") and _mine(name, major):
             return ".".join(map(str, compare.release(version)[:3]))
     known = {
-        library.version for library in situation.facts.libraries.or_else(()) if library.name == "cudnn" and library.version
+        library.version
+        for library in situation.facts.libraries.or_else(())
+        if library.name == "cudnn" and library.version
     }
     return known.pop() if len(known) == 1 else None
 

@@ -19,7 +19,18 @@ from fixer.planning.gates import row_name
 from fixer.planning.releases import Asked, bounds, breaks, fault_names, installable, release_row, releases
 
 # The packages that many others lean on are chosen first; the rest follows them.
-_HUBS = ("numpy", "protobuf", "ml-dtypes", "keras", "tf-keras", "h5py", "tensorboard", "tensorflow-estimator", "wrapt", "gast")
+_HUBS = (
+    "numpy",
+    "protobuf",
+    "ml-dtypes",
+    "keras",
+    "tf-keras",
+    "h5py",
+    "tensorboard",
+    "tensorflow-estimator",
+    "wrapt",
+    "gast",
+)
 _ROUNDS = 12
 
 
@@ -77,7 +88,9 @@ class _Resolver:
                 break
         else:
             return Resolved(
-                reasons=(Reason("no set of versions was found that fits together", row_name(self.dataset, self.task.row)),)
+                reasons=(
+                    Reason("no set of versions was found that fits together", row_name(self.dataset, self.task.row)),
+                )
             )
         broken = tuple(self._broken_bystanders())
         if broken:
@@ -90,8 +103,16 @@ class _Resolver:
 
     def _circle(self) -> frozenset[str]:
         """The packages that may move: TensorFlow's needs, theirs, its plugins, and those with measured pairs."""
-        names = set(self.own) | set(fault_names(self.dataset)) | set(self.task.forced) | set(self.task.wished) | {"tf-keras"}
-        names |= {name for name in self.task.installed if name.startswith("tensorflow-") and releases(self.dataset, name)}
+        names = (
+            set(self.own)
+            | set(fault_names(self.dataset))
+            | set(self.task.forced)
+            | set(self.task.wished)
+            | {"tf-keras"}
+        )
+        names |= {
+            name for name in self.task.installed if name.startswith("tensorflow-") and releases(self.dataset, name)
+        }
         for name in tuple(names):
             version = self.task.installed.get(name)
             row = release_row(self.dataset, name, version) if version else None
@@ -149,7 +170,9 @@ class _Resolver:
     def _pick(self, name: str) -> str | None:
         """The newest release without objections, first one that everybody present agrees with."""
         kept = self.decided.pop(name, None)
-        whole = ",".join(part for part in (self.own.get(name), self.task.wished.get(name), self.task.forced.get(name)) if part)
+        whole = ",".join(
+            part for part in (self.own.get(name), self.task.wished.get(name), self.task.forced.get(name)) if part
+        )
         asked = Asked(self.task.python, self.task.glibc, whole)
         passing = []
         for row in installable(self.dataset, name, asked.python, asked.glibc):
@@ -174,8 +197,8 @@ class _Resolver:
             if other == name or other in self.decided:
                 continue
             known = release_row(self.dataset, other, present)
-            spec = bounds(known, self.task.python).get(name) if known is not None else None
-            if spec and not compare.within(spec, version):
+            asked = bounds(known, self.task.python).get(name) if known is not None else None
+            if asked and not compare.within(asked, version):
                 return False
         row = release_row(self.dataset, name, version)
         for other, spec in (bounds(row, self.task.python) if row is not None else {}).items():

@@ -89,7 +89,10 @@ def container_step(finding: Finding | None) -> HumanStep:
     commands = finding.remedy.commands if finding is not None else ()
     text = finding.remedy.summary if finding is not None else "Start the container with the GPU: docker run --gpus all"
     return HumanStep(
-        text, tuple(argv for argv in commands if argv[0] != "convfix"), "Nothing inside the container can do this.", "person"
+        text,
+        tuple(argv for argv in commands if argv[0] != "convfix"),
+        "Nothing inside the container can do this.",
+        "person",
     )
 
 

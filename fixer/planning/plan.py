@@ -104,7 +104,9 @@ def _unmet(situation: Situation) -> tuple[str, ...]:
     from fixer.planning import compare
 
     wishes, missing = situation.wishes, []
-    if situation.tensorflow is None or not (not wishes.tensorflow or compare.within(wishes.tensorflow, situation.tensorflow)):
+    if situation.tensorflow is None or not (
+        not wishes.tensorflow or compare.within(wishes.tensorflow, situation.tensorflow)
+    ):
         if situation.facts.packages.is_unknown and not wishes.names_tensorflow:
             return ()
         missing.append("tensorflow")
@@ -119,7 +121,9 @@ def _unmet(situation: Situation) -> tuple[str, ...]:
     return tuple(missing)
 
 
-def _packages(situation: Situation, draft: Draft, aim: Target, blocking: tuple[Finding, ...], wanting: tuple[str, ...]) -> None:
+def _packages(
+    situation: Situation, draft: Draft, aim: Target, blocking: tuple[Finding, ...], wanting: tuple[str, ...]
+) -> None:
     """Whatever a change of packages or of the loader settles."""
     gpu = aim.device == "gpu"
     about_packages = tuple(one for one in blocking if one.cause in causes.PACKAGES)
@@ -137,9 +141,13 @@ def _packages(situation: Situation, draft: Draft, aim: Target, blocking: tuple[F
         return
     if situation.facts.environment.is_unknown:
         draft.need("environment")
-        draft.note("which environment there is, and what is in it, is not known (environment): it decides what is installed.")
+        draft.note(
+            "which environment there is, and what is in it, is not known (environment): it decides what is installed."
+        )
         return
-    changes_tensorflow = bool(about_stack) or situation.tensorflow is None or "tensorflow" in wanting or "python" in wanting
+    changes_tensorflow = (
+        bool(about_stack) or situation.tensorflow is None or "tensorflow" in wanting or "python" in wanting
+    )
     if aim.device is None and changes_tensorflow:
         draft.need(aim.need)
         explain.unknown_device(draft)

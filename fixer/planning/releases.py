@@ -44,7 +44,13 @@ def installable(dataset: Dataset, name: str, python: str, glibc: str | None) -> 
     for row in releases(dataset, name):
         needed = compare.glibc(row.glibc)
         too_old = present is not None and needed is not None and present < needed
-        if not row.prerelease and not row.yanked and python in row.python and not too_old and compare.is_final(row.version):
+        if (
+            not row.prerelease
+            and not row.yanked
+            and python in row.python
+            and not too_old
+            and compare.is_final(row.version)
+        ):
             found.append(row)
     return tuple(found)
 

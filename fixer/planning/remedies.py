@@ -117,7 +117,9 @@ def setting(situation: Situation, finding: Finding, draft: Draft) -> None:
     )
 
 
-def _change(situation: Situation, finding: Finding) -> tuple[tuple[str, ...], dict[str, str], dict[str, tuple[str, ...]]]:
+def _change(
+    situation: Situation, finding: Finding
+) -> tuple[tuple[str, ...], dict[str, str], dict[str, tuple[str, ...]]]:
     subject = finding.subject
     if finding.cause == "cuda-visible-devices":
         return ("CUDA_VISIBLE_DEVICES",), {}, {}

@@ -235,7 +235,12 @@ class Situation:
             return "it is not writable for this user"
         if self.kind == "conda" and self._is_base(patient):
             return "it is conda's base environment, which conda itself runs in"
-        if patient is not None and not patient.has_pip and "uv" not in self.managers and not self.facts.managers.is_unknown:
+        if (
+            patient is not None
+            and not patient.has_pip
+            and "uv" not in self.managers
+            and not self.facts.managers.is_unknown
+        ):
             return "it has no pip, and uv is not at hand"
         return None
 

@@ -26,7 +26,8 @@ _CONDA_NAMES = {"ml-dtypes": "ml_dtypes", "opt-einsum": "opt_einsum", "typing-ex
 def pins(packages: Mapping[str, str]) -> list[str]:
     """``name==version``, TensorFlow first."""
     ordered = sorted(
-        packages.items(), key=lambda item: (not item[0].startswith("tensorflow"), item[0].startswith("nvidia-"), item[0])
+        packages.items(),
+        key=lambda item: (not item[0].startswith("tensorflow"), item[0].startswith("nvidia-"), item[0]),
     )
     return [f"{name}=={version}" for name, version in ordered]
 
@@ -106,9 +107,16 @@ def _named(packages: Mapping[str, str]) -> str:
     return ", ".join(texts[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
-def hook(interpreter: str, prefix: str, site_packages: str, libraries: tuple[str, ...], because: Iterable[str]) -> ActionSpec:
+def hook(
+    interpreter: str, prefix: str, site_packages: str, libraries: tuple[str, ...], because: Iterable[str]
+) -> ActionSpec:
     """Load ``libraries`` before TensorFlow is imported, for every launcher of this environment."""
-    params = {"interpreter": interpreter, "prefix": prefix, "site_packages": site_packages, "libraries": list(libraries)}
+    params = {
+        "interpreter": interpreter,
+        "prefix": prefix,
+        "site_packages": site_packages,
+        "libraries": list(libraries),
+    }
     return ActionSpec(
         id="preload", kind="preload_hook", params=params, because=tuple(because), reversible="exact", reaches=EVERYWHERE,
         summary=f"Load TensorFlow's own CUDA libraries first, inside {prefix} only ({len(libraries)} libraries)",
@@ -125,7 +133,9 @@ def activations(
     for shell, name in (("bash", "activate"), ("fish", "activate.fish")):
         path = posixpath.join(prefix, "bin", name)
         if conda_environment:
-            path = posixpath.join(prefix, "etc", "conda", "activate.d", "convfix.fish" if shell == "fish" else "convfix.sh")
+            path = posixpath.join(
+                prefix, "etc", "conda", "activate.d", "convfix.fish" if shell == "fish" else "convfix.sh"
+            )
         params = {
             "interpreter": interpreter, "prefix": prefix, "shell": shell, "path": path,
             "prepend": {key: list(value) for key, value in (prepend or {}).items()}, "set": dict(setting or {}), "unset": list(unset),
@@ -211,7 +221,9 @@ def owner(
     if wanted:
         commands.append((*add, *wanted))
     commands.append(sync)
-    return HumanStep(f"Change the project with {name}: {', '.join(wanted) or 'sync it'}", tuple(commands), because, "person")
+    return HumanStep(
+        f"Change the project with {name}: {', '.join(wanted) or 'sync it'}", tuple(commands), because, "person"
+    )
 
 
 def _range(name: str, version: str, installed: str | None, bound: str) -> str:

@@ -40,7 +40,9 @@ def target(situation: Situation) -> Target:
     if any(card.compute_capability is None for card in situation.cards):
         return Target("gpu")
     usable = [
-        one for one in situation.capabilities if one is not None and _some_stack(situation.dataset, situation.platform, one)
+        one
+        for one in situation.capabilities
+        if one is not None and _some_stack(situation.dataset, situation.platform, one)
     ]
     if usable:
         return Target("gpu")

@@ -83,12 +83,12 @@ def ask(
     ran = host.run(argv, timeout=timeout, environ=_variables(surroundings.environ))
     pattern = re.compile(re.escape(marker) + "(.*?)" + re.escape(marker), re.DOTALL)
     told = _gather(pattern.findall(ran.stdout))
-    output = clean(pattern.sub("", ran.stdout).splitlines() + ran.stderr.splitlines())
+    output = clean(pattern.sub("", ran.stdout).replace(marker, "").splitlines() + ran.stderr.splitlines())
     ending = _ending(ran, timeout, bool(told.steps or told.open_step))
     steps = list(told.steps)
     if all(step.passed for step in steps):
         name = told.open_step or (steps[-1].name if steps and ending else last if steps else "tensorflow-imports")
-        if ending is not None or not steps or steps[-1].name != last:
+        if ending is not None or last not in [step.name for step in steps]:
             steps = [step for step in steps if step.name != name]
             steps.append(Step(name, False, 0.0, ending or "the child ended without this step"))
     return Answer(tuple(_explained(step, output) for step in steps), told.device, told.loaded, output, told.winners)
