@@ -103,6 +103,8 @@ def _check_requirement(text: str) -> None:
         raise UsageError(
             "malformed-requirement", f"--want {text[:80]!r}: expected a requirement such as 'tensorflow==2.15.*'"
         ) from None
+    if any(not one.version for one in wanted.specifier):
+        raise UsageError("malformed-requirement", f"--want {text[:80]!r}: expected a version after the operator")
     if wanted.url is not None:
         raise UsageError("malformed-requirement", f"--want {text[:80]!r}: a URL is not a version; name a release")
 

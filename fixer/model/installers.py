@@ -42,7 +42,7 @@ def pip_uninstall(manager: str, interpreter: str, names: Iterable[str]) -> Argv:
 
 
 def conda_install(manager: str, prefix: str, requirements: Iterable[str]) -> Argv:
-    """Install exact ``requirements`` into the conda environment at ``prefix``; raises ValueError for another manager."""
+    """Install exact ``requirements`` into the conda environment at ``prefix``; ValueError for another manager."""
     if manager not in CONDA_MANAGERS:
         raise ValueError(f"expected one of {', '.join(CONDA_MANAGERS)}, not {manager!r}")
     return (manager, "install", "--yes", "--prefix", prefix, *requirements)
@@ -68,7 +68,7 @@ def make_environment(manager: str, path: str, python: str, interpreter: str | No
 
 
 def pip_requirements(params: Mapping[str, Any]) -> tuple[Argv, ...]:
-    """The commands of a ``pip_requirements`` action: what is removed first, then what is installed, in one call each."""
+    """The commands of a ``pip_requirements`` action: what is removed first, then what is installed."""
     manager, interpreter = str(params["manager"]), str(params["interpreter"])
     commands: list[Argv] = []
     if params.get("remove"):

@@ -8,8 +8,8 @@ from __future__ import annotations
 # What is wrong with the packages of the environment, whatever the device.
 PACKAGES = frozenset(
     (
-        "numpy-abi", "protobuf-too-new", "protobuf-too-old", "ml-dtypes-mismatch", "keras-tf-mismatch", "environment-broken",
-        "tensorflow-missing", "tensorflow-gpu-removed", "and-cuda-extra-unsatisfiable", "duplicate-tf-packages",
+        "numpy-abi", "protobuf-too-new", "protobuf-too-old", "ml-dtypes-mismatch", "keras-tf-mismatch",
+        "environment-broken", "tensorflow-missing", "tensorflow-gpu-removed", "and-cuda-extra-unsatisfiable", "duplicate-tf-packages",
         "python-unsupported", "glibc-too-old", "plugin-built-for-other-tf", "cpu-without-avx", "libc-musl",
     )
 )  # fmt: skip
@@ -20,8 +20,8 @@ STACK = frozenset(
 # What is wrong with the CUDA libraries that TensorFlow opens.
 LIBRARIES = frozenset(
     (
-        "cuda-libs-wrong-version", "cuda-libs-missing", "cudnn-too-old", "cudnn-too-new", "cudnn-missing", "cudnn-drops-gpu",
-        "cudnn-shadowed", "ld-library-path-shadows-env", "ld-library-path-missing", "pip-nvidia-libs-not-found",
+        "cuda-libs-wrong-version", "cuda-libs-missing", "cudnn-too-old", "cudnn-too-new", "cudnn-missing",
+        "cudnn-drops-gpu", "cudnn-shadowed", "ld-library-path-shadows-env", "ld-library-path-missing", "pip-nvidia-libs-not-found",
         "nvidia-wheel-collision", "libdevice-missing", "ptxas-missing",
     )
 )  # fmt: skip

@@ -17,7 +17,7 @@ _REMEMBERED = 65536
 
 @lru_cache(maxsize=_REMEMBERED)
 def within(specifier: str, version: str) -> bool:
-    """Whether the PEP 440 ``specifier`` admits ``version``, pre-releases included; what is unreadable admits nothing."""
+    """Whether the PEP 440 ``specifier`` admits ``version``, pre-releases too; what is unreadable admits nothing."""
     from packaging.version import InvalidVersion
 
     made = _specifiers(specifier)

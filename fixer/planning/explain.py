@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from fixer.model.finding import Finding
 from fixer.planning import compare
-from fixer.planning.candidates import Search, Stack
+from fixer.planning.candidates import Stack
 from fixer.planning.draft import Draft
 from fixer.planning.order import words
+from fixer.planning.search import Search
 from fixer.planning.situation import Situation
 from fixer.planning.target import Target
 
@@ -81,7 +82,7 @@ def _driver_advice(situation: Situation, draft: Draft, stack: Stack, search: Sea
         return
     newer = [
         one
-        for one in search.refused()
+        for one in search.refusals.listed()
         if any("needs driver" in reason.text for reason in one.reasons)
         and compare.key(next(iter(one.stack.values()))) > compare.key(stack.row.version)
     ]

@@ -16,7 +16,8 @@ from fixer.dataset.rows import GpuFamilyRow, KnownFaultRow, TensorFlowRow
 from fixer.model.plan import Reason
 from fixer.model.versions import DriverRelease
 from fixer.planning import compare
-from fixer.planning.situation import Ground, family
+from fixer.planning.lookups import family
+from fixer.planning.situation import Ground
 
 _FIRST_WITH_AVX = (1, 6)
 _FIRST_PARTLY_COMPILED = 9

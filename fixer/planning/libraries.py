@@ -10,15 +10,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Iterable, Mapping
+from typing import Callable, Iterable, Mapping
 
 from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import CudnnRow, TensorFlowRow
 from fixer.model.plan import Reason
+from fixer.model.versions import CudnnVersion
 from fixer.planning import compare
 from fixer.planning.gates import row_name, wheels
+from fixer.planning.lookups import family
 from fixer.planning.releases import Asked, newest, release_row
-from fixer.planning.situation import family
 
 EXTRA = "and-cuda"
 _BY_CUDA = (
@@ -195,7 +196,7 @@ def _limits(dataset: Dataset, name: str, capabilities: Iterable[str]) -> list[st
     return [f">={newest_first}"] if str(compare.release(newest_first)[0]) == major else []
 
 
-def _serves(dataset: Dataset, row: TensorFlowRow, name: str, capabilities: tuple[str, ...]):  # type: ignore[no-untyped-def]
+def _serves(dataset: Dataset, row: TensorFlowRow, name: str, capabilities: tuple[str, ...]) -> Callable[[str], bool]:
     """The test that a version of ``name`` must pass; for cuDNN the load rule, and code for every card."""
     compiled = compare.cudnn(row.cudnn_compiled)
 
@@ -207,7 +208,9 @@ def _serves(dataset: Dataset, row: TensorFlowRow, name: str, capabilities: tuple
     return test
 
 
-def cudnn_serves(dataset: Dataset, version: str, compiled, major: int | None, capabilities: Iterable[str]) -> bool:  # type: ignore[no-untyped-def]
+def cudnn_serves(
+    dataset: Dataset, version: str, compiled: CudnnVersion | None, major: int | None, capabilities: Iterable[str]
+) -> bool:
     """Whether this cuDNN passes TensorFlow's own check and has code for the cards; an empty list means not known."""
     loaded = compare.cudnn(version)
     if loaded is None or (major is not None and loaded.major != major):

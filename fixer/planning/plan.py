@@ -13,11 +13,12 @@ from fixer.dataset.questions import Dataset
 from fixer.model.facts import Facts
 from fixer.model.finding import Finding
 from fixer.model.plan import FORMAT, Plan, Wish
-from fixer.planning import causes, explain, outcome, people, remedies, steps
-from fixer.planning.candidates import Search
+from fixer.planning import causes, compare, explain, outcome, people, remedies
 from fixer.planning.draft import Draft
 from fixer.planning.fingerprint import fingerprint
-from fixer.planning.install import carry_out, repair_loader
+from fixer.planning.install import carry_out
+from fixer.planning.loader_repair import repair_loader
+from fixer.planning.search import Search
 from fixer.planning.situation import Situation
 from fixer.planning.target import Target, target
 
@@ -93,7 +94,7 @@ def _impossible_gpu(situation: Situation, draft: Draft, blocking: tuple[Finding,
         return True
     search = Search(situation, gpu=True)
     search.refuse_all("this machine has no NVIDIA GPU" if situation.os != "macos" else "CUDA does not exist on macOS")
-    draft.rejected += search.refused()
+    draft.rejected += search.refusals.listed()
     draft.no_stack = True
     explain.ways_out(situation, draft, gpu_absent=True)
     return True
@@ -101,8 +102,6 @@ def _impossible_gpu(situation: Situation, draft: Draft, blocking: tuple[Finding,
 
 def _unmet(situation: Situation) -> tuple[str, ...]:
     """What the wish asks for and the environment does not have."""
-    from fixer.planning import compare
-
     wishes, missing = situation.wishes, []
     if situation.tensorflow is None or not (
         not wishes.tensorflow or compare.within(wishes.tensorflow, situation.tensorflow)
@@ -204,6 +203,3 @@ def _space(situation: Situation, draft: Draft) -> None:
     draft.step(people.space_step(situation, needed, free))
     draft.note(f"the plan needs {needed >> 20} MiB of disk and {free} MiB are free, so nothing is installed")
     draft.device = "cpu" if situation.tensorflow is None else draft.device
-
-
-__all__ = ["make_plan", "steps"]

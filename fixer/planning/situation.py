@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import posixpath
 import re
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Iterable, Mapping
 
 from fixer.dataset.questions import Dataset, normal_name
@@ -18,7 +18,7 @@ from fixer.dataset.rows import GpuFamilyRow
 from fixer.model.facts import Environment, Facts, Gpu, Patient
 from fixer.model.finding import Finding
 from fixer.model.plan import Wish
-from fixer.planning import compare
+from fixer.planning import compare, lookups
 from fixer.planning.wishes import Wishes, of
 
 DISTRIBUTIONS = (
@@ -90,7 +90,7 @@ class Situation:
         distro = self.facts.distro.value
         if self.facts.glibc.is_absent or (distro is not None and "alpine" in (distro.id, *distro.like)):
             return "" if self.os == "linux" else None
-        row = _distro(self.dataset, distro.id, distro.version or "") if distro is not None else None
+        row = lookups.distro(self.dataset, distro.id, distro.version or "") if distro is not None else None
         return row.glibc if row is not None else None
 
     @property
@@ -113,10 +113,8 @@ class Situation:
         return tuple(map(self._known, self.facts.gpus.or_else(())))
 
     def _known(self, gpu: Gpu) -> Gpu:
-        from dataclasses import replace
-
         if gpu.compute_capability is None:
-            return replace(gpu, compute_capability=_capability(self.dataset, gpu.pci_id, gpu.name))
+            return replace(gpu, compute_capability=lookups.capability(self.dataset, gpu.pci_id, gpu.name))
         return gpu
 
     @property
@@ -125,7 +123,7 @@ class Situation:
 
     @cached_property
     def families(self) -> tuple[GpuFamilyRow, ...]:
-        known = (family(self.dataset, one) for one in self.capabilities if one is not None)
+        known = (lookups.family(self.dataset, one) for one in self.capabilities if one is not None)
         return tuple(row for row in known if row is not None)
 
     @property
@@ -174,6 +172,12 @@ class Situation:
     def python(self) -> str | None:
         """The environment's Python as wheels are tagged."""
         return compare.feature(self.environment.python.value) if self.environment else None
+
+    @property
+    def full_python(self) -> str:
+        """The environment's Python in full, as far as known."""
+        environment = self.environment
+        return (environment.python.value if environment is not None else None) or self.python or ""
 
     @property
     def owner(self) -> str | None:
@@ -294,23 +298,3 @@ class Situation:
         if not self.prefix.endswith("/convfix-env"):
             return path
         return f"{path}-2"
-
-
-@lru_cache(maxsize=4096)
-def _capability(dataset: Dataset, pci_id: str | None, name: str | None) -> str | None:
-    row = dataset.gpu(pci_id.lower()) if pci_id else None
-    if row is not None and row.compute_capability:
-        return row.compute_capability
-    known = {one.compute_capability for one in dataset.gpus_named(name)} if name else set()
-    return known.pop() if len(known) == 1 else None
-
-
-@lru_cache(maxsize=256)
-def family(dataset: Dataset, capability: str) -> GpuFamilyRow | None:
-    """The architecture of a compute capability, remembered."""
-    return dataset.family(capability)
-
-
-@lru_cache(maxsize=256)
-def _distro(dataset: Dataset, id: str, version: str):  # type: ignore[no-untyped-def]
-    return dataset.distro(id, version)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import os
 import posixpath
-import secrets
 import sys
 from typing import Iterable, Mapping
 
@@ -70,7 +69,7 @@ def _versions(host: Host, paths: Iterable[str]) -> dict[str, str | None]:
     """What the libraries answer; a library that kills the child is asked no more, and all of them stay unknown."""
     if host.is_data:
         return {}
-    marker = secrets.token_hex(16)
+    marker = os.urandom(16).hex()
     ran = host.run([sys.executable, "-I", "-B", _PAYLOAD, marker, *paths], timeout=min(_LIMIT, host.timeout))
     for line in ran.stdout.splitlines():
         if line.startswith(marker):

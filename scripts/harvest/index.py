@@ -130,30 +130,52 @@ class Index:
         return None if data is None else data.decode("utf-8", "replace")
 
     def part(self, file: File, start: int, end: int) -> bytes:
-        """The bytes ``start`` to ``end`` (exclusive) of a file; raises HarvestError where ranges are not served."""
-        answer = self._session().get(file.url, headers={"Range": f"bytes={start}-{end - 1}"}, timeout=TIMEOUT, stream=True)
-        try:
-            if answer.status_code != 206:
-                raise HarvestError(f"{file.filename}: the index serves no parts of files (status {answer.status_code})")
-            data = answer.content
-        finally:
-            answer.close()
-        self._add(len(data))
-        if len(data) != end - start:
-            raise HarvestError(f"{file.filename}: asked for {end - start} bytes, got {len(data)}")
-        return data
+        """The bytes ``start`` to ``end`` (exclusive) of a file; the whole file is fetched where ranges are not served."""
+        kept = self._whole_path(file)
+        if not kept.is_file():
+            wanted = {"Range": f"bytes={start}-{end - 1}"}
+            with self._session().get(file.url, headers=wanted, timeout=TIMEOUT, stream=True) as answer:
+                answer.raise_for_status()
+                if answer.status_code == 206:
+                    data = bytes(answer.content)
+                    self._add(len(data))
+                    return self._complete(file, data, end - start)
+                self._keep_whole(file, answer, kept)
+        with open(kept, "rb") as whole:
+            whole.seek(start)
+            return self._complete(file, whole.read(end - start), end - start)
 
-    def whole(self, file: File, path: Path) -> None:
-        """Download a whole file to ``path`` and check its hash: for an index that serves no ranges."""
-        digest = hashlib.sha256()
-        with self._session().get(file.url, timeout=TIMEOUT, stream=True) as answer, open(path, "wb") as out:
-            answer.raise_for_status()
+    def size(self, file: File) -> int:
+        """A file's size in bytes, asked of the index where the project page does not say."""
+        if file.size is not None:
+            return file.size
+        answer = self._session().head(file.url, timeout=TIMEOUT, allow_redirects=True)
+        answer.raise_for_status()
+        if not answer.headers.get("content-length", "").isdigit():
+            raise HarvestError(f"{file.filename}: the index does not say its size")
+        return int(answer.headers["content-length"])
+
+    def _whole_path(self, file: File) -> Path:
+        return self.cache / "wholes" / hashlib.sha256(f"{file.url}#{file.sha256}".encode()).hexdigest()
+
+    def _keep_whole(self, file: File, answer: requests.Response, kept: Path) -> None:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        part, digest = kept.with_suffix(f".{os.getpid()}"), hashlib.sha256()
+        with open(part, "wb") as out:
             for piece in answer.iter_content(1 << 20):
                 digest.update(piece)
                 out.write(piece)
                 self._add(len(piece))
         if file.sha256 and digest.hexdigest() != file.sha256:
+            part.unlink()
             raise HarvestError(f"{file.filename}: does not match its hash on the index")
+        os.replace(part, kept)
+
+    @staticmethod
+    def _complete(file: File, data: bytes, length: int) -> bytes:
+        if len(data) != length:
+            raise HarvestError(f"{file.filename}: asked for {length} bytes, got {len(data)}")
+        return data
 
     def cached(self, key: str, fetch: Callable[[], bytes | None]) -> bytes | None:
         """What ``fetch`` gives for ``key``, fetched once; None answers are not kept."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -36,11 +36,9 @@ class RemoteZip:
     """A wheel that stays on the index. ``read`` counts the bytes fetched for it."""
 
     def __init__(self, index: Index, file: File) -> None:
-        if file.size is None:
-            raise ValueError(f"{file.filename}: the index does not say its size")
         self.index = index
         self.file = file
-        self.size = file.size
+        self.size = index.size(file)
         self.read = 0
         self.members = {member.name: member for member in self._directory()}
 
@@ -60,7 +58,7 @@ class RemoteZip:
                 break
         return bytes(out[:length])
 
-    def pieces(self, member: Member, piece: int = PIECE):  # type: ignore[no-untyped-def]
+    def pieces(self, member: Member, piece: int = PIECE) -> Iterator[bytes]:
         """The inflated bytes of a member, piece by piece, fetched as they are asked for."""
         fixed = self._part(member.offset, member.offset + 30)
         start = member.offset + 30 + sum(struct.unpack("<HH", fixed[26:30]))
@@ -94,7 +92,7 @@ class RemoteZip:
         return list(_entries(data))
 
 
-def _entries(data: bytes):  # type: ignore[no-untyped-def]
+def _entries(data: bytes) -> Iterator[Member]:
     at = 0
     while data[at : at + 4] == ENTRY:
         method, packed, size = struct.unpack("<H", data[at + 10 : at + 12]) + struct.unpack("<LL", data[at + 20 : at + 28])

@@ -73,7 +73,7 @@ def test_apply_repairs_verifies_and_undo_gives_every_byte_back_offline(patient, 
     data = applied.data
     assert applied.code == 0, applied.stderr
     assert data["verification"]["passed"] and data["verification"]["device"] == "cpu"
-    assert [step["name"] for step in data["verification"]["steps"]][-1] == "densenet"
+    assert [step["name"] for step in data["verification"]["steps"]][-1] == "densenet121"
     assert _imports(patient).returncode == 0
     now = convfix("facts", "--python", patient.python, "--json").data["machine"]["environment"]["packages"]
     assert now["numpy"] == plan["outcome"]["packages"]["numpy"]

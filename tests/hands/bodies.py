@@ -38,7 +38,7 @@ class Home:
         self.home = folder
         folder.mkdir(parents=True, exist_ok=True)
         environ = {name: value for name, value in os.environ.items() if name not in patients.POINTING}
-        environ.update(HOME=str(folder), CONVFIX_STATE_DIR=str(folder / "state"), **(extra or {}))
+        environ.update({"HOME": str(folder), "CONVFIX_STATE_DIR": str(folder / "state"), **(extra or {})})
         self.host = RealHost(environ)
         self.state = State.open(self.host)
 

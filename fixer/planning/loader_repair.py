@@ -1,0 +1,155 @@
+"""The loader's repair: the right libraries first, by the way that the wish names, and XLA's compiler where it matters.
+
+The unit is ``repair_loader``, for the case in which every library is there and only the loader errs;
+``load_first`` is the same step beside an installation. Which libraries, and in which order, ``loading`` says.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from typing import Iterable
+
+from fixer.dataset.rows import TensorFlowRow
+from fixer.model.action import ActionSpec, HumanStep
+from fixer.model.finding import Finding
+from fixer.planning import compare, explain, steps
+from fixer.planning.candidates import Stack
+from fixer.planning.draft import Draft
+from fixer.planning.gates import wheels
+from fixer.planning.loading import Preload, outside, preload
+from fixer.planning.remedies import wrong_sonames
+from fixer.planning.situation import Situation
+
+
+def repair_loader(situation: Situation, draft: Draft, findings: tuple[Finding, ...]) -> bool:
+    """Every library is there and only the loader errs: load the right copies first. False where they cannot be named."""
+    row = installed_row(situation)
+    if row is None or situation.not_editable is not None:
+        return False
+    wrong = wrong_sonames(findings)
+    nvidia = {name: version for name, version in situation.packages.items() if name.startswith("nvidia-")}
+    first = preload(situation, row, nvidia, situation.site_packages, wrong)
+    covered = {posixpath.basename(path) for path in first.paths}
+    left = [soname for soname in wrong if soname not in covered]
+    if left:
+        folders = _folders(findings, left)
+        more = outside(situation, row, left, folders)
+        if not folders or not set(left) <= {_soname(path) for path in more.paths}:
+            return False
+        first = Preload((*first.paths, *(path for path in more.paths if _soname(path) not in covered)))
+    if not first.paths:
+        return False
+    because = tuple(one.code for one in findings)
+    if situation.owner is not None:
+        draft.step(_by_hand(situation, first))
+        return True
+    place = (situation.interpreter, situation.prefix, situation.site_packages)
+    load_first(situation, draft, first, place, because, conda=situation.kind == "conda")
+    explain.setting_left(situation, draft)
+    return True
+
+
+def installed_row(situation: Situation) -> TensorFlowRow | None:
+    """The dataset's row of the installed TensorFlow, or the nearest of its minor release."""
+    name, version = situation.distribution, situation.tensorflow
+    if name is None or version is None:
+        return None
+    for distribution in (name, "tensorflow"):
+        rows = wheels(situation.dataset, distribution, situation.platform)
+        exact = next((row for row in rows if compare.key(row.version) == compare.key(version)), None)
+        if exact is not None:
+            return exact
+    rows = wheels(situation.dataset, "tensorflow", situation.platform)
+    return next((row for row in rows if compare.minor(row.version) == compare.minor(version)), None)
+
+
+def _folders(findings: Iterable[Finding], left: Iterable[str]) -> tuple[str, ...]:
+    """Where the right copies lie, as the findings say."""
+    found: list[str] = []
+    for finding in findings:
+        named = finding.subject.get("sonames", "").split(",")
+        if not set(named) & set(left):
+            continue
+        if finding.subject.get("right"):
+            found.append(posixpath.dirname(finding.subject["right"]))
+        elif finding.cause == "ld-library-path-missing":
+            found += finding.subject.get("folders", "").split(":")
+    return tuple(dict.fromkeys(folder for folder in found if folder))
+
+
+def _soname(path: str) -> str:
+    name = posixpath.basename(path)
+    stem, _, tail = name.partition(".so.")
+    return f"{stem}.so.{tail.split('.')[0]}" if tail else name
+
+
+def load_first(
+    situation: Situation,
+    draft: Draft,
+    first: Preload,
+    place: tuple[str, str, str],
+    because: tuple[str, ...],
+    *,
+    conda: bool,
+) -> None:
+    """The way that ``--paths`` asks for; the hook unless another is named, because it reaches every launcher."""
+    if not first.paths:
+        return
+    interpreter, prefix, site = place
+    made: list[ActionSpec]
+    if situation.wish.paths == "activation":
+        made = steps.activations(
+            situation, prefix, interpreter, because, conda_environment=conda, prepend={"LD_LIBRARY_PATH": first.folders}
+        )
+        draft.note(
+            "The activation reaches terminals alone; notebooks, IDEs and cron jobs started elsewhere do not see it."
+        )
+    elif situation.wish.paths == "profile":
+        made = steps.profile(situation, prefix, interpreter, because, first.folders)
+        draft.note("A profile changes LD_LIBRARY_PATH for every program started from such a shell.")
+    else:
+        made = [steps.hook(interpreter, prefix, site, first.paths, because)]
+    draft.actions += made
+
+
+def compiler_of_wheels(
+    situation: Situation,
+    draft: Draft,
+    stack: Stack,
+    place: tuple[str, str, str],
+    because: tuple[str, ...],
+    *,
+    conda: bool,
+) -> None:
+    """XLA takes the ptxas of a toolkit before the wheel's; one that is older than the GPU stops it, so the wheel's is named."""
+    first = max((row.first_cuda or "" for row in situation.families), key=compare.release, default="")
+    older = [
+        toolkit.version
+        for toolkit in situation.facts.toolkits.or_else(())
+        if toolkit.version and first and compare.release(toolkit.version)[:2] < compare.release(first)[:2]
+    ]
+    if not older or not any(kind == "compiled" for kind, _ in stack.verdict.flaws):
+        return
+    interpreter, prefix, site = place
+    flag = f"--xla_gpu_cuda_data_dir={posixpath.join(site, 'nvidia', 'cuda_nvcc')}"
+    given = situation.variables.get("XLA_FLAGS", "")
+    if "xla_gpu_cuda_data_dir" in given:
+        return
+    draft.actions += steps.activations(
+        situation,
+        prefix,
+        interpreter,
+        because,
+        conda_environment=conda,
+        setting={"XLA_FLAGS": f"{given} {flag}".strip()},
+    )
+    draft.note(
+        f"The toolkit {older[0]} holds a ptxas that does not know this GPU, and XLA would take it first: XLA_FLAGS names the "
+        "wheel's when the environment is activated. Convolutions of Keras do not need it; jit_compile does."
+    )
+
+
+def _by_hand(situation: Situation, first: Preload) -> HumanStep:
+    text = f"Start Python with LD_LIBRARY_PATH led by {':'.join(first.folders)}"
+    why = f"{situation.owner} owns this environment, so convfix puts nothing into it; activate prints the lines for your shell."
+    return HumanStep(text, (("convfix", "activate", "--shell", "bash"),), why, "person")

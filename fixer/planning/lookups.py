@@ -1,0 +1,33 @@
+"""Questions to the dataset that many machines ask alike, remembered: a card's capability, its family, a distribution.
+
+The unit is one question. None means that the dataset does not know.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from fixer.dataset.questions import Dataset
+from fixer.dataset.rows import DistroRow, GpuFamilyRow
+
+
+@lru_cache(maxsize=4096)
+def capability(dataset: Dataset, pci_id: str | None, name: str | None) -> str | None:
+    """The compute capability of a card by its PCI id, else by its name where all cards of that name agree."""
+    row = dataset.gpu(pci_id.lower()) if pci_id else None
+    if row is not None and row.compute_capability:
+        return row.compute_capability
+    known = {one.compute_capability for one in dataset.gpus_named(name)} if name else set()
+    return known.pop() if len(known) == 1 else None
+
+
+@lru_cache(maxsize=256)
+def family(dataset: Dataset, compute_capability: str) -> GpuFamilyRow | None:
+    """The architecture of a compute capability."""
+    return dataset.family(compute_capability)
+
+
+@lru_cache(maxsize=256)
+def distro(dataset: Dataset, id: str, version: str) -> DistroRow | None:
+    """What a distribution's release brings."""
+    return dataset.distro(id, version)
