@@ -9,7 +9,8 @@ from __future__ import annotations
 PACKAGES = frozenset(
     (
         "numpy-abi", "protobuf-too-new", "protobuf-too-old", "ml-dtypes-mismatch", "keras-tf-mismatch",
-        "environment-broken", "tensorflow-missing", "tensorflow-gpu-removed", "and-cuda-extra-unsatisfiable", "duplicate-tf-packages",
+        "environment-broken", "tensorflow-missing", "tensorflow-gpu-removed", "and-cuda-extra-unsatisfiable",
+        "duplicate-tf-packages",
         "python-unsupported", "glibc-too-old", "plugin-built-for-other-tf", "cpu-without-avx", "libc-musl",
     )
 )  # fmt: skip
@@ -21,8 +22,8 @@ STACK = frozenset(
 LIBRARIES = frozenset(
     (
         "cuda-libs-wrong-version", "cuda-libs-missing", "cudnn-too-old", "cudnn-too-new", "cudnn-missing",
-        "cudnn-drops-gpu", "cudnn-shadowed", "ld-library-path-shadows-env", "ld-library-path-missing", "pip-nvidia-libs-not-found",
-        "nvidia-wheel-collision", "libdevice-missing", "ptxas-missing",
+        "cudnn-drops-gpu", "cudnn-shadowed", "ld-library-path-shadows-env", "ld-library-path-missing",
+        "pip-nvidia-libs-not-found", "nvidia-wheel-collision", "libdevice-missing", "ptxas-missing",
     )
 )  # fmt: skip
 # Of these, the ones where the right copy is there already.

@@ -43,7 +43,8 @@ def unknown(draft: Draft, finding: Finding) -> None:
 def unknown_device(draft: Draft) -> None:
     """Nobody knows whether there is a GPU."""
     draft.note(
-        "whether this machine has an NVIDIA GPU is not known (gpus): it decides what is installed. --device cpu needs no answer."
+        "whether this machine has an NVIDIA GPU is not known (gpus): it decides what is installed. "
+        "--device cpu needs no answer."
     )
 
 
@@ -52,7 +53,8 @@ def chosen(situation: Situation, draft: Draft, stack: Stack, search: Search) -> 
     for _, flaw in stack.verdict.flaws:
         if flaw:
             draft.note(
-                f"TensorFlow {stack.row.version} on {situation.card_name}: {flaw}; keep CUDA_CACHE_PATH on a writable disk."
+                f"TensorFlow {stack.row.version} on {situation.card_name}: {flaw}; keep "
+                "CUDA_CACHE_PATH on a writable disk. Its code was read in the wheel and not run on such a card: likely."
             )
     if not stack.here:
         why = situation.not_editable
@@ -66,11 +68,13 @@ def chosen(situation: Situation, draft: Draft, stack: Stack, search: Search) -> 
             draft.note(f"Enter it with: . {situation.new_path}/bin/activate")
     elif stack.rung in ("patch", "minor"):
         draft.note(
-            f"Chosen: {words(stack.rung)}, since what is there cannot be repaired beside TensorFlow {situation.tensorflow}."
+            f"Chosen: {words(stack.rung)}, since what is there cannot be repaired beside "
+            f"TensorFlow {situation.tensorflow}."
         )
     if stack.libraries.borrowed_from:
         draft.note(
-            f"TensorFlow {stack.row.version} names no CUDA wheels of its own; these are the ones of {stack.libraries.borrowed_from}, "
+            f"TensorFlow {stack.row.version} names no CUDA wheels of its own; these are the ones of "
+            f"{stack.libraries.borrowed_from}, "
             "for the same CUDA and cuDNN."
         )
     _driver_advice(situation, draft, stack, search)
@@ -96,7 +100,8 @@ def setting_left(situation: Situation, draft: Draft) -> None:
     value = situation.variables.get("LD_LIBRARY_PATH")
     if value and situation.wish.paths in ("auto", "hook"):
         draft.note(
-            "Not chosen: taking folders off LD_LIBRARY_PATH, since other programs may need them; the hook makes it harmless here."
+            "Not chosen: taking folders off LD_LIBRARY_PATH, since other programs may need them; "
+            "the hook makes it harmless here."
         )
 
 
@@ -106,7 +111,8 @@ def closing(situation: Situation, draft: Draft) -> None:
         draft.note(f"What decides is not known: {', '.join(draft.needs)}.")
     if draft.no_stack and not draft.notes:
         draft.note(
-            f"Way out: another machine or system: the index has nothing that runs on {situation.platform} like this one."
+            f"Way out: another machine or system: the index has nothing that runs on "
+            f"{situation.platform} like this one."
         )
 
 
@@ -123,7 +129,8 @@ def ways_out(situation: Situation, draft: Draft, *, gpu_absent: bool) -> None:
         draft.note("Way out: WSL2, where TensorFlow uses the GPU through the Windows driver.")
     if situation.os == "linux" and not gpu_absent:
         draft.note(
-            "Way out: a container image that carries the whole stack (tensorflow/tensorflow, or NVIDIA's nvcr.io/nvidia/tensorflow)."
+            "Way out: a container image that carries the whole stack (tensorflow/tensorflow, or NVIDIA's "
+            "nvcr.io/nvidia/tensorflow)."
         )
     if wishes.others:
         draft.note("Way out: an environment of its own for each framework; their exact pins then cannot meet.")

@@ -16,7 +16,8 @@ from fixer.model.facts import Facts
 
 _FACTS = (
     "os", "distro", "arch", "glibc", "wsl", "container", "cpu_flags", "gpus", "driver", "pythons", "environment",
-    "toolkits", "libraries", "variables", "managers", "root", "patient", "tensorflow_build", "keras_setting", "resolutions",
+    "toolkits", "libraries", "variables", "managers", "root", "patient", "tensorflow_build", "keras_setting",
+    "resolutions",
 )  # fmt: skip
 _DIGITS = 16
 _ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=True, separators=(",", ":"))

@@ -134,8 +134,8 @@ def _changes(
 
 
 def _here(
-    situation: Situation, draft: Draft, stack: Stack, packages: dict[str, str], remove: tuple[str, ...], demanded: Demands,
-    because: tuple[str, ...],
+    situation: Situation, draft: Draft, stack: Stack, packages: dict[str, str], remove: tuple[str, ...],
+    demanded: Demands,     because: tuple[str, ...],
 ) -> None:  # fmt: skip
     by_conda = {n: v for n, v in packages.items() if situation.installed_by_conda(n) and situation.conda is not None}
     rest = {n: v for n, v in packages.items() if n not in by_conda}

@@ -88,7 +88,7 @@ def _library_set(dataset: Dataset, distribution: str, platform: str, version: st
                 waiting.append((other, bound))
     twins = _twins(chosen, needs)
     if twins and needs.held_by:
-        words = f"its {twins[0][0]} would own the same files as {twins[0][1]}, which {needs.held_by} needs in this environment"
+        words = f"its {twins[0][0]} would own the same files as {twins[0][1]}, which {needs.held_by} needs here"
         reasons.append(Reason(words, row_name(dataset, row)))
     return LibrarySet(chosen, tuple(reasons), donor, tuple(twin for _, twin in twins))
 

@@ -22,7 +22,7 @@ from fixer.planning.situation import Situation
 
 
 def repair_loader(situation: Situation, draft: Draft, findings: tuple[Finding, ...]) -> bool:
-    """Every library is there and only the loader errs: load the right copies first. False where they cannot be named."""
+    """Every library is there and only the loader errs: load the right copies first; False where none can be named."""
     row = installed_row(situation)
     if row is None or situation.not_editable is not None:
         return False
@@ -121,7 +121,7 @@ def compiler_of_wheels(
     *,
     conda: bool,
 ) -> None:
-    """XLA takes the ptxas of a toolkit before the wheel's; one that is older than the GPU stops it, so the wheel's is named."""
+    """XLA takes a toolkit's ptxas before the wheel's; one that is older than the GPU stops it: the wheel's is named."""
     first = max((row.first_cuda or "" for row in situation.families), key=compare.release, default="")
     older = [
         toolkit.version
@@ -144,12 +144,12 @@ def compiler_of_wheels(
         setting={"XLA_FLAGS": f"{given} {flag}".strip()},
     )
     draft.note(
-        f"The toolkit {older[0]} holds a ptxas that does not know this GPU, and XLA would take it first: XLA_FLAGS names the "
-        "wheel's when the environment is activated. Convolutions of Keras do not need it; jit_compile does."
+        f"The toolkit {older[0]} holds a ptxas that does not know this GPU, and XLA would take it first: XLA_FLAGS names "
+        "the wheel's when the environment is activated. Convolutions of Keras do not need it; jit_compile does."
     )
 
 
 def _by_hand(situation: Situation, first: Preload) -> HumanStep:
     text = f"Start Python with LD_LIBRARY_PATH led by {':'.join(first.folders)}"
-    why = f"{situation.owner} owns this environment, so convfix puts nothing into it; activate prints the lines for your shell."
+    why = f"{situation.owner} owns this environment, so convfix puts nothing into it; activate prints the lines for a shell."
     return HumanStep(text, (("convfix", "activate", "--shell", "bash"),), why, "person")

@@ -57,7 +57,7 @@ def _unsearched(dataset: Dataset, distribution: str, platform: str, version: str
 def preload(
     situation: Situation, row: TensorFlowRow, nvidia: Mapping[str, str], site_packages: str, wrong: Iterable[str]
 ) -> Preload:
-    """What to load first for ``row`` when the nvidia wheels ``nvidia`` lie in ``site_packages``; ``wrong`` are more sonames."""
+    """What to load first for ``row`` when the wheels ``nvidia`` lie in ``site_packages``; ``wrong`` are more sonames."""
     if not row.is_cuda_build:
         return Preload()
     wanted = dict.fromkeys((*unsearched(situation.dataset, row), *_overtaken(situation, row), *wrong))

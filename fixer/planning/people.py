@@ -31,7 +31,10 @@ def driver_step(situation: Situation, floor: str | None, why: str) -> tuple[Huma
     minimum, last = _limits(situation, floor)
     wanted = {"minimum": minimum, "branch": None}
     if situation.wsl:
-        text = f"Install the current NVIDIA driver in Windows{_at_least(minimum)}, never a Linux driver inside WSL; then wsl --shutdown"
+        text = (
+            f"Install the current NVIDIA driver in Windows{_at_least(minimum)}, never a Linux driver inside WSL; "
+            "then wsl --shutdown"
+        )
         return HumanStep(text, (), f"{why} In WSL2 the driver is Windows' own. {_AFTERWARDS}", "person"), wanted
     if situation.facts.container.value:
         text = f"Install the NVIDIA driver on the container's host{_at_least(minimum)}"

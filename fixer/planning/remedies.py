@@ -90,7 +90,7 @@ def wrong_sonames(findings: Iterable[Finding]) -> tuple[str, ...]:
 
 
 def setting(situation: Situation, finding: Finding, draft: Draft) -> None:
-    """A variable that hides the GPU or Keras: taken away or set where the environment is activated, if it is ours to edit."""
+    """A variable that hides the GPU or Keras: changed where the environment is activated, if that is ours to edit."""
     if finding.cause == "wsl-libcuda-path" and situation.facts.driver.is_absent and finding.certainty != "proven":
         step, draft.driver = people.driver_step(situation, draft.driver_floor, f"{finding.title}.")
         draft.step(step)
@@ -106,14 +106,14 @@ def setting(situation: Situation, finding: Finding, draft: Draft) -> None:
         draft.step(people.from_finding(finding))
         return
     made = steps.activations(
-        situation, situation.prefix, situation.interpreter, (finding.code,), conda_environment=situation.kind == "conda",
-        prepend=prepend, setting=values, unset=unset,
+        situation, situation.prefix, situation.interpreter, (finding.code,),
+        conda_environment=situation.kind == "conda",         prepend=prepend, setting=values, unset=unset,
     )  # fmt: skip
     draft.actions += made
     words = ", ".join((*unset, *values, *prepend))
     draft.note(
-        f"{words}: changed when the environment is activated, which reaches terminals. A notebook server, an IDE or a job "
-        "that sets it itself must be told there; what is running must be restarted."
+        f"{words}: changed when the environment is activated, which reaches terminals. A notebook server, an IDE or a "
+        "job that sets it itself must be told there; what is running must be restarted."
     )
 
 

@@ -1,4 +1,4 @@
-"""The search for a stack over TensorFlow release, Python and place, in the order of preference; the first sound one wins.
+"""The search for a stack over TensorFlow release, Python and place, least change first; the first sound one wins.
 
 The unit is ``Search``. It lists the options, gates them, orders them by how much they change, and asks
 ``candidates`` for a stack; whatever is refused on the way is kept with its reasons. Equal questions are

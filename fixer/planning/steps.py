@@ -60,7 +60,8 @@ def pip(
         params["reinstall"] = sorted(reinstall)
     fetched = size(situation, packages, row)
     return ActionSpec(
-        id="packages", kind="pip_requirements", params=params, summary=f"Install {_named(packages)} into {situation.prefix}",
+        id="packages", kind="pip_requirements", params=params,
+        summary=f"Install {_named(packages)} into {situation.prefix}",
         because=tuple(because), commands=installers.pip_requirements(params), reversible="exact", reaches=EVERYWHERE,
         download_bytes=fetched, disk_bytes=None if fetched is None else fetched * _UNPACKED,
     )  # fmt: skip
@@ -74,7 +75,8 @@ def conda(situation: Situation, packages: Mapping[str, str], because: Iterable[s
     }  # fmt: skip
     return ActionSpec(
         id="conda-packages", kind="conda_packages", params=params, summary=f"Install {_named(packages)} with conda",
-        because=tuple(because), commands=installers.conda_packages(params), reversible="best-effort", reaches=EVERYWHERE,
+        because=tuple(because), commands=installers.conda_packages(params), reversible="best-effort",
+        reaches=EVERYWHERE,
     )  # fmt: skip
 
 
@@ -89,7 +91,8 @@ def new_environment(
     if situation.wish.manager == "conda" and situation.conda is not None:
         manager = situation.conda
     params = {
-        "path": situation.new_path, "python": python, "interpreter": None if manager in installers.CONDA_MANAGERS else at_hand,
+        "path": situation.new_path, "python": python,
+        "interpreter": None if manager in installers.CONDA_MANAGERS else at_hand,
         "manager": manager, "requirements": pins(packages),
     }  # fmt: skip
     fetched = size(situation, packages, row)
@@ -118,15 +121,16 @@ def hook(
         "libraries": list(libraries),
     }
     return ActionSpec(
-        id="preload", kind="preload_hook", params=params, because=tuple(because), reversible="exact", reaches=EVERYWHERE,
-        summary=f"Load TensorFlow's own CUDA libraries first, inside {prefix} only ({len(libraries)} libraries)",
+        id="preload", kind="preload_hook", params=params, because=tuple(because), reversible="exact",
+        reaches=EVERYWHERE, summary=f"Load TensorFlow's own CUDA libraries first, inside {prefix} only ({len(libraries)} libraries)",
         download_bytes=0, disk_bytes=4096,
     )  # fmt: skip
 
 
 def activations(
     situation: Situation, prefix: str, interpreter: str, because: Iterable[str], *, conda_environment: bool,
-    prepend: Mapping[str, tuple[str, ...]] | None = None, setting: Mapping[str, str] | None = None, unset: tuple[str, ...] = (),
+    prepend: Mapping[str, tuple[str, ...]] | None = None, setting: Mapping[str, str] | None = None,
+    unset: tuple[str, ...] = (),
 ) -> list[ActionSpec]:  # fmt: skip
     """Values that hold while the environment is activated: one script for sh-like shells, one for fish."""
     made = []
@@ -138,7 +142,8 @@ def activations(
             )
         params = {
             "interpreter": interpreter, "prefix": prefix, "shell": shell, "path": path,
-            "prepend": {key: list(value) for key, value in (prepend or {}).items()}, "set": dict(setting or {}), "unset": list(unset),
+            "prepend": {key: list(value) for key, value in (prepend or {}).items()},
+            "set": dict(setting or {}), "unset": list(unset),
         }  # fmt: skip
         said = [*(f"{key} led by {len(value)} folders" for key, value in (prepend or {}).items())]
         said += [f"{key}={value}" for key, value in (setting or {}).items()] + [f"without {key}" for key in unset]
@@ -227,7 +232,7 @@ def owner(
 
 
 def _range(name: str, version: str, installed: str | None, bound: str) -> str:
-    """A range as a project would write it: below TensorFlow's own bound when going down, from the version on when going up."""
+    """A range as a project would write it: below TensorFlow's own bound on the way down, from the version on upwards."""
     if name.startswith(("tensorflow", "nvidia-")):
         return f"{name}=={version}"
     upper = next((part for part in bound.split(",") if part.startswith("<") and not part.startswith("<=")), None)
