@@ -48,7 +48,7 @@ def unknown_device(draft: Draft) -> None:
     )
 
 
-def chosen(situation: Situation, draft: Draft, stack: Stack, search: Search) -> None:
+def chosen(situation: Situation, draft: Draft, stack: Stack, search: Search, *, by_wish: bool) -> None:
     """Why this stack, and how it is entered."""
     for _, flaw in stack.verdict.flaws:
         if flaw:
@@ -66,7 +66,7 @@ def chosen(situation: Situation, draft: Draft, stack: Stack, search: Search) -> 
             draft.note(f"Python {stack.python} is not at hand; the installer fetches it.")
         if situation.owner is None:
             draft.note(f"Enter it with: . {situation.new_path}/bin/activate")
-    elif stack.rung in ("patch", "minor"):
+    elif stack.rung in ("patch", "minor") and not by_wish:
         draft.note(
             f"Chosen: {words(stack.rung)}, since what is there cannot be repaired beside "
             f"TensorFlow {situation.tensorflow}."

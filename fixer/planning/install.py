@@ -49,7 +49,7 @@ def carry_out(
     draft.driver_floor = stack.verdict.driver
     because = tuple(one.code for one in findings) or tuple(f"wish: {name}" for name in wanting)
     _install(situation, draft, search, stack, demanded, findings, because)
-    explain.chosen(situation, draft, stack, search)
+    explain.chosen(situation, draft, stack, search, by_wish="tensorflow" in wanting)
 
 
 def _otherwise(

@@ -16,6 +16,7 @@ from fixer.model.plan import FORMAT, Plan, Wish
 from fixer.planning import causes, compare, explain, outcome, people, remedies
 from fixer.planning.draft import Draft
 from fixer.planning.fingerprint import fingerprint
+from fixer.planning.gates import floor_of
 from fixer.planning.install import carry_out
 from fixer.planning.loader_repair import repair_loader
 from fixer.planning.search import Search
@@ -163,6 +164,8 @@ def _settings(situation: Situation, draft: Draft, blocking: tuple[Finding, ...])
 def _people(situation: Situation, draft: Draft, blocking: tuple[Finding, ...]) -> None:
     """What is left: the driver by the distribution's commands, the rest by the finding's own remedy."""
     settled = causes.PACKAGES | causes.STACK | causes.LIBRARIES | causes.SETTINGS
+    if draft.driver_floor is None:
+        draft.driver_floor = _present_floor(situation)
     for finding in blocking:
         if finding.cause in causes.DRIVER and finding.cause not in causes.STACK:
             _driver(situation, draft, finding)
@@ -174,6 +177,17 @@ def _people(situation: Situation, draft: Draft, blocking: tuple[Finding, ...]) -
     if draft.device == "gpu" and draft.driver == "keep" and situation.facts.driver.is_absent and not draft.human_steps:
         step, draft.driver = people.driver_step(situation, draft.driver_floor, "There is no NVIDIA driver.")
         draft.step(step)
+
+
+def _present_floor(situation: Situation) -> str | None:
+    """The oldest driver for the CUDA of the TensorFlow that stays; None where its build is not known."""
+    if situation.distribution is None or situation.tensorflow is None:
+        return None
+    row = situation.dataset.tensorflow_row(situation.distribution, situation.tensorflow)
+    if row is None or not row.is_cuda_build or row.cuda is None:
+        return None
+    floor, _ = floor_of(situation.dataset, row.cuda, situation.wsl)
+    return str(floor) if floor is not None else None
 
 
 def _driver(situation: Situation, draft: Draft, finding: Finding) -> None:
