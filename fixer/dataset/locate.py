@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from fixer.errors import ConvfixError, UsageError
@@ -75,8 +76,7 @@ def _checkout_folder() -> str:
     return os.path.join(os.path.dirname(os.path.dirname(here)), "compat_data")
 
 
-def _exactly(read: object, length: int) -> bytes:
-    assert callable(read)
+def _exactly(read: Callable[[int], bytes | None], length: int) -> bytes:
     data = bytearray()
     while len(data) < length:
         piece = read(length - len(data))

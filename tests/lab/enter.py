@@ -6,11 +6,13 @@ The spec is written by ``machine.py``. Every mount is private to this process an
 outside, and it ends with them. Standard library only.
 """
 
+import fnmatch
 import json
 import os
 import stat
 import subprocess
 import sys
+from typing import Any
 
 
 def mount(*argv: str) -> bool:
@@ -55,7 +57,21 @@ def lay_over(top: str, folder: str) -> bool:
     return mount("-t", "overlay", "lab", "-o", f"ro,lowerdir={top}:{folder}", folder)
 
 
-def driver_files(spec: dict, scratch: str) -> None:
+def hide(patterns: list[str], scratch: str) -> None:
+    """Take what matches out of its folder, by an overlay's whiteouts: the host's own toolkit is not the machine's."""
+    for pattern in patterns:
+        folder = os.path.dirname(pattern)
+        names = [name for name in os.listdir(folder) if fnmatch.fnmatch(name, os.path.basename(pattern))]
+        if not names:
+            continue
+        stage = f"{scratch}/hidden{folder}"
+        os.makedirs(stage)
+        for name in names:
+            os.mknod(f"{stage}/{name}", stat.S_IFCHR, os.makedev(0, 0))
+        must(lay_over(stage, folder), f"over {folder}")
+
+
+def driver_files(spec: dict[str, Any], scratch: str) -> None:
     """The driver's libraries where the distribution puts them, known to ld.so.cache, and nvidia-smi on PATH."""
     conf = "include /etc/ld.so.conf\n"
     if not lay_over(spec["libraries"], spec["library_folder"]):
@@ -69,7 +85,7 @@ def driver_files(spec: dict, scratch: str) -> None:
     must(mount("--bind", cache, "/etc/ld.so.cache"), "/etc/ld.so.cache")
 
 
-def kernel_files(spec: dict, scratch: str) -> None:
+def kernel_files(spec: dict[str, Any], scratch: str) -> None:
     """/proc and /sys as the kernel module and the PCI bus show themselves."""
     tmpfs("/proc/driver")
     write("/proc/driver/nvidia/stand-in", spec["settings"])
@@ -99,7 +115,7 @@ def kernel_files(spec: dict, scratch: str) -> None:
             write(f"/proc/driver/nvidia/gpus/0000:{number:02x}:00.0/information", card["information"])
 
 
-def device_nodes(spec: dict, scratch: str) -> None:
+def device_nodes(spec: dict[str, Any], scratch: str) -> None:
     """/dev with its ordinary nodes, and NVIDIA's where the machine has them."""
     kept = f"{scratch}/dev"
     os.makedirs(kept, exist_ok=True)
@@ -133,6 +149,7 @@ def main() -> None:
     scratch = spec["scratch"]
     must(mount("--make-rprivate", "/"), "/ private")
     must(mount("-t", "tmpfs", "lab", scratch), scratch)
+    hide(spec["hidden"], scratch)
     for folder, stage in spec["over"].items():
         must(lay_over(stage, folder), f"{stage} over {folder}")
     if spec["libraries"]:

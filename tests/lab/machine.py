@@ -54,7 +54,8 @@ class Machine:
     """What ``argv`` sees. ``gpu`` is a key of CARDS or a Card, None for no card; ``driver`` None for no driver.
 
     ``kernel_module`` "same" is the driver's own version, None is not loaded. ``settings`` are FAKEGPU_* of stubs/common.h;
-    they hold for every process in the machine, whatever its environment. ``over`` lays folders over folders of the machine:
+    they hold for every process in the machine, whatever its environment. ``hidden`` are the host's files that the machine
+    does not have. ``over`` lays folders over folders of the machine:
     ``{"/usr/local": "/some/stage"}`` shows the stage's entries among those of /usr/local.
     """
 
@@ -67,6 +68,7 @@ class Machine:
     node_mode: int = 0o666
     nvidia_smi: bool = True
     kernel_driver: str | None = "nvidia"
+    hidden: tuple[str, ...] = ("/usr/local/cuda*",)
     over: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)
 
@@ -146,6 +148,7 @@ class Lab:
             "cards": [_pci(card, machine.kernel_driver if machine.module or machine.kernel_driver != "nvidia" else None)] if card else [],
             "nodes": _NODES if has_nodes else {},
             "node_mode": machine.node_mode,
+            "hidden": list(machine.hidden),
             "over": dict(machine.over),
         }
 

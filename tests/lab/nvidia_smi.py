@@ -37,7 +37,7 @@ TABLE = """Tue Nov 24 04:00:00 2026
 """
 
 
-def query(names, form):
+def query(names: str, form: list[str]) -> int:
     wanted = [name.strip() for name in names.split(",")]
     unknown = [name for name in wanted if name not in FIELDS]
     if unknown:
@@ -52,7 +52,7 @@ def query(names, form):
     return 0
 
 
-def main(arguments):
+def main(arguments: list[str]) -> int:
     answer = int(VALUES.get("FAKEGPU_NVML", "0"))
     if answer == 18:
         print("Failed to initialize NVML: Driver/library version mismatch\nNVML library version: " + VALUES["FAKEGPU_DRIVER"].rsplit(".", 1)[0])

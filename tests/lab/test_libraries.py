@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from elftools.elf.dynamic import DynamicSection
 from elftools.elf.elffile import ELFFile
 
 from tests.lab import toolkits, wheels
@@ -20,7 +21,9 @@ def dynamic(path: Path) -> dict[str, list[str]]:
     """The SONAME, NEEDED and RUNPATH entries of a library."""
     seen: dict[str, list[str]] = {"SONAME": [], "NEEDED": [], "RUNPATH": [], "RPATH": []}
     with path.open("rb") as file:
-        for tag in ELFFile(file).get_section_by_name(".dynamic").iter_tags():
+        section = ELFFile(file).get_section_by_name(".dynamic")
+        assert isinstance(section, DynamicSection)
+        for tag in section.iter_tags():
             kind = tag.entry.d_tag[3:]
             if kind in seen:
                 seen[kind].append(getattr(tag, kind.lower()))

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,8 +18,8 @@ CUINIT = (
 )
 
 
-def sh(lab: Lab, script: str, **given: object) -> str:
-    done = lab.run(["sh", "-c", script], **given)  # type: ignore[arg-type]
+def sh(lab: Lab, script: str, **given: Any) -> str:
+    done = lab.run(["sh", "-c", script], **given)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -52,7 +53,7 @@ def test_a_bare_environment_sees_the_same_gpu(lab: Lab) -> None:
     ],
     ids=["library and module differ", "module not loaded", "no card", "unknown error"],
 )
-def test_a_sick_driver_answers_as_nvidias_does(lab: Lab, given: dict[str, object], cuinit: str, smi: int) -> None:
+def test_a_sick_driver_answers_as_nvidias_does(lab: Lab, given: dict[str, Any], cuinit: str, smi: int) -> None:
     assert lab.run([sys.executable, "-c", CUINIT], **given).stdout.split()[0] == cuinit
     assert lab.run(["nvidia-smi"], **given).returncode == smi
 
@@ -67,8 +68,15 @@ def test_a_machine_without_a_driver_has_none_of_its_files(lab: Lab) -> None:
 
 def test_folders_can_be_laid_over_the_machines_own(lab: Lab, tmp_path: Path) -> None:
     (tmp_path / "cuda-11.0").mkdir()
-    before = set(os.listdir("/usr/local"))
+    before = {name for name in os.listdir("/usr/local") if not name.startswith("cuda")}
     assert set(sh(lab, "ls /usr/local", over={"/usr/local": str(tmp_path)}).split()) == before | {"cuda-11.0"}
+
+
+def test_the_hosts_own_toolkit_is_hidden(lab: Lab, tmp_path: Path) -> None:
+    for name in ("cuda", "cuda-13.0", "other"):
+        (tmp_path / name).mkdir()
+    assert sh(lab, f"ls {tmp_path}", hidden=(f"{tmp_path}/cuda*",)).split() == ["other"]
+    assert sh(lab, f"ls {tmp_path}", hidden=()).split() == ["cuda", "cuda-13.0", "other"]
 
 
 def test_a_card_of_ones_own(lab: Lab) -> None:

@@ -56,8 +56,9 @@ def test_other_nonsense_fails(tmp_path: Path, numpy_python: str, case: str, said
 
 
 def test_a_gpu_wish_cannot_pass_on_the_cpu(tmp_path: Path, numpy_python: str) -> None:
-    none = run(tmp_path / "a", numpy_python, "right", device="gpu") if (tmp_path / "a").mkdir() is None else None
-    assert none is not None and not none.passed and none.device == "gpu"
+    (tmp_path / "a").mkdir()
+    none = run(tmp_path / "a", numpy_python, "right", device="gpu")
+    assert not none.passed and none.device == "gpu"
     assert detail(none, "gpu-listed") == "TensorFlow lists no GPU"
     (tmp_path / "b").mkdir()
     moved = run(tmp_path / "b", numpy_python, "moved", gpus=1, device="gpu")
