@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from functools import lru_cache
 from typing import Any, Mapping
 
 from fixer.model.codec import to_json
@@ -35,7 +36,17 @@ def changed(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[str, ...]:
 
 def _hash(seen: Any, name: str) -> str:
     value = seen.value
-    if name == "gpus" and value is not None:
+    if value is None:
+        return _of_nothing(seen.state)
+    if name == "gpus":
         value = tuple(dataclasses.replace(gpu, free_mib=None) for gpu in value)
-    text = _ENCODER.encode([seen.state, to_json(value)])
-    return hashlib.sha256(text.encode("ascii")).hexdigest()[:_DIGITS]
+    return _digest([seen.state, to_json(value)])
+
+
+@lru_cache(maxsize=8)
+def _of_nothing(state: str) -> str:
+    return _digest([state, None])
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(_ENCODER.encode(value).encode("ascii")).hexdigest()[:_DIGITS]

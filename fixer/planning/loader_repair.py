@@ -7,18 +7,23 @@ The unit is ``repair_loader``, for the case in which every library is there and 
 from __future__ import annotations
 
 import posixpath
-from typing import Iterable
+from typing import Iterable, Mapping
 
 from fixer.dataset.rows import TensorFlowRow
 from fixer.model.action import ActionSpec, HumanStep
 from fixer.model.finding import Finding
-from fixer.planning import compare, explain, steps
+from fixer.planning import causes, compare, explain, steps
 from fixer.planning.candidates import Stack
 from fixer.planning.draft import Draft
 from fixer.planning.gates import wheels
+from fixer.planning.libraries import cudnn_serves
 from fixer.planning.loading import Preload, outside, preload
 from fixer.planning.remedies import wrong_sonames
 from fixer.planning.situation import Situation
+
+# Another file order mends neither a file that is broken nor one that another wheel has overwritten.
+_NEEDS_FILES = ("cuda-libs-broken",)
+_NEEDS_WHEELS = ("nvidia-wheel-collision", "cudnn-drops-gpu", "libdevice-missing", "ptxas-missing")
 
 
 def repair_loader(situation: Situation, draft: Draft, findings: tuple[Finding, ...]) -> bool:
@@ -27,10 +32,16 @@ def repair_loader(situation: Situation, draft: Draft, findings: tuple[Finding, .
     if row is None or situation.not_editable is not None:
         return False
     wrong = wrong_sonames(findings)
+    if not wrong or any(one.code in _NEEDS_FILES or one.cause in _NEEDS_WHEELS for one in findings):
+        return False
     nvidia = {name: version for name, version in situation.packages.items() if name.startswith("nvidia-")}
     first = preload(situation, row, nvidia, situation.site_packages, wrong)
     covered = {posixpath.basename(path) for path in first.paths}
     left = [soname for soname in wrong if soname not in covered]
+    if any("cudnn" in soname for soname in covered) and not _right_cudnn(situation, row, nvidia):
+        return False
+    if left and not all(one.cause in causes.LOADER_ONLY for one in findings):
+        return False
     if left:
         folders = _folders(findings, left)
         more = outside(situation, row, left, folders)
@@ -47,6 +58,17 @@ def repair_loader(situation: Situation, draft: Draft, findings: tuple[Finding, .
     load_first(situation, draft, first, place, because, conda=situation.kind == "conda")
     explain.setting_left(situation, draft)
     return True
+
+
+def _right_cudnn(situation: Situation, row: TensorFlowRow, nvidia: Mapping[str, str]) -> bool:
+    """Whether the environment's own cuDNN is one that TensorFlow and the cards accept."""
+    built = compare.cuda(row.cuda)
+    version = nvidia.get(f"nvidia-cudnn-cu{built.major}") if built is not None else None
+    served = ("machine code", "ptx")
+    known = [one for one in situation.capabilities if one is not None]
+    cards = [one for one in known if compare.coverage(row.compute_capabilities, row.ptx, one) in served]
+    compiled = compare.cudnn(row.cudnn_compiled)
+    return version is not None and cudnn_serves(situation.dataset, version, compiled, row.cudnn_major, cards)
 
 
 def installed_row(situation: Situation) -> TensorFlowRow | None:

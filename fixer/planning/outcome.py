@@ -88,7 +88,7 @@ def _cudnn(
     )
     loaded = None if touched else _resolved(situation, "libcudnn")
     if loaded is not None:
-        return loaded
+        return ".".join(map(str, compare.release(loaded)[:3]))
     for name, version in after.items():
         if name.startswith("nvidia-cudnn") and _mine(name, major):
             return ".".join(map(str, compare.release(version)[:3]))

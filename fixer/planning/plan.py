@@ -133,11 +133,7 @@ def _packages(
         return
     demanded = remedies.demands(situation, (*about_packages, *about_stack, *about_libraries))
     only_loader = about_libraries and not (about_packages or about_stack or wanting)
-    if (
-        only_loader
-        and all(one.cause in causes.LOADER_ONLY for one in about_libraries)
-        and repair_loader(situation, draft, about_libraries)
-    ):
+    if only_loader and repair_loader(situation, draft, about_libraries):
         return
     if situation.facts.environment.is_unknown:
         draft.need("environment")

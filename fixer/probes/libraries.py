@@ -44,7 +44,8 @@ def observe(
     for folder in folders:
         for entry in host.entries(folder):
             if entry in names:
-                seen.setdefault(host.real_path(posixpath.join(folder, entry)), (names[entry], posixpath.join(folder, entry)))
+                # By real folder and name: one file may stand under two sonames, and each is another answer.
+                seen.setdefault(f"{host.real_path(folder)}/{entry}", (names[entry], posixpath.join(folder, entry)))
     if not seen:
         return absent(*folders[:2])
     asked = [path for _, path in seen.values() if posixpath.basename(path).startswith(_ASKED) and "stubs" not in path]
@@ -55,9 +56,7 @@ def observe(
 
 def _folders(host: Host, patient: Patient | None, variables: Mapping[str, str]) -> tuple[str, ...]:
     searched = [part for part in variables.get("LD_LIBRARY_PATH", "").replace(";", ":").split(":") if posixpath.isabs(part)]
-    prefix = (
-        [posixpath.join(patient.prefix, "lib")] if patient is not None and host.is_dir(f"{patient.prefix}/conda-meta") else []
-    )
+    prefix = [posixpath.join(patient.prefix, "lib")] if patient is not None and host.is_dir(f"{patient.prefix}/conda-meta") else []
     kits = toolkits.observe(host).or_else(())
     inside = [posixpath.join(kit.path, part) for kit in kits for part in _TOOLKIT]
     own = posixpath.join(patient.site_packages, "nvidia") + "/" if patient is not None else None
@@ -77,7 +76,5 @@ def _versions(host: Host, paths: Iterable[str]) -> dict[str, str | None]:
                 told = json.loads(line[len(marker) :])
             except ValueError:
                 return {}
-            return (
-                {path: version for path, version in told.items() if isinstance(version, str)} if isinstance(told, dict) else {}
-            )
+            return {path: version for path, version in told.items() if isinstance(version, str)} if isinstance(told, dict) else {}
     return {}

@@ -36,9 +36,7 @@ def observe(
     if build is None or build.is_cuda_build is False:
         return absent("TensorFlow's build")
     sonames = build.sonames if isinstance(build, TensorFlowRow) else ()
-    opener = next(
-        (path for path in (posixpath.join(patient.site_packages, part) for part in _OPENERS) if host.exists(path)), None
-    )
+    opener = next((path for path in (posixpath.join(patient.site_packages, part) for part in _OPENERS) if host.exists(path)), None)
     if not sonames or opener is None:
         return unknown("which libraries this TensorFlow opens is not known", "TensorFlow's build")
     process = _process(host, patient, variables)
@@ -50,7 +48,7 @@ def observe(
     if caller is None:
         return unknown(f"{opener} cannot be followed", _SOURCE)
     known = {copy.path: copy.version for copy in libraries}
-    made = tuple(_resolution(process.dlopen(soname, caller), opener, known, patient, packages, dataset) for soname in sonames)
+    made = tuple(_resolution(host, process.dlopen(soname, caller), opener, known, patient, packages, dataset) for soname in sonames)
     return found(made, _SOURCE)
 
 
@@ -95,7 +93,17 @@ def _opened(process: Process, path: str) -> Loaded | None:
     return None if answer.failure is not None else process.find(path)
 
 
+def _own_copies(host: Host, soname: str, winner: str | None, patient: Patient, dataset: Dataset) -> list[str]:
+    row = dataset.library(soname)
+    if row is None or row.wheel_folder is None:
+        return []
+    path = posixpath.join(patient.site_packages, "nvidia", row.wheel_folder, "lib", soname)
+    same = winner is not None and host.real_path(winner) == host.real_path(path)
+    return [path] if host.exists(path) and not same else []
+
+
 def _resolution(
+    host: Host,
     answer: Answer,
     opener: str,
     known: Mapping[str, str | None],
@@ -105,22 +113,22 @@ def _resolution(
 ) -> Resolution:
     row = dataset.library(answer.name)
     path = None if answer.failure is not None and answer.path is None else answer.path
-    passed = tuple((one.path, _version(one.path, known, patient, packages, dataset)) for one in answer.passed)
+    # The wheel's own copy counts too where the search never comes to its folder: that is the fault to be seen.
+    others = dict.fromkeys([one.path for one in answer.passed] + _own_copies(host, answer.name, path, patient, dataset))
+    passed = tuple((one, _version(one, known, patient, packages, dataset)) for one in others)
     return Resolution(
         soname=answer.name,
         library=row.name if row is not None else answer.name,
         opened_by=opener,
         path=path,
         version=_version(path, known, patient, packages, dataset) if path is not None else None,
-        why=f"{answer.rule} {answer.detail}".strip() if answer.rule else "not found",
+        why=answer.detail or answer.rule or "not found",
         passed_over=passed,
         problem=answer.failure.message if answer.failure is not None and path is not None else None,
     )
 
 
-def _version(
-    path: str, known: Mapping[str, str | None], patient: Patient, packages: Mapping[str, str], dataset: Dataset
-) -> str | None:
+def _version(path: str, known: Mapping[str, str | None], patient: Patient, packages: Mapping[str, str], dataset: Dataset) -> str | None:
     """The version of a copy: what its call answered, or the version of the wheel whose folder it lies in."""
     if path in known:
         return known[path]

@@ -1,7 +1,4 @@
-"""The staged patients: the genuine failure by the real TensorFlow, and with the one cause removed by hand it works.
-
-``python -m fixer verify`` is not used: the proof is asked for by a script inside the machine, as its own library call.
-"""
+"""The staged patients: the genuine failure by the real TensorFlow, and with the one cause removed by hand it works."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def main(folder: str, first: int, count: int) -> None:
         predicted = model.predict(layout, host, system, cache, rules)
         real = layouts.run(layout)
         seen.update(step[0] for step in real)
-        if [list(step) for step in predicted] != [list(step) for step in real]:
+        if not layouts.same(predicted, real):
             differences.append({"layout": vars(layout), "predicted": predicted, "real": real})
         else:
             shutil.rmtree(layout.root)
