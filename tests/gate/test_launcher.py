@@ -279,7 +279,7 @@ def test_no_pip_but_ensurepip(checkout: Checkout, tmp_path: Path) -> None:
 @pytest.mark.usefixtures("no_system_python")
 def test_no_pip_but_virtualenv(checkout: Checkout, tmp_path: Path) -> None:
     bare = BarePython(tmp_path / "nopip", ["venv", "ensurepip"])
-    install = [sys.executable, "-m", "pip", "install", "-q", "--target", bare.site, "virtualenv"]
+    install = [sys.executable, "-m", "pip", "install", "-q", "--target", str(bare.site), "virtualenv"]
     assert subprocess.run(install, capture_output=True).returncode == 0
     assert not bare.can("pip") and bare.can("virtualenv")
     assert str(checkout.root) in checkout.said(env=only(bare.path))["click"]

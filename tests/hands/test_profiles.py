@@ -199,7 +199,7 @@ def test_a_new_shell_has_the_variable(tmp_path: Path, shell: str, name: str) -> 
     profile.path.write_bytes(b"true")
     profile.apply()
     flags = {"sh": ["-l"]}.get(shell, ["-i"])
-    show = "echo got=$LD_LIBRARY_PATH"
+    show = "echo \"got=$LD_LIBRARY_PATH\""
     environ = {"HOME": str(profile.home.home), "PATH": os.environ["PATH"], "LD_LIBRARY_PATH": "/x", "TERM": "dumb"}
     done = subprocess.run([shell, *flags, "-c", show], capture_output=True, text=True, env=environ, stdin=subprocess.DEVNULL)
     assert "got=/one/a:/x" in done.stdout, done.stdout + done.stderr

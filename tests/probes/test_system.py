@@ -119,9 +119,9 @@ def test_variables_are_taken_as_they_are_and_secrets_are_left() -> None:
     })  # fmt: skip
     assert variables.observe(host).value == {
         "LD_LIBRARY_PATH": HOSTILE, "CUDA_VISIBLE_DEVICES": "", "TF_XLA_FLAGS": "a", "SLURM_JOB_ID": "7",
-        "SLURM_GPUS_ON_NODE": "1",
+        "SLURM_GPUS_ON_NODE": "1", "HOME": "/root",
     }  # fmt: skip
-    assert variables.observe(live({"HOME": "/root"})).is_absent
+    assert variables.observe(live({"USER": "ann"})).is_absent
 
 
 @pytest.mark.parametrize(
