@@ -84,13 +84,25 @@ def _hooked(host: Host, patient: Patient) -> tuple[str, ...]:
         )
     except (ValueError, SyntaxError, RecursionError, MemoryError, StopIteration):
         return ()
-    paths = tuple(path for path in listed if isinstance(path, str)) if isinstance(listed, (tuple, list)) else ()
+    # The hook writes its paths as bytes.
+    named = (
+        [one.decode("utf-8", "surrogateescape") if isinstance(one, bytes) else one for one in listed] if isinstance(listed, tuple) else []
+    )
+    paths = tuple(path for path in named if isinstance(path, str))
     return paths if all(host.exists(path) for path in paths) else ()
 
 
 def _opened(process: Process, path: str) -> Loaded | None:
     answer = process.dlopen(path)
     return None if answer.failure is not None else process.find(path)
+
+
+def _plain(host: Host, path: str | None) -> str | None:
+    """``path`` without the ``..`` of a $ORIGIN, where that names the same file (a linked folder may say otherwise)."""
+    if path is None or ".." not in path:
+        return path
+    plain = posixpath.normpath(path)
+    return plain if host.real_path(plain) == host.real_path(path) else path
 
 
 def _own_copies(host: Host, soname: str, winner: str | None, patient: Patient, dataset: Dataset) -> list[str]:
@@ -112,9 +124,11 @@ def _resolution(
     dataset: Dataset,
 ) -> Resolution:
     row = dataset.library(answer.name)
-    path = None if answer.failure is not None and answer.path is None else answer.path
+    path = _plain(host, answer.path)
     # The wheel's own copy counts too where the search never comes to its folder: that is the fault to be seen.
-    others = dict.fromkeys([one.path for one in answer.passed] + _own_copies(host, answer.name, path, patient, dataset))
+    others = dict.fromkeys(
+        [_plain(host, one.path) or one.path for one in answer.passed] + _own_copies(host, answer.name, path, patient, dataset)
+    )
     passed = tuple((one, _version(one, known, patient, packages, dataset)) for one in others)
     return Resolution(
         soname=answer.name,
