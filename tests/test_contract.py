@@ -1,14 +1,12 @@
 """The contract: one JSON document on stdout whatever happens, the schemas, the exit codes."""
 
 import json
-from pathlib import Path
 
-import jsonschema
 import pytest
 
 from fixer import exit_codes
+from tests.schemas import valid
 
-SCHEMAS = Path(__file__).parent.parent / "docs" / "schemas"
 HEALTHY = {
     "schema": "convfix-machine/1", "os": "linux", "distro": {"id": "ubuntu", "version": "22.04"}, "arch": "x86_64", "glibc": "2.35",
     "wsl": False, "container": None, "gpus": [], "driver": None, "pythons": ["3.11"], "libraries": [], "toolkits": [], "variables": {},
@@ -17,11 +15,6 @@ HEALTHY = {
     "managers": ["pip", "uv"], "root": False, "disk_free_mib": 60000,
 }  # fmt: skip
 SICK = {**HEALTHY, "environment": {**HEALTHY["environment"], "packages": {"tensorflow": "2.15.1", "keras": "2.15.0", "numpy": "2.2.6"}}}
-
-
-def valid(document, name):
-    schema = json.loads((SCHEMAS / f"{name}.json").read_text())
-    jsonschema.Draft202012Validator(schema).validate(document)
 
 
 @pytest.fixture

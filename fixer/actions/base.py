@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from typing import Any, Mapping, Protocol, Sequence
 
 from fixer.errors import ConvfixError, UsageError
 from fixer.host.base import Host, Ran
 from fixer.model.action import ActionSpec, Preview
 from fixer.model.journal import JournalEntry
+from fixer.model.record import record
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\Z")
 _PIN = re.compile(
@@ -89,7 +89,7 @@ class NothingKept:
         """See ``Handler.tidy``."""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Pin:
     """An exactly pinned requirement: its text, normalised name and version."""
 

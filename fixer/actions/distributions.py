@@ -12,17 +12,17 @@ import hashlib
 import os
 import re
 import stat
-from dataclasses import dataclass
 from typing import Iterable
 
 from fixer.actions.base import StepFailed
 from fixer.host import durable
+from fixer.model.record import record
 
 _SEPARATORS = re.compile(r"[-_.]+")
 _LARGEST_RECORD = 64 << 20
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Row:
     """One line of a RECORD: an absolute path, its hash as ``sha256=...`` or "", its size or None."""
 
@@ -31,7 +31,7 @@ class Row:
     size: int | None
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Distribution:
     """One installed distribution. ``rows`` is None when it has no readable RECORD."""
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Mapping, Sequence
 
 from fixer.actions.base import Pin, StepFailed
 from fixer.actions.distributions import normal
 from fixer.actions.installer_world import cleaned, environment
 from fixer.host.base import Host, Ran
+from fixer.model.record import record
 
 LIMIT = 64 << 20
 SECONDS = 3600.0
@@ -23,7 +24,7 @@ _LINE = re.compile(r" (?P<sign>[-+~]) (?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)==(?P<
 _FILE_URL = "file://"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Change:
     """Normalised names to versions. ``sizes`` holds what the installer tells of download sizes, in bytes."""
 

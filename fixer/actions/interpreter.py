@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
 
 from fixer.actions.base import StepFailed, owner_problem
 from fixer.host.base import Host
+from fixer.model.record import record
 
 _MARK = "convfix-scheme:"
 # Python 3.6 syntax: the patient runs it.
@@ -27,7 +27,7 @@ _QUESTION = (
 )
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Scheme:
     """Where an interpreter's packages, scripts and data go; ``base`` is the Python behind a virtual environment."""
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import csv
 import os
-from dataclasses import dataclass
 from typing import Iterable
 
 from fixer.actions import distributions, snapshot
@@ -18,11 +17,12 @@ from fixer.actions.base import StepFailed
 from fixer.actions.snapshot import Before, Change, Place
 from fixer.actions.tree import Mark, mark
 from fixer.host import durable
+from fixer.model.record import record
 
 _SHOWN = 5
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class _Work:
     """What has to go and what has to come back; paths."""
 

@@ -12,19 +12,19 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
 from typing import Any, Iterable, Mapping
 
 from fixer.actions.base import StepFailed
 from fixer.actions.tree import STORE, Mark, listing, mark
 from fixer.host import durable
+from fixer.model.record import record
 
 _LARGEST = 512 << 20
 # Where wheels put files besides site-packages and scripts; listed, so that what a killed installer left there is seen.
 _DATA_FOLDERS = ("etc", "include", "man", "share")
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Place:
     """Where a snapshot is: the environment, the store inside it, and the folders that an installer writes to."""
 
@@ -56,7 +56,7 @@ class Place:
         return (*self.linked, *(os.path.join(self.prefix, name) for name in _DATA_FOLDERS))
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Before:
     """The manifest: a mark per path, the number of the kept file per path, hashes of what will be replaced."""
 
@@ -103,7 +103,7 @@ def read(place: Place) -> Before | None:
         raise StepFailed("damaged-backup", f"{place.manifest} is damaged") from None
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Change:
     """What differs from the manifest: paths that are new, that were replaced or edited, and that are gone."""
 

@@ -11,16 +11,16 @@ import contextlib
 import os
 import stat
 import sys
-from dataclasses import dataclass
 
 from fixer.errors import UsageError
 from fixer.host import durable
 from fixer.host.base import Host
+from fixer.model.record import record
 
 _HINT = "set CONVFIX_STATE_DIR to a folder of your own"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class State:
     """The folder of the journals; ``runs/N.jsonl`` is run N's journal, ``runs/N.files`` its before-images."""
 

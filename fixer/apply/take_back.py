@@ -11,7 +11,6 @@ import contextlib
 import dataclasses
 import os
 import time
-from dataclasses import dataclass
 
 from fixer.actions import HANDLERS
 from fixer.apply.journal import Journal
@@ -24,9 +23,10 @@ from fixer.model.action import ActionSpec
 from fixer.model.codec import from_json
 from fixer.model.journal import EntryState, JournalEntry
 from fixer.model.outcome import Step
+from fixer.model.record import record
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class TakenBack:
     """``conflicts``: left because somebody else changed it. ``failures``: could not be taken back; try again."""
 

@@ -14,7 +14,6 @@ import hashlib
 import json
 import os
 import time
-from dataclasses import dataclass
 from typing import Any, Iterator, Mapping
 
 from fixer.actions import HANDLERS
@@ -33,12 +32,13 @@ from fixer.model.action import ActionSpec
 from fixer.model.codec import to_json
 from fixer.model.outcome import Step
 from fixer.model.plan import Plan
+from fixer.model.record import record
 
 _MOST_ACTIONS = 100
 _MAKES_FILES = ("new_environment", "pip_requirements", "conda_packages")
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class RunResult:
     """How an apply ended. ``run`` and ``journal`` are None when everything was already as the plan wants it."""
 

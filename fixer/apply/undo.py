@@ -7,7 +7,6 @@ What somebody else changed since is left and reported as a conflict; undoing the
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
 
 from fixer.apply.interrupt import Watch
 from fixer.apply.journal import Journal, open_run, read
@@ -20,12 +19,13 @@ from fixer.apply.workplace import Bench, Say
 from fixer.errors import RollbackIncompleteError, UsageError
 from fixer.host.base import Host
 from fixer.model.outcome import Step
+from fixer.model.record import record
 
 __all__ = ["UndoResult", "preview", "recover", "undo"]
 _HISTORY = "convfix history lists the runs"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class UndoResult:
     """How an undo ended. ``conflicts`` name what was left, and why."""
 

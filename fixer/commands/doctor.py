@@ -24,13 +24,14 @@ from fixer.model.outcome import Outcome
 @click.pass_context
 def command(ctx: click.Context, /, **given: Any) -> Outcome:
     """Look, reason, name one primary cause."""
+    session = options.session(**given)
+    wish = session.wish
+    options.ahead("fixer.rules", "fixer.report.doctor_page")
+    facts = session.facts()
     from fixer.report.doctor_page import DoctorView
     from fixer.rules import judge
     from fixer.rules.ranking import exit_code
 
-    session = options.session(**given)
-    wish = session.wish
-    facts = session.facts()
     findings = judge(facts, session.dataset, wish)
     code = exit_code(findings, given["fail_on"])
     data = {"python": facts.patient.value.interpreter if facts.patient.value else None, "findings": findings}

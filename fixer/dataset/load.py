@@ -13,11 +13,11 @@ import hashlib
 import json
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from fixer.dataset.locate import MANIFEST, Folder, unreadable
 from fixer.errors import ConvfixError
+from fixer.model.record import record
 
 FORMAT = 1
 DEFAULTS = "defaults"
@@ -26,7 +26,7 @@ LARGEST_FILE = 64 << 20
 R = TypeVar("R")
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Block:
     """A run of whole lines of a section: its first key, place in the file, and truncated SHA-256."""
 

@@ -9,16 +9,16 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from fixer.errors import ConvfixError, UsageError
+from fixer.model.record import record
 
 VARIABLE = "CONVFIX_DATA_DIR"
 PACKAGE = "fixer.compat_data"
 MANIFEST = "manifest.json"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Folder:
     """A folder of data files. ``bundled`` is True for the data that came with this convfix."""
 

@@ -6,11 +6,13 @@ and ``confidence`` (primary, secondary, inference, recipe). None and empty mean:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Mapping
 
+from fixer.model.record import record
 
-@dataclass(frozen=True)
+
+@record(frozen=True)
 class TensorFlowRow:
     """One published wheel family of a TensorFlow distribution: ``tensorflow.json``.
 
@@ -54,7 +56,7 @@ class TensorFlowRow:
     confidence: str = "primary"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class ReleaseRow:
     """One release of a package that surrounds TensorFlow: ``packages.json``.
 
@@ -77,7 +79,7 @@ class ReleaseRow:
     confidence: str = "primary"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class PackageFaultRow:
     """What really happens when two packages meet: ``package_faults.json``.
 
@@ -101,7 +103,7 @@ class PackageFaultRow:
     confidence: str = "primary"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class CudaRow:
     """One CUDA release: ``cuda.json``. ``linux_driver`` is the toolkit's own driver, ``ptx_isa`` what it compiles."""
 
@@ -114,7 +116,7 @@ class CudaRow:
     confidence: str = "primary"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class CudaMajorRow:
     """The minor-version floor of a CUDA major: any toolkit of it runs on this driver or a newer one (not its PTX)."""
 
@@ -126,7 +128,7 @@ class CudaMajorRow:
     confidence: str = "primary"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class CudnnRow:
     """A range of cuDNN releases: ``cudnn.json``."""
 
@@ -139,7 +141,7 @@ class CudnnRow:
     confidence: str = "primary"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class GpuRow:
     """One PCI device: ``gpus.json``. ``pci_id`` is "10de:2206"."""
 
@@ -153,7 +155,7 @@ class GpuRow:
     confidence: str = "primary"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class GpuFamilyRow:
     """An architecture: ``gpu_families`` in ``gpus.json``.
 
@@ -173,7 +175,7 @@ class GpuFamilyRow:
     confidence: str = "primary"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class LibraryRow:
     """One library of the CUDA family: ``libraries.json``. ``wheel_folder`` is "cudnn" for nvidia/cudnn/lib."""
 
@@ -188,7 +190,7 @@ class LibraryRow:
     confidence: str = "primary"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class KnownFaultRow:
     """A release that is broken as published: ``known_faults.json``."""
 
@@ -205,7 +207,7 @@ class KnownFaultRow:
     confidence: str = "primary"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class DriverStepRow:
     """The commands that install a driver on a distribution, for a person: ``drivers.json``.
 
@@ -225,7 +227,7 @@ class DriverStepRow:
     confidence: str = "primary"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class DistroRow:
     """What a distribution's release brings: its glibc and its default Python: ``distros.json``."""
 

@@ -7,14 +7,15 @@ apart (``host.durable``): only actions touch.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import Callable, Mapping, Protocol, Sequence
+
+from fixer.model.record import record
 
 DEFAULT_LIMIT = 4 << 20
 SYSTEM_FOLDERS = ("/proc", "/sys", "/etc", "/usr", "/dev", "/opt", "/bin", "/sbin", "/lib", "/lib64", "/var", "/run")
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Ran:
     """How a child process ended.
 

@@ -9,7 +9,8 @@ elf/dl-cache.c. A file that is cut short or has offsets that point outside is ``
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+
+from fixer.model.record import record
 
 PATH = "/etc/ld.so.cache"
 LARGEST = 64 << 20
@@ -26,7 +27,7 @@ _PLATFORM_MASK = sum(LEGACY_PLATFORMS.values())
 _HEADER, _ENTRY = 48, 24
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Entry:
     """One line of ``ldconfig -p``. ``hwcap`` is the legacy bit set, ``subfolder`` the name below glibc-hwcaps."""
 
@@ -35,7 +36,7 @@ class Entry:
     subfolder: str | None = None
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Cache:
     """The entries by soname, in the order of the file (the loader's order of preference among equals)."""
 

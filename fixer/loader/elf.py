@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import errno
 import struct
-from dataclasses import dataclass
 from typing import Any, Callable, Iterator
+
+from fixer.model.record import record
 
 BUDGET = 16 << 20
 READS = 60_000
@@ -28,7 +29,7 @@ Bytes = Callable[[int, int], bytes]
 """``read(offset, size)``: fewer bytes at the end of the file."""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Elf:
     """A shared object or executable for this machine. Strings are file-system decoded.
 
@@ -53,7 +54,7 @@ class Elf:
         return bool(self.flags_1 & DF_1_NODEFLIB)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Refused:
     """Why the loader does not take a file.
 
@@ -142,7 +143,7 @@ def _with_library_rules(elf: Elf | Refused, as_library: bool) -> Elf | Refused:
     return elf
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class _Segment:
     kind: int
     flags: int

@@ -7,12 +7,13 @@ folder. Follows ``fillin_rpath`` and ``_dl_dst_substitute`` of glibc's elf/dl-lo
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from fixer.model.record import record
 
 _SEPARATORS = {"rpath": ":", "environment": ":;"}
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Tokens:
     """What the three tokens stand for. None means that the loader has no value: the element is dropped."""
 

@@ -20,6 +20,7 @@ from fixer.loader.elf import Elf, Refused
 from fixer.loader.files import Files, Identity
 from fixer.loader.paths import Tokens, elements, expand
 from fixer.loader.system import System
+from fixer.model.record import record
 
 LOADER_SONAME = "ld-linux-x86-64.so.2"
 NOT_FOUND = "cannot open shared object file: No such file or directory"
@@ -40,7 +41,7 @@ class Loaded:
         return name in self.names or name == self.path or name == self.elf.soname
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Place:
     """One file name that the search tries. ``detail`` is the element or file that led there."""
 
@@ -51,7 +52,7 @@ class Place:
     relative: bool = False
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Passed:
     """A file that exists where the search could have found it and was not taken, and why."""
 
@@ -60,7 +61,7 @@ class Passed:
     why: str
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Failure:
     """Why a call fails. ``name`` is the needed name that could not be had, ``needed_by`` the chain to it."""
 
@@ -77,7 +78,7 @@ class Failure:
         return f"{self.name if self.quotes_name or not self.path else self.path}: {self.text}"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Answer:
     """The outcome of one call.
 
@@ -94,7 +95,7 @@ class Answer:
     failure: Failure | None = None
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Setting:
     """What a process is started with. ``cache`` None means: there is one and it could not be read.
 
@@ -116,7 +117,7 @@ class _Failed(Exception):
         self.failure = failure
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class _Winner:
     path: str
     elf: Elf

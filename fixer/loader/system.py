@@ -8,10 +8,10 @@ runs nothing of the program. Works alike for glibc 2.17 to 2.4x (the --list-diag
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Mapping
 
 from fixer.host.base import Host
+from fixer.model.record import record
 
 DEFAULT_LOADER = "/lib64/ld-linux-x86-64.so.2"
 # Variables that change which subfolders the loader tries.
@@ -20,7 +20,7 @@ _MARK = "/convfix-nowhere"
 _LINE = re.compile(r"^\s*\d+:\s+search path=(\S*)\s+\((.*)\)\s*$", re.MULTILINE)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class System:
     """What is built into a loader.
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal, Mapping
+
+from fixer.model.record import record
 
 Privilege = Literal["user", "root", "person"]
 Reversible = Literal["exact", "best-effort", "no"]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class FileChange:
     """A file that an action writes, and the unified diff of it."""
 
@@ -17,7 +19,7 @@ class FileChange:
     diff: str
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class ActionSpec:
     """What an action does. ``commands`` and ``files`` follow from ``params``; a handler recomputes and compares them.
 
@@ -38,7 +40,7 @@ class ActionSpec:
     disk_bytes: int | None = None
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class HumanStep:
     """What only root or a person can do; the commands are printed, never run."""
 
@@ -48,7 +50,7 @@ class HumanStep:
     privilege: Privilege = "person"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Preview:
     """What performing an action would do, read from the machine just now."""
 

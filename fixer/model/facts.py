@@ -8,10 +8,11 @@ nothing is lost on the way, so a plan made from the file is the plan made live.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Mapping
 
 from fixer.model.observed import Observed, unknown
+from fixer.model.record import record
 
 NOT_LOOKED = "nobody looked"
 
@@ -20,7 +21,7 @@ def _unknown() -> Any:
     return field(default_factory=lambda: unknown(NOT_LOOKED))
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Distro:
     """A Linux distribution as /etc/os-release names it: ``ubuntu``, ``22.04``; ``like`` holds ID_LIKE."""
 
@@ -29,7 +30,7 @@ class Distro:
     like: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Gpu:
     """One NVIDIA GPU. None means unknown. ``pci_id`` is ``vendor:device`` in lower-case hexadecimal.
 
@@ -45,7 +46,7 @@ class Gpu:
     kernel_driver: str | None = None
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Driver:
     """The NVIDIA driver in its two halves: the user-space libcuda and the kernel module.
 
@@ -61,7 +62,7 @@ class Driver:
     cuda: Observed[str] = _unknown()
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Environment:
     """The patient's environment. ``packages`` maps normalised names to versions.
 
@@ -75,7 +76,7 @@ class Environment:
     packages: Observed[Mapping[str, str]] = _unknown()
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Toolkit:
     """A CUDA toolkit on disk outside the environment."""
 
@@ -83,7 +84,7 @@ class Toolkit:
     path: str
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Library:
     """A copy of an NVIDIA library outside the environment's own wheels; ``version`` None means unknown."""
 
@@ -92,7 +93,7 @@ class Library:
     path: str
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Interpreter:
     """A Python at hand: its version, and the real executable (never a shim)."""
 
@@ -100,7 +101,7 @@ class Interpreter:
     path: str
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class BrokenPackage:
     """A distribution whose files disagree with its metadata.
 
@@ -114,7 +115,7 @@ class BrokenPackage:
     path: str
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Shadow:
     """A file or folder that Python would import as ``module`` before the installed package."""
 
@@ -122,7 +123,7 @@ class Shadow:
     path: str
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class StrayPackage:
     """A distribution that reaches the environment from outside it: the user site or PYTHONPATH."""
 
@@ -132,7 +133,7 @@ class StrayPackage:
     via: str
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Patient:
     """The interpreter that convfix is asked to heal and what surrounds it; paths are absolute.
 
@@ -155,7 +156,7 @@ class Patient:
     strays: tuple[StrayPackage, ...] = ()
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class TensorFlowBuild:
     """What the installed TensorFlow's own files say about how it was built; None means they do not tell.
 
@@ -170,7 +171,7 @@ class TensorFlowBuild:
     compute_capabilities: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class KerasSetting:
     """Which backend Keras will choose and where that is written; ``source`` is a variable or a file."""
 
@@ -179,7 +180,7 @@ class KerasSetting:
     image_data_format: str | None = None
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Resolution:
     """What the dynamic loader does for one soname that TensorFlow opens.
 
@@ -199,7 +200,7 @@ class Resolution:
     problem: str | None = None
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class KernelLine:
     """One line of the kernel log that bears on the GPU, and its source."""
 
@@ -207,7 +208,7 @@ class KernelLine:
     source: str
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class SmiAnswer:
     """How nvidia-smi or NVML ended: exit status (None: killed at the time limit) and its first line, cleaned."""
 
@@ -215,7 +216,7 @@ class SmiAnswer:
     line: str
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class OpenRun:
     """A convfix run that was cut short: its number and its journal's path."""
 
@@ -223,7 +224,7 @@ class OpenRun:
     journal: str
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Facts:
     """Everything observed. The first block is the contract's machine file; the second what it carries beside."""
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, Mapping
+
+from fixer.model.record import record
 
 Severity = Literal["blocks", "risks", "note"]
 Certainty = Literal["proven", "likely", "possible", "cannot-tell"]
@@ -14,7 +16,7 @@ RemedyPlan = Literal["auto", "ask", "advise", "none"]
 Stage = Literal["import", "hardware", "driver", "visibility", "setting", "shadowing", "version", "missing", "memory", "none"]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Evidence:
     """One observation that a finding rests on: the fact's name, its value in words, and where it was seen."""
 
@@ -23,7 +25,7 @@ class Evidence:
     source: str
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class RowRef:
     """The dataset row that a verdict rests on: the file, the row's key, and where the row comes from."""
 
@@ -32,7 +34,7 @@ class RowRef:
     source: str
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Remedy:
     """What to do. ``commands`` are argv lists and hold only what we advise; ``plan`` is who can do it."""
 
@@ -41,7 +43,7 @@ class Remedy:
     plan: RemedyPlan = "none"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Finding:
     """A verdict of one rule.
 

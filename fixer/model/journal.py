@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal, Mapping
+
+from fixer.model.record import record
 
 FORMAT = "convfix-journal/1"
 EntryState = Literal["begun", "intent", "done", "failed", "undone", "conflict", "committed", "rolled-back"]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class JournalEntry:
     """One line of a journal. ``seq`` counts from 0; ``before`` and ``after`` describe what is needed to undo."""
 
@@ -22,7 +24,7 @@ class JournalEntry:
     after: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class RunSummary:
     """One run of the journal, for ``history``: its number, what it did, and how it stands."""
 

@@ -6,15 +6,16 @@ absent, a machine whose driver nobody could look at is unknown. This module judg
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Callable, Generic, Literal, TypeVar
+
+from fixer.model.record import record
 
 T = TypeVar("T")
 U = TypeVar("U")
 State = Literal["found", "absent", "unknown"]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Observed(Generic[T]):
     """A fact with its witness.
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal, Mapping
+
+from fixer.model.record import record
 
 Status = Literal["success", "problems", "partial", "error"]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class ErrorNote:
     """One error of the envelope."""
 
@@ -17,7 +19,7 @@ class ErrorNote:
     hint: str = ""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Outcome:
     """A command's result. ``data`` is the contract's JSON; ``view`` is what the text renderer shows instead, if set."""
 
@@ -38,7 +40,7 @@ class Outcome:
         return "partial" if self.exit_code in (3, 4, 5) else "problems"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Step:
     """One step of a verification or of an apply."""
 
@@ -48,7 +50,7 @@ class Step:
     detail: str
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Verification:
     """What a verification saw. ``device`` is gpu or cpu; ``loaded`` maps a library to the file mapped by the process."""
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Mapping
 
 from fixer.model.action import ActionSpec, HumanStep
 from fixer.model.finding import Finding
+from fixer.model.record import record
 
 FORMAT = "convfix-plan/1"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Wish:
     """What the person asked for. ``requirements`` are PEP 508 strings; ``device`` is gpu, cpu or any."""
 
@@ -21,7 +22,7 @@ class Wish:
     paths: str = "auto"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class PlannedOutcome:
     """The state after the plan's own commands, derived from them. ``driver`` is "keep" or an object."""
 
@@ -37,7 +38,7 @@ class PlannedOutcome:
     driver: Any = "keep"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Reason:
     """Why a stack was refused: in words, and the dataset row that says so ("" where none is needed)."""
 
@@ -45,7 +46,7 @@ class Reason:
     row: str = ""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Rejected:
     """A stack that was considered and refused, with every reason."""
 
@@ -53,7 +54,7 @@ class Rejected:
     reasons: tuple[Reason, ...]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Plan:
     """The whole plan. ``fingerprint`` maps each fact that the plan rests on to a hash of its value.
 

@@ -8,15 +8,16 @@ Python package versions are not here: they follow PEP 440 and belong to ``packag
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import total_ordering
 from typing import ClassVar, TypeVar
+
+from fixer.model.record import record
 
 V = TypeVar("V", bound="_Dotted")
 
 
 @total_ordering
-@dataclass(frozen=True)
+@record(frozen=True)
 class _Dotted:
     parts: tuple[int, ...]
     text: str

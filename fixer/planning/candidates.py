@@ -6,11 +6,11 @@ beside TensorFlow is part of the stack or the reason why there is none.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Iterator, Mapping
 
 from fixer.dataset.rows import TensorFlowRow
 from fixer.model.plan import Reason
+from fixer.model.record import record
 from fixer.planning import compare
 from fixer.planning.frameworks import TORCH, Beside, torch_beside
 from fixer.planning.gates import Verdict, wheels
@@ -25,7 +25,7 @@ _HOLDERS = ("torch", "jax-cuda12-plugin", "jax-cuda13-plugin")
 _NEWEST = 40
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Stack:
     """One sound stack: the wheel, its Python and place, the packages that change, the nvidia wheels."""
 
@@ -42,7 +42,7 @@ class Stack:
         return self.rung != "environment"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Option:
     """A wheel on a Python in a place, and what is asked of it.
 

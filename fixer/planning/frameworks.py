@@ -7,12 +7,13 @@ another CUDA major owns the same files and can never be beside.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Iterator
 
 from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import ReleaseRow, TensorFlowRow
 from fixer.model.plan import Reason
+from fixer.model.record import record
 from fixer.planning import compare
 from fixer.planning.gates import row_name
 from fixer.planning.libraries import LibrarySet, Needs, library_set, ranges_of, stem_of
@@ -23,7 +24,7 @@ _MOST_TRIED = 12
 _MOST_TOLD = 3
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Beside:
     """A release of torch with the nvidia wheels of both frameworks; ``reasons`` when there is none."""
 

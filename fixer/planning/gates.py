@@ -7,13 +7,13 @@ unknown fact decides). Python, wishes and packages are judged elsewhere.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Iterator
 
 from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import GpuFamilyRow, KnownFaultRow, TensorFlowRow
 from fixer.model.plan import Reason
+from fixer.model.record import record
 from fixer.model.versions import DriverRelease
 from fixer.planning import compare
 from fixer.planning.lookups import family
@@ -24,7 +24,7 @@ _FIRST_PARTLY_COMPILED = 9
 _COMPILED = (("compiled", "the driver compiles every kernel at the first run, which is slow"),)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Verdict:
     """Why a wheel cannot work here, what speaks against it all the same, and which unknown facts decide."""
 

@@ -8,13 +8,14 @@ installed and fits stays.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from typing import Callable, Iterable, Mapping
 
 from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import CudnnRow, TensorFlowRow
 from fixer.model.plan import Reason
+from fixer.model.record import record
 from fixer.model.versions import CudnnVersion
 from fixer.planning import compare
 from fixer.planning.gates import row_name, wheels
@@ -32,7 +33,7 @@ _BY_CUDA = (
 )
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class LibrarySet:
     """Exact versions of the nvidia wheels; ``reasons`` says why there are none.
 
@@ -45,7 +46,7 @@ class LibrarySet:
     remove: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Needs:
     """What decides a library set beside the wheel: Python, C library, GPUs, and the nvidia wheels that are there.
 

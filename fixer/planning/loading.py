@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import posixpath
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Iterable, Mapping
 
 from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import LibraryRow, TensorFlowRow
+from fixer.model.record import record
 from fixer.planning import compare
 from fixer.planning.gates import wheels
 from fixer.planning.situation import Situation
@@ -25,7 +25,7 @@ _LATE_PARTS = {"cudnn_ext": (9, 28), "cudnn_engines_tensor_ir": (9, 28)}
 _FIRST_RUNPATH = (2, 7)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Preload:
     """Absolute paths in load order, and the folders that hold them."""
 

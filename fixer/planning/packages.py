@@ -8,12 +8,13 @@ that would break it is refused and names it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Iterator, Mapping
 
 from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import TensorFlowRow
 from fixer.model.plan import Reason
+from fixer.model.record import record
 from fixer.planning import compare
 from fixer.planning.gates import row_name
 from fixer.planning.releases import Asked, bounds, breaks, fault_names, installable, release_row, releases
@@ -34,7 +35,7 @@ _HUBS = (
 _ROUNDS = 12
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Task:
     """What to fit: the wheel, its Python, what is installed, what is asked for.
 
@@ -52,7 +53,7 @@ class Task:
     fresh: bool = False
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Resolved:
     """The packages that change, each to one exact version; or the reasons why no set fits."""
 

@@ -6,16 +6,16 @@ the C library: a plan never builds from source.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Callable, Mapping
 
 from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import PackageFaultRow, ReleaseRow
+from fixer.model.record import record
 from fixer.planning import compare
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Asked:
     """For which Python and C library, and within which range."""
 

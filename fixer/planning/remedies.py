@@ -6,10 +6,11 @@ to the draft. Which stack meets the demands is chosen elsewhere.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Iterable, Mapping
 
 from fixer.model.finding import Finding
+from fixer.model.record import record
 from fixer.planning import causes, people, steps
 from fixer.planning.draft import Draft
 from fixer.planning.situation import Situation
@@ -17,7 +18,7 @@ from fixer.planning.situation import Situation
 _OPERATORS = ("<", ">", "=", "!", "~")
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Demands:
     """What the findings ask of the packages.
 

@@ -14,6 +14,7 @@ from typing import Iterator, Mapping
 from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import TensorFlowRow
 from fixer.model.plan import Reason
+from fixer.model.record import record
 from fixer.planning import compare
 from fixer.planning.candidates import Option, Stack, fit, keeps_tensorflow
 from fixer.planning.gates import Verdict, judge, row_name, wheels
@@ -33,7 +34,7 @@ def verdicts(dataset: Dataset, distribution: str, platform: str, ground: Ground)
     return tuple(judge(dataset, distribution, platform, place, ground) for place in range(count))
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Answer:
     """What a search found, remembered for the machines that ask the same."""
 

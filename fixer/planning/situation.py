@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Iterable, Mapping
 
@@ -18,6 +18,7 @@ from fixer.dataset.rows import GpuFamilyRow
 from fixer.model.facts import Environment, Facts, Gpu, Patient
 from fixer.model.finding import Finding
 from fixer.model.plan import Wish
+from fixer.model.record import record
 from fixer.planning import compare, lookups
 from fixer.planning.wishes import Wishes, of
 
@@ -33,7 +34,7 @@ _BASES = re.compile(r"^(conda|base|(mini|ana)conda\d*|mambaforge|miniforge\d*|mi
 NOWHERE = "<environment>"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Ground:
     """What gates a TensorFlow wheel, hashable: two machines with equal ground get equal verdicts.
 

@@ -5,16 +5,16 @@ The unit is ``Target``. A GPU that nobody could look for is unknown, never absen
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 from fixer.dataset.questions import Dataset
+from fixer.model.record import record
 from fixer.planning import compare
 from fixer.planning.gates import wheels
 from fixer.planning.situation import Situation
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Target:
     """``device`` is gpu, cpu or None (an unknown fact decides: ``need``); ``why`` says why a GPU is not used."""
 

@@ -6,19 +6,20 @@ knows is judged where stacks are judged.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property, lru_cache
 from typing import Mapping
 
 from fixer.dataset.questions import normal_name
 from fixer.errors import UsageError
 from fixer.model.plan import Wish
+from fixer.model.record import record
 from fixer.planning import compare
 
 TENSORFLOWS = ("tensorflow", "tensorflow-gpu", "tensorflow-cpu")
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Wishes:
     """Ranges by package name ("" for any version), the range of Pythons, and the extras wished for TensorFlow."""
 

@@ -121,13 +121,13 @@ def _libraries(at: Look) -> Observed[tuple[Library, ...]]:
 
 
 def _resolutions(at: Look) -> Observed[tuple[Resolution, ...]]:
-    from fixer.probes import loader
-
     patient, environment = at.patient.patient, at.patient.environment.value
     if patient.value is None or environment is None:
         return Observed(None, patient.state, patient.via, patient.detail)
     if at.made["gpus"].is_absent:
         return unknown("not followed: there is no NVIDIA GPU", "gpus")
+    from fixer.probes import loader
+
     packages = environment.packages.or_else({})
     name = next((name for name in TENSORFLOW_NAMES if name in packages), None)
     build = at.made["tensorflow_build"].value

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from fixer.dataset.questions import Dataset
 from fixer.host.base import Host
 from fixer.model.facts import Gpu
 from fixer.model.observed import Observed, absent, found, unknown
+from fixer.model.record import record
 from fixer.probes import nvml
 from fixer.probes.plain import line
 
@@ -33,7 +34,7 @@ PROFILES = (
 )
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Device:
     """One card as sysfs shows it. ``sleeps``: runtime power management has suspended it."""
 
@@ -44,7 +45,7 @@ class Device:
     off: bool
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Bus:
     """The NVIDIA cards on the PCI bus. ``readable`` is False where there is no bus to read."""
 

@@ -10,10 +10,10 @@ import json
 import os
 import re
 import sys
-from dataclasses import dataclass
 
 from fixer.host.base import Host
 from fixer.model.facts import SmiAnswer
+from fixer.model.record import record
 from fixer.probes.plain import clean, count, folder_now, how_it_failed, is_executable, on_path, split_folders
 
 LIMIT_SECONDS = 4.0
@@ -28,7 +28,7 @@ _DRIVER = re.compile(r"\d{2,4}(\.\d{1,4}){1,3}")
 _CUDA = re.compile(r"\d{1,2}\.\d{1,2}")
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Card:
     """One card as NVML or nvidia-smi names it; ``address`` is its place on the PCI bus, 0000:01:00.0."""
 
@@ -40,7 +40,7 @@ class Card:
     free_mib: int | None = None
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Answer:
     """``smi`` says how it ended; the rest is empty unless it ended well. ``source`` is NVML or nvidia-smi."""
 

@@ -7,10 +7,10 @@ owns nothing by itself: the environment must be the one that the tool would use 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import Iterator
 
 from fixer.host.base import Host
+from fixer.model.record import record
 from fixer.probes.plain import assignments
 from fixer.probes.python import here
 
@@ -19,7 +19,7 @@ LOCKS = (("uv", "uv.lock"), ("poetry", "poetry.lock"), ("pdm", "pdm.lock"), ("pi
 CONDA_LOCKS = ("conda-lock.yml", "conda-lock.yaml")
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Owner:
     """A tool that will undo on its next sync what is changed behind its back."""
 

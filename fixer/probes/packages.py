@@ -7,11 +7,11 @@ read, so a huge or binary one costs no more than a small one. Nothing is importe
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from fixer.dataset.questions import normal_name
 from fixer.host.base import Host
 from fixer.model.facts import BrokenPackage
+from fixer.model.record import record
 from fixer.probes.plain import clean, is_version
 
 _HEAD, _LONGEST_HEAD = 4096, 65536
@@ -19,7 +19,7 @@ _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,198}[A-Za-z0-9])?")
 _FILE_NAME = re.compile(r"(?P<name>[A-Za-z0-9._]+?)-(?P<version>[A-Za-z0-9.!+_]+?)(-py\d(\.\d+)?)?\.(dist|egg)-info")
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Distribution:
     """One installed distribution. ``name`` is normalised; ``info`` its metadata folder, ``folder`` where it lies."""
 
@@ -30,7 +30,7 @@ class Distribution:
     folder: str
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Folder:
     """What one folder for packages holds."""
 

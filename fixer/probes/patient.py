@@ -7,13 +7,13 @@ description, the folders with packages). An interpreter that does not answer lea
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 
 from fixer.dataset.questions import normal_name
 from fixer.host.base import Host
 from fixer.model.facts import Environment, Patient
 from fixer.model.observed import Observed, absent, found, unknown
-from fixer.probes import owner, python, python_as_data, record, strangers
+from fixer.model.record import record
+from fixer.probes import owner, python, python_as_data, strangers, wheel_record
 from fixer.probes.packages import Folder, read_folder
 from fixer.probes.plain import is_version
 from fixer.probes.python import Choice, Description, Undescribed
@@ -22,7 +22,7 @@ from fixer.probes.python import Choice, Description, Undescribed
 _CONDA_SELECTORS = frozenset(("tensorflow-gpu", "tensorflow-cpu", "tensorflow-eigen", "tensorflow-mkl", "python"))
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Seen:
     """What was seen of the patient; ``told`` and ``folders`` are empty when it did not answer."""
 
@@ -72,7 +72,7 @@ def _seen(host: Host, choice: Choice, path: str, told: Description) -> Seen:
         project_root=held.project if held is not None else None,
         lock_file=held.lock_file if held is not None else None,
         installers=installers,
-        broken=tuple(one for folder in contents for one in folder.broken) + record.check(host, distributions),
+        broken=tuple(one for folder in contents for one in folder.broken) + wheel_record.check(host, distributions),
         shadows=strangers.shadows(host, told),
         strays=strangers.strays(host, told, kind),
     )

@@ -11,11 +11,11 @@ import json
 import os
 import re
 import sys
-from dataclasses import dataclass
 from typing import Any
 
 from fixer.errors import UsageError
 from fixer.host.base import Host
+from fixer.model.record import record
 from fixer.probes.plain import chosen, clean, folder_now, how_it_failed, is_executable, on_path
 from fixer.probes.shims import without_shims
 
@@ -26,7 +26,7 @@ _ANSWER_BYTES = 1 << 20
 _VERSION = re.compile(r"\d\.\d{1,3}(\.\d{1,3})?")
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Choice:
     """The interpreter that is meant; ``path`` None when there is none, ``problem`` when it cannot be used."""
 
@@ -35,7 +35,7 @@ class Choice:
     problem: str = ""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Description:
     """What an interpreter says of itself; paths are absolute. ``folders`` are the site-packages, the first written to.
 
@@ -63,7 +63,7 @@ class Description:
         return self.prefix != self.base_prefix
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Undescribed:
     """Why an interpreter gave no description."""
 

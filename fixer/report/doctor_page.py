@@ -6,11 +6,11 @@ judges nothing itself: a row's mark comes from the findings that belong to it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Callable
 
 from fixer.model.facts import Driver, Environment, Facts, Gpu
 from fixer.model.finding import Finding
+from fixer.model.record import record
 from fixer.report.paper import Paper, shown_argv, tilde
 
 # Which row of the table a finding belongs to: the first whose words begin the evidence's fact or the cause.
@@ -27,7 +27,7 @@ _OTHER_ROW = "Packages"
 _FAMILY = ("numpy", "protobuf", "ml-dtypes", "h5py", "tf-keras", "torch", "jax")
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class DoctorView:
     """What the page shows: the facts and the ranked findings."""
 

@@ -5,18 +5,17 @@ The unit is ``show(view, exit_code, paper)``; ``apply`` draws the same page befo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from fixer.model.action import ActionSpec, HumanStep
 from fixer.model.facts import Facts
 from fixer.model.plan import Plan
+from fixer.model.record import record
 from fixer.report.paper import Paper, shown_argv, tilde
 
 _SHOWN_REJECTED = 3
 _LONG_DIFF = 40
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class PlanView:
     """A plan and the facts it was made from; ``saved`` is the file that it was written to."""
 

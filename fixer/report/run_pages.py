@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from fixer.model.journal import RunSummary
 from fixer.model.outcome import Step, Verification
+from fixer.model.record import record
 from fixer.report.paper import Paper, tilde
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class ApplyView:
     """How an apply ended. ``run`` is None when nothing was done; ``enter`` says how to use a new environment."""
 
@@ -20,7 +19,7 @@ class ApplyView:
     enter: str | None = None
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class UndoView:
     """How an undo ended; ``done`` is False when nothing was changed (a dry run, or the answer was no)."""
 
@@ -30,7 +29,7 @@ class UndoView:
     done: bool = True
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class HistoryView:
     """The journal's runs, the newest first."""
 

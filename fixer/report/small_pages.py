@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Any, Mapping
 
+from fixer.model.record import record
 from fixer.report.paper import Paper
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class MachineView:
     """A machine file."""
 
     machine: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class RowsView:
     """Rows of the dataset as JSON objects; ``said`` stands below them."""
 
@@ -24,14 +24,14 @@ class RowsView:
     said: str = ""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class LineView:
     """One line that is the whole result."""
 
     text: str
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class ScriptView:
     """A script that another program reads; a pipe gets its exact bytes, a terminal a clean copy."""
 

@@ -6,7 +6,6 @@ the rows that a name can mean. Nothing is guessed: a name that means several arc
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from fixer.dataset.questions import Dataset
@@ -14,10 +13,11 @@ from fixer.dataset.rows import GpuFamilyRow
 from fixer.model.facts import Gpu
 from fixer.model.finding import RowRef
 from fixer.model.observed import Observed
+from fixer.model.record import record
 from fixer.rules import ask
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Card:
     """One GPU with its compute capability (None: nobody knows) and how that is known.
 

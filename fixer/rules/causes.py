@@ -7,12 +7,11 @@ findings of equal certainty. Slugs are the contract's; wording and reasons belon
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from fixer.model.finding import RemedyPlan, Stage
+from fixer.model.record import record
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Cause:
     """One slug: its stage, and the plan class of its remedy."""
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 from fixer.dataset.rows import LibraryRow
 from fixer.model.facts import Library, Toolkit
+from fixer.model.record import record
 from fixer.rules import compare
 from fixer.rules.case import Case
 
@@ -32,7 +32,7 @@ _CONDA_FOLDER = re.compile(r"(conda|mamba|miniforge|/envs/)[^:]*/lib$")
 _CUDA_NAMES = ("cudatoolkit", "cuda-cudart", "cuda-runtime", "cuda-toolkit", "cuda-version")
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Copy:
     """A file that answers to a soname. ``place`` is "" where no search reaches it; ``rank`` orders one place."""
 

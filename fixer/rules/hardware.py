@@ -7,11 +7,12 @@ a note. What cuDNN has for a card stands in ``cudnn``.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from fixer.dataset.rows import KnownFaultRow
 from fixer.model.finding import Certainty, Evidence, Finding, RowRef, Severity
+from fixer.model.record import record
 from fixer.rules import ask, compare
 from fixer.rules.cards import Card
 from fixer.rules.case import Case
@@ -21,7 +22,7 @@ Kind = Literal["served", "compiled first", "too old", "too new", "unknown"]
 _GENERATED = "generated from PTX"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Fit:
     """How the installed TensorFlow and its libraries serve one card, and what that rests on."""
 

@@ -8,12 +8,12 @@ reasoned from its lists and variables, so the rules judge both alike.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Literal
 
 from fixer.dataset.rows import LibraryRow
 from fixer.model.facts import Resolution
 from fixer.model.finding import Certainty, Evidence
+from fixer.model.record import record
 from fixer.rules import ask, compare
 from fixer.rules.case import Case
 from fixer.rules.copies import (
@@ -47,7 +47,7 @@ _PLACES: tuple[Place, ...] = ("RPATH", "LD_LIBRARY_PATH", "RUNPATH", "default fo
 _FIRST_ANY_MINOR = (1, 13)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Other:
     """A copy of another generation: what it is in words, its version, and where that is known from."""
 
@@ -56,7 +56,7 @@ class Other:
     evidence: Evidence
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Opening:
     """One soname: what wins, what else is there, and the verdict. ``measured``: the loader itself was asked."""
 

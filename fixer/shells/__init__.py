@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Mapping
+
+from fixer.model.record import record
 
 SHELLS = ("bash", "zsh", "fish", "sh")
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Values:
     """What to change: folders put before a path list, variables set, variables removed.
 

@@ -18,6 +18,7 @@ from typing import Any, Iterable, Mapping
 import fixer
 from fixer.host.base import Host, Ran
 from fixer.model.outcome import Step
+from fixer.model.record import record
 from fixer.verify.fresh_shell import Surroundings
 
 PAYLOADS = os.path.join(os.path.dirname(os.path.abspath(fixer.__file__)), "payloads")
@@ -44,7 +45,7 @@ LONGEST_LINE = 2000
 LONGEST_DETAIL = 1500
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Answer:
     """What a child answered: its steps, a synthetic failed one last where it died; its output without the markers."""
 

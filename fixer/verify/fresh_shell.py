@@ -5,10 +5,10 @@ The unit is ``Surroundings``: the child's variables and the argv in front of its
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Mapping
 
 from fixer.host.base import Host
+from fixer.model.record import record
 
 # What a cron job or a service has at least; a patient that works with these works everywhere.
 BARE_NAMES = ("HOME", "PATH", "LANG")
@@ -20,7 +20,7 @@ _SOURCE_THEN_RUN = {
 }
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Surroundings:
     """``environ`` is the child's whole environment; ``prefix`` goes in front of its argv."""
 

@@ -6,6 +6,7 @@ import pytest
 
 from tests.e2e.tree import different, tree
 from tests.patients import make_patient
+from tests.schemas import valid
 
 pytestmark = pytest.mark.slow
 
@@ -44,6 +45,8 @@ def test_with_numpy_one_the_same_machine_is_healthy(patient, convfix, tmp_path):
 
 def test_a_plan_from_the_facts_is_the_plan_made_live(patient, convfix, tmp_path):
     facts = convfix("facts", "--python", patient.python)
+    valid(convfix("facts", "--python", patient.python, "--json").data, "facts")
+    valid(json.loads(facts.stdout), "machine")
     (tmp_path / "m.json").write_text(facts.stdout)
     live = convfix("plan", "--python", patient.python, "--json").data
     told = convfix("plan", "--machine", tmp_path / "m.json", "--json").data
@@ -72,6 +75,8 @@ def test_apply_repairs_verifies_and_undo_gives_every_byte_back_offline(patient, 
     applied = convfix("apply", "--python", patient.python, "--yes", "--json")
     data = applied.data
     assert applied.code == 0, applied.stderr
+    valid(applied.json(), "envelope")
+    valid(data, "apply")
     assert data["verification"]["passed"] and data["verification"]["device"] == "cpu"
     assert [step["name"] for step in data["verification"]["steps"]][-1] == "densenet121"
     assert _imports(patient).returncode == 0
@@ -83,6 +88,8 @@ def test_apply_repairs_verifies_and_undo_gives_every_byte_back_offline(patient, 
 
     undone = convfix("undo", data["run"], "--yes", "--json", env={"UV_OFFLINE": "1", "UV_NO_CACHE": "1", "PIP_NO_INDEX": "1"})
     assert undone.code == 0, undone.stderr
+    valid(undone.data, "undo")
+    valid(convfix("history", "--json").data, "history")
     assert undone.data["conflicts"] == []
     assert different(before, tree(patient.path)) == {}
     assert convfix("history", "--json").data["runs"][0]["state"] == "undone"

@@ -8,6 +8,7 @@ import pytest
 
 from tests.e2e.tree import different, tree
 from tests.patients import make_patient
+from tests.schemas import valid
 
 pytestmark = pytest.mark.slow
 
@@ -24,6 +25,11 @@ def test_a_healthy_machine_without_a_gpu_is_told_so_plainly(tmp_path, convfix):
     assert next(f for f in wished.data["findings"] if f["primary"])["cause"] in ("no-nvidia-gpu", "container-without-gpu")
     plan = convfix("plan", "--python", patient.python, "--json")
     assert plan.code == 0 and plan.data["outcome"]["device"] == "cpu"
+    verified = convfix("verify", "--python", patient.python, "--level", "convolution", "--json")
+    assert verified.code == 0 and verified.data["passed"] and verified.data["device"] == "cpu"
+    valid(verified.data, "verify")
+    refused = convfix("verify", "--python", patient.python, "--level", "loader", "--device", "gpu", "--json")
+    assert refused.code == 1 and not refused.data["passed"]
     assert convfix("plan", "--python", patient.python, "--device", "gpu", "--json").code in (8, 9)
 
 

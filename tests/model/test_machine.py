@@ -4,7 +4,7 @@ import dataclasses
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from fixer.errors import UsageError
@@ -65,6 +65,7 @@ _leaf = some.one_of(some.none(), some.booleans(), some.integers(-5, 10**7), some
 _json = some.recursive(_leaf, lambda inner: some.one_of(some.lists(inner, max_size=3), some.dictionaries(some.text(max_size=8), inner, max_size=3)), max_leaves=8)
 
 
+@settings(deadline=None)
 @given(some.dictionaries(some.sampled_from([*machine.CONTRACT_KEYS, machine.BESIDE, "x-mine", "other"]), _json, max_size=6))
 def test_any_json_object_is_read_or_refused_in_one_line(data):
     try:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from fixer.probes import record, tensorflow
+from fixer.probes import tensorflow, wheel_record
 from fixer.probes.packages import read_folder
 from fixer.probes.patient import look
 from tests import patients
@@ -149,7 +149,7 @@ def site(template: Path, tmp_path: Path) -> Iterator[Path]:
 
 def problems(site: Path) -> dict[str, str]:
     folder = read_folder(live(), str(site))
-    return {one.name: one.problem for one in (*folder.broken, *record.check(live(), folder.distributions))}
+    return {one.name: one.problem for one in (*folder.broken, *wheel_record.check(live(), folder.distributions))}
 
 
 def test_a_whole_installation_has_no_problem(site: Path) -> None:
