@@ -8,6 +8,8 @@ import click
 
 from fixer.commands import options
 from fixer.commands.render import finish
+from fixer.model.facts import Facts
+from fixer.model.finding import Finding
 from fixer.model.outcome import Outcome
 
 
@@ -26,13 +28,20 @@ def command(ctx: click.Context, /, **given: Any) -> Outcome:
     """Look, reason, name one primary cause."""
     session = options.session(**given)
     wish = session.wish
-    options.ahead("fixer.rules", "fixer.report.doctor_page")
-    facts = session.facts()
-    from fixer.report.doctor_page import DoctorView
+    facts = session.facts(options.importing("fixer.rules", "fixer.apply.journal", "fixer.report.as_json"))
     from fixer.rules import judge
     from fixer.rules.ranking import exit_code
 
     findings = judge(facts, session.dataset, wish)
     code = exit_code(findings, given["fail_on"])
     data = {"python": facts.patient.value.interpreter if facts.patient.value else None, "findings": findings}
-    return finish(ctx, given, Outcome("doctor", code, data, view=DoctorView(facts, findings), dataset=session.dataset.version))
+    return finish(ctx, given, Outcome("doctor", code, data, view=_view(facts, findings, given), dataset=session.dataset.version))
+
+
+def _view(facts: Facts, findings: tuple[Finding, ...], given: dict[str, Any]) -> Any:
+    """What the page shows; a program that asked for JSON does not wait for the page's modules."""
+    if given["as_json"]:
+        return None
+    from fixer.report.doctor_page import DoctorView
+
+    return DoctorView(facts, findings)

@@ -9,7 +9,6 @@ import contextlib
 import dataclasses
 import importlib
 import os
-import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Callable, TypeVar
 
@@ -74,15 +73,15 @@ class Session:
             _check_requirement(text)
         return Wish(tuple(self.want), self.device, self.manager, self.paths)
 
-    def facts(self) -> Facts:
-        """Facts from the machine file, or from looking."""
+    def facts(self, meanwhile: Callable[[], None] | None = None) -> Facts:
+        """Facts from the machine file, or from looking; ``meanwhile`` is for the time in which we only wait."""
         if self.machine is not None:
             from fixer.probes import machine_file
 
             return machine_file.read(self.machine)
         from fixer.probes import observe
 
-        return dataclasses.replace(observe(self.host, self.python, self.dataset), open_run=self._open_run())
+        return dataclasses.replace(observe(self.host, self.python, self.dataset, meanwhile), open_run=self._open_run())
 
     def _open_run(self) -> Observed[OpenRun]:
         """The run that was cut short, from our own journals: the one fact that no probe of the machine gives."""
@@ -97,8 +96,8 @@ class Session:
         return absent(state.folder) if run is None else found(run, run.journal)
 
 
-def ahead(*modules: str) -> None:
-    """Import ``modules`` while the child that describes the patient runs; each takes about 20 ms, side by side."""
+def importing(*modules: str) -> Callable[[], None]:
+    """What a verb does while the patient's interpreter runs: import the rooms that it needs next."""
 
     def load() -> None:
         # Whoever needs the module imports it again and meets the same error in the open.
@@ -106,7 +105,7 @@ def ahead(*modules: str) -> None:
             for name in modules:
                 importlib.import_module(name)
 
-    threading.Thread(target=load, daemon=True).start()
+    return load
 
 
 def _check_requirement(text: str) -> None:

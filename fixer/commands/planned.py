@@ -9,7 +9,7 @@ import os
 from typing import Any
 
 from fixer import __version__
-from fixer.commands.options import Session
+from fixer.commands.options import Session, importing
 from fixer.errors import StalePlanError, UsageError
 from fixer.model.codec import from_json, to_json
 from fixer.model.facts import Facts
@@ -21,11 +21,11 @@ _LARGEST = 16 << 20
 
 def make(session: Session) -> tuple[Facts, Plan]:
     """The facts and the plan made from them, stamped with the time."""
+    wish = session.wish
+    facts = session.facts(importing("fixer.rules", "fixer.planning", "fixer.apply.journal"))
     from fixer.planning import make_plan
     from fixer.rules import judge
 
-    wish = session.wish
-    facts = session.facts()
     plan = make_plan(facts, judge(facts, session.dataset, wish), session.dataset, wish, __version__)
     return facts, dataclasses.replace(plan, created=now())
 

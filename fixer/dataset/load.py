@@ -9,7 +9,6 @@ rows leave out. What the rows mean is not known here.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
@@ -17,6 +16,7 @@ from typing import Any, TypeVar
 
 from fixer.dataset.locate import MANIFEST, Folder, unreadable
 from fixer.errors import ConvfixError
+from fixer.model.digest import digest as sha256_of
 from fixer.model.record import record
 
 FORMAT = 1
@@ -75,7 +75,7 @@ class Files:
     def check(self, name: str) -> str | None:
         """What is wrong with the file ``name`` as a whole, or None: its hash, and that it is JSON."""
         data = self.folder.read(name)
-        if hashlib.sha256(data).hexdigest() != self._entry(name).get("sha256"):
+        if sha256_of(data) != self._entry(name).get("sha256"):
             return "does not match its hash in manifest.json"
         try:
             json.loads(data)
@@ -144,7 +144,7 @@ class Files:
 
 def digest(data: bytes) -> str:
     """The hash of a block as the manifest writes it."""
-    return hashlib.sha256(data).hexdigest()[:HASH_DIGITS]
+    return sha256_of(data)[:HASH_DIGITS]
 
 
 def build(files: Files, name: str, kind: type[R], raw: Mapping[str, Any]) -> R:

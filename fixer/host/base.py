@@ -88,8 +88,10 @@ class Host(Protocol):
         cwd: str | None = None,
         limit: int = DEFAULT_LIMIT,
         tee: Callable[[str], None] | None = None,
+        meanwhile: Callable[[], None] | None = None,
     ) -> Ran:
         """Run ``argv`` (no shell) in its own process group and wait at most ``timeout`` seconds.
 
         ``environ`` replaces the child's environment. ``tee`` gets the text of both streams as it comes.
+        ``meanwhile`` is called once while the child runs, for a child that writes little; then the waiting begins.
         """

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import os
 import stat
 from typing import Iterator
@@ -38,6 +37,8 @@ def temporary(path: str) -> str:
 
 def sha256(data: bytes) -> str:
     """The SHA-256 of ``data`` in hexadecimal."""
+    import hashlib
+
     return hashlib.sha256(data).hexdigest()
 
 
@@ -307,6 +308,8 @@ def _hash_open(handle: int, path: str) -> str:
     with os.fdopen(handle, "rb", buffering=0) as file:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise OSError(errno.EINVAL, "not a regular file", path)
+        import hashlib
+
         digest = hashlib.sha256()
         while chunk := file.read(_CHUNK):
             digest.update(chunk)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import selectors
-import shutil
 import signal
 import stat
 import subprocess
@@ -91,7 +90,8 @@ class RealHost:
         return real
 
     def which(self, name: str) -> str | None:
-        found = shutil.which(name, path=self._environ.get("PATH", os.defpath))
+        folders = self._environ.get("PATH", os.defpath).split(os.pathsep)
+        found = next((path for folder in folders if folder and _is_program(path := os.path.join(folder, name))), None)
         if found is None:
             beside = os.path.join(os.path.dirname(sys.executable), name)
             found = beside if os.access(beside, os.X_OK) else None
@@ -114,6 +114,7 @@ class RealHost:
         cwd: str | None = None,
         limit: int = DEFAULT_LIMIT,
         tee: Callable[[str], None] | None = None,
+        meanwhile: Callable[[], None] | None = None,
     ) -> Ran:
         command = tuple(argv)
         try:
@@ -129,6 +130,8 @@ class RealHost:
         except (OSError, ValueError) as error:
             return Ran(command, None, "", str(error), missing=True)
         try:
+            if meanwhile is not None:
+                meanwhile()
             streams, timed_out, cut = _collect(child, stdin or b"", self.timeout if timeout is None else timeout, limit, tee)
         except BaseException:
             _end(child)
@@ -136,6 +139,10 @@ class RealHost:
         status = None if timed_out or cut else child.wait()
         out, err = (bytes(stream).decode("utf-8", "replace") for stream in streams)
         return Ran(command, status, out, err, timed_out=timed_out, cut=cut)
+
+
+def _is_program(path: str) -> bool:
+    return os.path.isfile(path) and os.access(path, os.X_OK)
 
 
 def _collect(

@@ -22,13 +22,14 @@ class _Dotted:
     parts: tuple[int, ...]
     text: str
 
-    shape: ClassVar[re.Pattern[str]] = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9}){0,5}")
+    shape: ClassVar[str] = r"[0-9]{1,9}(\.[0-9]{1,9}){0,5}"
     expected: ClassVar[str] = "numbers with dots between them"
 
     @classmethod
     def parse(cls: type[V], text: str) -> V:
         """Read ``text``; raises ValueError that says what was expected."""
-        if not cls.shape.fullmatch(text):
+        # The patterns are compiled when first used: a start needs none of them.
+        if not re.fullmatch(cls.shape, text):
             raise ValueError(f"expected {cls.expected}, not {text!r}")
         return cls(tuple(int(part) for part in text.split(".")), text)
 
@@ -66,7 +67,7 @@ class _Dotted:
 class DriverRelease(_Dotted):
     """A driver's release, such as 535.104.05: of the kernel module or of the user-space library."""
 
-    shape = re.compile(r"[0-9]{2,4}(\.[0-9]{1,4}){1,3}")
+    shape = r"[0-9]{2,4}(\.[0-9]{1,4}){1,3}"
     expected = "a driver release such as 535.104.05"
 
     @property
@@ -78,14 +79,14 @@ class DriverRelease(_Dotted):
 class CudaVersion(_Dotted):
     """A CUDA version, major.minor: of a toolkit, or the newest that a driver runs. Never compare the two blindly."""
 
-    shape = re.compile(r"[0-9]{1,2}(\.[0-9]{1,3}){0,3}")
+    shape = r"[0-9]{1,2}(\.[0-9]{1,3}){0,3}"
     expected = "a CUDA version such as 12.2"
 
 
 class CudnnVersion(_Dotted):
     """A cuDNN version: 8.9.4 or 9.10.2.21."""
 
-    shape = re.compile(r"[0-9]{1,2}(\.[0-9]{1,3}){0,4}")
+    shape = r"[0-9]{1,2}(\.[0-9]{1,3}){0,4}"
     expected = "a cuDNN version such as 8.9.4"
 
     @classmethod
@@ -102,21 +103,21 @@ class CudnnVersion(_Dotted):
 class ComputeCapability(_Dotted):
     """A GPU's compute capability, such as 8.6."""
 
-    shape = re.compile(r"[0-9]{1,2}\.[0-9]")
+    shape = r"[0-9]{1,2}\.[0-9]"
     expected = "a compute capability such as 8.6"
 
 
 class GlibcVersion(_Dotted):
     """The C library's version, such as 2.35."""
 
-    shape = re.compile(r"[0-9]\.[0-9]{1,3}(\.[0-9]{1,3})?")
+    shape = r"[0-9]\.[0-9]{1,3}(\.[0-9]{1,3})?"
     expected = "a glibc version such as 2.35"
 
 
 class PythonVersion(_Dotted):
     """A Python version, such as 3.11 or 3.11.7."""
 
-    shape = re.compile(r"[0-9](\.[0-9]{1,3}){1,2}")
+    shape = r"[0-9](\.[0-9]{1,3}){1,2}"
     expected = "a Python version such as 3.11"
 
     @property

@@ -7,12 +7,12 @@ The unit is a fact of the machine. How a fact was learned does not count, nor wh
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 from functools import lru_cache
 from typing import Any, Mapping
 
 from fixer.model.codec import to_json
+from fixer.model.digest import digest
 from fixer.model.facts import Facts
 
 _FACTS = (
@@ -49,4 +49,4 @@ def _of_nothing(state: str) -> str:
 
 
 def _digest(value: Any) -> str:
-    return hashlib.sha256(_ENCODER.encode(value).encode("ascii")).hexdigest()[:_DIGITS]
+    return digest(_ENCODER.encode(value).encode("ascii"))[:_DIGITS]

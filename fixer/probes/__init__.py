@@ -8,7 +8,7 @@ for here: it comes from convfix's own journal.
 from __future__ import annotations
 
 import functools
-from typing import Any, Callable
+from typing import Any, Callable, Iterable
 
 from fixer.dataset.questions import Dataset
 from fixer.errors import ConvfixError
@@ -26,15 +26,29 @@ TENSORFLOW_NAMES = ("tensorflow", "tensorflow-gpu", "tensorflow-cpu", "tf-nightl
 class Look:
     """One look at one machine: what several probes share is seen once and kept."""
 
-    def __init__(self, host: Host, python: str | None, dataset: Dataset) -> None:
+    def __init__(self, host: Host, python: str | None, dataset: Dataset, meanwhile: Callable[[], None] | None = None) -> None:
         self.host = host
         self.python = python
         self.dataset = dataset
         self.made: dict[str, Observed[Any]] = {}
+        self._meanwhile = meanwhile
+        self.probes = dict(TABLE)
 
     @functools.cached_property
     def patient(self) -> Seen:
-        return look(self.host, self.python)
+        return look(self.host, self.python, self._others)
+
+    def _others(self) -> None:
+        """While the patient's interpreter describes itself: the caller's own work, and every probe that asks it nothing."""
+        if self._meanwhile is not None:
+            self._meanwhile()
+        self.fill(name for name in self.probes if name in INDEPENDENT)
+
+    def fill(self, names: Iterable[str]) -> None:
+        """Observe the fields of ``names`` that were not observed yet."""
+        for name in names:
+            if name not in self.made:
+                self.made[name] = _guarded(name, self.probes[name], self)
 
     @functools.cached_property
     def bus(self) -> gpu.Bus:
@@ -145,10 +159,10 @@ def _of_system(name: str) -> Callable[[Look], Observed[Any]]:
 
 SYSTEM_FIELDS = ("os", "distro", "arch", "glibc", "kernel", "wsl", "container", "secure_boot", "cpu_flags", "root")
 TABLE: tuple[tuple[str, Callable[[Look], Observed[Any]]], ...] = (
-    *((name, _of_system(name)) for name in SYSTEM_FIELDS),
-    ("variables", lambda at: environment_variables.observe(at.host)),
     ("patient", lambda at: at.patient.patient),
     ("environment", lambda at: at.patient.environment),
+    *((name, _of_system(name)) for name in SYSTEM_FIELDS),
+    ("variables", lambda at: environment_variables.observe(at.host)),
     ("tensorflow_build", _tensorflow_build),
     ("keras_setting", lambda at: keras.observe(at.host)),
     ("gpus", _gpus),
@@ -165,13 +179,19 @@ TABLE: tuple[tuple[str, Callable[[Look], Observed[Any]]], ...] = (
     ("libraries", _libraries),
     ("resolutions", _resolutions),
 )
+# They ask nothing of the patient, so they are observed while its interpreter runs.
+INDEPENDENT = frozenset(
+    (*SYSTEM_FIELDS, "variables", "gpus", "driver", "nvidia_smi", "kernel_modules", "device_nodes", "kernel_log", "toolkits")
+)
 
 
-def observe(host: Host, python: str | None, dataset: Dataset) -> Facts:
-    """Everything there is to see of this machine and of the patient; raises UsageError for a bad ``--python``."""
-    at = Look(host, python, dataset)
-    for name, probe in TABLE:
-        at.made[name] = _guarded(name, probe, at)
+def observe(host: Host, python: str | None, dataset: Dataset, meanwhile: Callable[[], None] | None = None) -> Facts:
+    """Everything there is to see of this machine and of the patient; raises UsageError for a bad ``--python``.
+
+    ``meanwhile`` is called at most once, while the patient's interpreter runs; it must not raise.
+    """
+    at = Look(host, python, dataset, meanwhile)
+    at.fill(at.probes)
     return Facts(**at.made)
 
 

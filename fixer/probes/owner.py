@@ -93,7 +93,7 @@ def _from_here(host: Host, prefix: str, interpreter: str) -> Owner | None:
             owner = _owner(host, "pdm", project, "pdm.lock")
             if owner is not None:
                 return owner
-        if _poetry_name(project) in os.path.basename(prefix):
+        if host.exists(f"{project.rstrip('/')}/poetry.lock") and _poetry_name(project) in os.path.basename(prefix):
             owner = _owner(host, "poetry", project, "poetry.lock")
             if owner is not None:
                 return owner

@@ -7,6 +7,7 @@ description, the folders with packages). An interpreter that does not answer lea
 from __future__ import annotations
 
 import os
+from typing import Callable
 
 from fixer.dataset.questions import normal_name
 from fixer.host.base import Host
@@ -32,15 +33,18 @@ class Seen:
     folders: tuple[str, ...] = ()
 
 
-def look(host: Host, asked: str | None) -> Seen:
-    """Find the patient and read its environment; raises UsageError for a ``--python`` that is none."""
+def look(host: Host, asked: str | None, meanwhile: Callable[[], None] | None = None) -> Seen:
+    """Find the patient and read its environment; raises UsageError for a ``--python`` that is none.
+
+    ``meanwhile`` is called once while the interpreter describes itself; not at all where none is run.
+    """
     choice = python.choose(host, asked)
     if choice.path is None:
         why = "there is no python3 on PATH"
         return Seen(absent(choice.why, detail=why), absent(choice.why, detail=why))
     if choice.problem:
         return _unseen(choice.problem, choice)
-    told = python_as_data.read(host, choice.path) if host.is_data else python.describe(host, choice.path)
+    told = python_as_data.read(host, choice.path) if host.is_data else python.describe(host, choice.path, meanwhile)
     if isinstance(told, Undescribed):
         return _unseen(told.why, choice)
     return _seen(host, choice, choice.path, told)

@@ -11,7 +11,7 @@ import json
 import os
 import re
 import sys
-from typing import Any
+from typing import Any, Callable
 
 from fixer.errors import UsageError
 from fixer.host.base import Host
@@ -128,11 +128,15 @@ def _dead(host: Host, path: str) -> str:
     return f"{path} does not exist" if real == path else f"{path} leads to {real}, which does not exist"
 
 
-def describe(host: Host, interpreter: str) -> Description | Undescribed:
-    """Run the payload with the interpreter, as its user would run it: with the user's variables, in this folder."""
+def describe(host: Host, interpreter: str, meanwhile: Callable[[], None] | None = None) -> Description | Undescribed:
+    """Run the payload with the interpreter, as its user would run it: with the user's variables, in this folder.
+
+    ``meanwhile`` is called once while the interpreter runs, which takes longer than most probes together.
+    """
     marker = os.urandom(16).hex()
     # -B: no bytecode is written for what start-up imports.
-    ran = host.run((interpreter, "-B", PAYLOAD, marker), timeout=min(host.timeout, LIMIT_SECONDS), limit=_ANSWER_BYTES)
+    argv = (interpreter, "-B", PAYLOAD, marker)
+    ran = host.run(argv, timeout=min(host.timeout, LIMIT_SECONDS), limit=_ANSWER_BYTES, meanwhile=meanwhile)
     parts = ran.stdout.split(marker)
     if len(parts) != 3:
         return Undescribed(_with_variables(host, how_it_failed(ran, interpreter)))

@@ -22,7 +22,7 @@ PREFIXES = ("tensorflow", "nvidia-")
 # These write sizes that stay true; conda and distributions rewrite files after the record was made.
 _EXACT = ("pip", "uv")
 _LIMIT = 16 << 20
-_BIG = 400_000
+_BIG = 60_000
 _DEEP = 2
 _SKIPPED = frozenset((b"test", b"tests", b"testing", b"examples", b"include", b"docs", b"..", b"bin"))
 
