@@ -1,6 +1,7 @@
 """Patient 1: TensorFlow 2.15.1 with NumPy 2. The import dies; convfix names it, repairs it, proves it, takes it back."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -77,6 +78,8 @@ def test_apply_repairs_verifies_and_undo_gives_every_byte_back_offline(patient, 
     assert applied.code == 0, applied.stderr
     valid(applied.json(), "envelope")
     valid(data, "apply")
+    for line in Path(data["journal"]).read_text().splitlines():
+        valid(json.loads(line), "journal-line")
     assert data["verification"]["passed"] and data["verification"]["device"] == "cpu"
     assert [step["name"] for step in data["verification"]["steps"]][-1] == "densenet121"
     assert _imports(patient).returncode == 0

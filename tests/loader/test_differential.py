@@ -52,8 +52,7 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-# It still finds differences (see CHANGELOG, known gaps): scripts/check --all shows them.
-@pytest.mark.long
+@pytest.mark.slow
 def test_the_model_agrees_with_the_real_loader_on_2000_layouts(driver: Path) -> None:
     halves = [_worker(driver, start, PLAIN // 2) for start in (0, PLAIN // 2)]
     results = [_result(worker) for worker in halves]
@@ -100,8 +99,7 @@ def _can_bind() -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
-# It still finds differences (see CHANGELOG, known gaps): scripts/check --all shows them.
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize("style, seed", [("new", 500_000), ("new", 510_000), ("both", 520_000), ("both", 530_000)])
 def test_the_model_agrees_where_the_cache_decides(driver: Path, style: str, seed: int) -> None:
     if not _can_bind():
