@@ -28,6 +28,7 @@ VERBS = {
     "verify": ("verify", "Prove by a real DenseNet convolution that it works."),
     "undo": ("undo", "Take an applied run back; finish an interrupted one."),
     "history": ("history", "List the journal's runs."),
+    "activate": ("activate", "Print the environment's activation script."),
     "data": ("data", "Show the compatibility dataset."),
 }
 

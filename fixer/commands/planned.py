@@ -86,6 +86,11 @@ def save(plan: Plan, path: str) -> None:
         raise UsageError("cannot-write", f"--out {path}: {error.strerror}") from error
 
 
+def pretty(value: Any) -> str:
+    """A JSON value as a document of its own."""
+    return json.dumps(value, indent=2) + "\n"
+
+
 def read(path: str) -> Plan:
     """A saved plan; raises UsageError where it is malformed and StalePlanError where it has another format."""
     try:

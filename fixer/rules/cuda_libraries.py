@@ -134,7 +134,7 @@ def cuda_libs_unknown(case: Case) -> Iterator[Finding]:
         "cannot-tell",
         f"the dataset does not know which CUDA libraries {case.tensorflow_name} opens",
         case.tensorflow_evidence(),
-        "Run convfix verify: it asks TensorFlow itself. A newer dataset may know this release (convfix data update).",
+        "Run convfix verify: it asks TensorFlow itself.",
         code="cuda-libs-unlisted",
         commands=(("convfix", "verify"),),
         plan="none",
@@ -150,7 +150,8 @@ def cuda_older_minor(case: Case) -> Iterator[Finding]:
         return
     loaded = cuda_of_libraries(case, built.major)
     version = compare.cuda(loaded.value) if loaded is not None else None
-    if loaded is None or version is None or not version < built:
+    # The runtime tells its minor version alone, the build its update too (12.5.1): updates share their functions.
+    if loaded is None or version is None or (version.major, version.minor) >= (built.major, built.minor):
         return
     yield finding(
         "cuda-libs-wrong-version",

@@ -12,11 +12,13 @@ from fixer.model.record import record
 
 # What a cron job or a service has at least; a patient that works with these works everywhere.
 BARE_NAMES = ("HOME", "PATH", "LANG")
+# The script is not $0: an environment's own activate takes that for being run instead of sourced.
+_POSIX = 'script=$1; shift; . "$script" && exec "$@"'
 _SOURCE_THEN_RUN = {
-    "sh": '. "$0" && exec "$@"',
-    "bash": '. "$0" && exec "$@"',
-    "zsh": '. "$0" && exec "$@"',
-    "fish": "source $argv[1]; and exec $argv[2..-1]",
+    "sh": _POSIX,
+    "bash": _POSIX,
+    "zsh": _POSIX,
+    "fish": "source $argv[2]; and exec $argv[3..-1]",
 }
 
 
@@ -46,5 +48,5 @@ def activated(host: Host, shell: str, script: str) -> Surroundings:
     The shell reads no start-up file, so that what is proved is the script and nothing else.
     """
     quiet = {"bash": ("--noprofile", "--norc"), "zsh": ("-f",), "fish": ("--no-config",), "sh": ()}[shell]
-    prefix = (shell, *quiet, "-c", _SOURCE_THEN_RUN[shell], script)
+    prefix = (shell, *quiet, "-c", _SOURCE_THEN_RUN[shell], "convfix", script)
     return Surroundings(bare(host).environ, prefix, f"a new {shell} with {script}")

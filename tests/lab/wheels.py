@@ -17,6 +17,10 @@ from pathlib import Path
 
 from tests.lab.build import Builder, Library, cudnn, mathematics, runtime
 
+# An empty LLVM module for nvptx64 (a target triple and a data layout, nothing else): TensorFlow's kernel generator wants
+# to link libdevice before it hands its PTX to the driver, and the stand-in driver takes any PTX.
+LIBDEVICE = Path(__file__).parent / "stubs" / "libdevice.10.bc"
+
 
 @dataclass(frozen=True)
 class Wheel:
@@ -104,6 +108,8 @@ def write(wheel: Wheel, builder: Builder, folder: Path) -> Path:
     files = {f"nvidia/{part}__init__.py": b"" for part in ("", f"{wheel.folder}/", f"{wheel.folder}/lib/")}
     for library in wheel.libraries:
         files[f"nvidia/{wheel.folder}/lib/{library.soname}"] = builder.file(library).read_bytes()
+    if wheel.folder == "cuda_nvcc":
+        files["nvidia/cuda_nvcc/nvvm/libdevice/libdevice.10.bc"] = LIBDEVICE.read_bytes()
     summary = "Summary: a stand-in for tests, without code of NVIDIA\n"
     files[f"{info}/METADATA"] = f"Metadata-Version: 2.1\nName: {wheel.name}\nVersion: {wheel.version}\n{summary}".encode()
     tag = "py3-none-manylinux1_x86_64"
