@@ -1,4 +1,4 @@
-"""What every test may use: the ``convfix`` runner, real patients, a wheelhouse, a local index, and the guards.
+"""What every test may use: the ``convfix`` runner, real patients, a wheelhouse, a local index, the GPU lab, and the guards.
 
 A tool that is missing skips a test locally and fails it when ``CI=true`` (``patients.need``). No test may
 leave another current folder or other variables behind.
@@ -18,7 +18,9 @@ from typing import Any
 import pytest
 
 from tests import patients
+from tests.lab.fixtures import builder, lab, staged
 
+__all__ = ["builder", "lab", "staged"]
 ROOT = patients.ROOT
 
 

@@ -1,9 +1,9 @@
 """Every copy of an NVIDIA library outside the environment's own wheels, with the version that it gives itself.
 
 The unit is ``observe``. Copies are found by the sonames that the dataset knows, in the toolkits, the
-distribution's folders, a conda prefix, LD_LIBRARY_PATH, WSL's folder, cuda-compat and stubs. cuDNN and cudart
-are asked for their version by a call in a child; a version is never read off a file name, so the others
-stay unknown.
+distribution's folders, a conda prefix, LD_LIBRARY_PATH, ld.so.cache, WSL's folder, cuda-compat and stubs;
+libdevice and ptxas beside them. cuDNN, cudart and ptxas are asked for their version in a child; a version is
+never read off a file name, so the others stay unknown.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from __future__ import annotations
 import json
 import os
 import posixpath
+import re
 import sys
-from typing import Iterable, Mapping
+from typing import Iterable, Iterator, Mapping
 
 from fixer.dataset.questions import Dataset
 from fixer.host.base import Host
@@ -32,6 +33,7 @@ _TOOLKIT = (
 _ASKED = ("libcudnn.so.", "libcudart.so.")
 _PAYLOAD = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "payloads", "library_versions.py")
 _LIMIT = 10.0
+_RELEASE = re.compile(r"release [0-9.]+, V([0-9]{1,2}(?:\.[0-9]{1,4}){1,2})")
 
 
 def observe(
@@ -40,25 +42,66 @@ def observe(
     """The copies, each once by its path; ``ask`` False leaves every version unknown and starts no process."""
     names = {soname: row.name for row in dataset.libraries() for soname in row.sonames}
     seen: dict[str, tuple[str, str]] = {}
-    folders = _folders(host, patient, variables)
+    kits = tuple(kit.path for kit in toolkits.observe(host).or_else(()))
+    folders = _folders(host, patient, variables, kits)
     for folder in folders:
         for entry in host.entries(folder):
             if entry in names:
                 # By real folder and name: one file may stand under two sonames, and each is another answer.
                 seen.setdefault(f"{host.real_path(folder)}/{entry}", (names[entry], posixpath.join(folder, entry)))
-    if not seen:
+    for soname, path in _cached(host, names):
+        seen.setdefault(f"{host.real_path(posixpath.dirname(path))}/{soname}", (names[soname], path))
+    tools = _compilers(host, patient, kits, ask)
+    if not seen and not tools:
         return absent(*folders[:2])
     asked = [path for _, path in seen.values() if posixpath.basename(path).startswith(_ASKED) and "stubs" not in path]
     versions = _versions(host, asked) if ask and asked else {}
-    copies = sorted((Library(name, versions.get(path), path) for name, path in seen.values()), key=lambda copy: copy.path)
-    return found(tuple(copies), *folders[:2])
+    copies = [Library(name, versions.get(path), path) for name, path in seen.values()]
+    return found(tuple(sorted((*copies, *tools), key=lambda copy: copy.path)), *folders[:2])
 
 
-def _folders(host: Host, patient: Patient | None, variables: Mapping[str, str]) -> tuple[str, ...]:
+def _cached(host: Host, names: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """What ld.so.cache holds of the sonames that we know, 64-bit entries alone."""
+    from fixer.loader.cache import PATH, parse_cache
+
+    try:
+        cache = parse_cache(host.read(PATH))
+    except OSError:
+        cache = None
+    for soname in names if cache is not None else ():
+        for path in cache.all(soname) if cache is not None else ():
+            if host.exists(path):
+                yield soname, path
+
+
+def _compilers(host: Host, patient: Patient | None, kits: tuple[str, ...], ask: bool) -> list[Library]:
+    """libdevice and ptxas where XLA may find them: in the toolkits, a conda prefix, and on PATH (ptxas alone)."""
+    roots = [*kits, *([patient.prefix] if patient is not None and host.is_dir(f"{patient.prefix}/conda-meta") else [])]
+    made = []
+    for root in roots:
+        folder = posixpath.join(root, "nvvm", "libdevice")
+        made += [Library("libdevice", None, posixpath.join(folder, name)) for name in host.entries(folder) if name.endswith(".bc")]
+    places = [posixpath.join(root, "bin", "ptxas") for root in roots]
+    on_path = None if host.is_data else host.which("ptxas")
+    for path in dict.fromkeys((*places, *([on_path] if on_path else []))):
+        if host.exists(path):
+            made.append(Library("ptxas", _ptxas_version(host, path) if ask else None, path))
+    return made
+
+
+def _ptxas_version(host: Host, path: str) -> str | None:
+    """``12.5.82`` of "Cuda compilation tools, release 12.5, V12.5.82"; None when it does not answer."""
+    if host.is_data:
+        return None
+    ran = host.run([path, "--version"], timeout=min(_LIMIT, host.timeout))
+    match = _RELEASE.search(ran.stdout)
+    return match.group(1) if match else None
+
+
+def _folders(host: Host, patient: Patient | None, variables: Mapping[str, str], kits: tuple[str, ...]) -> tuple[str, ...]:
     searched = [part for part in variables.get("LD_LIBRARY_PATH", "").replace(";", ":").split(":") if posixpath.isabs(part)]
     prefix = [posixpath.join(patient.prefix, "lib")] if patient is not None and host.is_dir(f"{patient.prefix}/conda-meta") else []
-    kits = toolkits.observe(host).or_else(())
-    inside = [posixpath.join(kit.path, part) for kit in kits for part in _TOOLKIT]
+    inside = [posixpath.join(kit, part) for kit in kits for part in _TOOLKIT]
     own = posixpath.join(patient.site_packages, "nvidia") + "/" if patient is not None else None
     wanted = [posixpath.normpath(part) for part in (*searched, *prefix, *inside, *_DISTRIBUTION)]
     return tuple(dict.fromkeys(part for part in wanted if own is None or not part.startswith(own)))

@@ -1,4 +1,4 @@
-"""Fixtures of the GPU lab. A test package takes them with ``from tests.lab.fixtures import builder, lab, staged`` in its conftest.
+"""Fixtures of the GPU lab. ``tests/conftest.py`` alone imports them: a second import would make a second lab, and stage all twice.
 
 ``lab`` runs programs on a machine with a GPU, ``staged`` stages one of ``patients.STAGES`` for the session. What the lab
 needs and is missing skips the test, or fails it when ``CI=true``.
