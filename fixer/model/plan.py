@@ -40,10 +40,15 @@ class PlannedOutcome:
 
 @record(frozen=True)
 class Reason:
-    """Why a stack was refused: in words, and the dataset row that says so ("" where none is needed)."""
+    """Why a stack was refused: in words, and the dataset row that says so ("" where none is needed).
+
+    ``fact`` is what the reason stands and falls with: a key of the machine file (``driver.version``), or
+    ``wish.NAME`` where the wished release itself is at fault.
+    """
 
     text: str
     row: str = ""
+    fact: str = ""
 
 
 @record(frozen=True)

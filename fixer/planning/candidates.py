@@ -147,4 +147,4 @@ def _unknown_wishes(situation: Situation, wished: Mapping[str, str], here: bool)
         installed = situation.packages.get(name) if here else None
         if installed is not None and (not spec or compare.within(spec, installed)):
             continue
-        yield Reason(f"the dataset holds no releases of {name}, so {name}{spec} cannot be planned beside it")
+        yield Reason(f"the dataset holds no releases of {name}, so {name}{spec} cannot be planned beside it", fact=f"wish.{name}")

@@ -54,10 +54,10 @@ def torch_beside(dataset: Dataset, row: TensorFlowRow, wished: str, needs: Needs
         found = library_set(dataset, row, replace(needs, pinned=pinned))
         if not found.reasons:
             return Beside(release.version, found)
-        told += [Reason(f"beside torch {release.version}: {one.text}", one.row) for one in found.reasons[:1]]
+        told += [Reason(f"beside torch {release.version}: {one.text}", one.row, one.fact) for one in found.reasons[:1]]
     if not tried:
         words = f"no release of torch{wished} has a wheel for Python {needs.python}"
-        return Beside(reasons=(Reason(words, row_name(dataset, row)),))
+        return Beside(reasons=(Reason(words, row_name(dataset, row), "wish.torch"),))
     return Beside(reasons=tuple(told[:_MOST_TOLD]))
 
 
@@ -70,4 +70,4 @@ def _against(
         mine = own.get(stem_of(name))
         if mine is not None and mine != name:
             words = f"torch {release.version} brings {name}, which owns the same files as its {mine}"
-            yield Reason(words, row_name(dataset, release))
+            yield Reason(words, row_name(dataset, release), "wish.torch")

@@ -19,6 +19,8 @@ from fixer.planning import compare
 from fixer.planning.lookups import family
 from fixer.planning.situation import Ground
 
+# The fact behind a fault of the release itself: only another release mends it.
+RELEASE = "wish.tensorflow"
 _FIRST_WITH_AVX = (1, 6)
 _FIRST_PARTLY_COMPILED = 9
 _COMPILED = (("compiled", "the driver compiles every kernel at the first run, which is slow"),)
@@ -67,24 +69,24 @@ def judge(dataset: Dataset, distribution: str, platform: str, place: int, ground
 def _basics(dataset: Dataset, row: TensorFlowRow, ground: Ground) -> Iterator[Reason]:
     name = row_name(dataset, row)
     if row.yanked:
-        yield Reason("this release was withdrawn from the index", name)
+        yield Reason("this release was withdrawn from the index", name, RELEASE)
     if ground.glibc == "" and row.platform.startswith("linux"):
-        yield Reason("it needs glibc, and this system has another C library", name)
+        yield Reason("it needs glibc, and this system has another C library", name, "glibc")
     needed, present = compare.glibc(row.glibc), compare.glibc(ground.glibc)
     if needed is not None and present is not None and present < needed:
-        yield Reason(f"it needs glibc {needed}, this system has {present}", name)
+        yield Reason(f"it needs glibc {needed}, this system has {present}", name, "glibc")
     if not ground.avx and compare.minor(row.version) >= _FIRST_WITH_AVX:
-        yield Reason("it needs a processor with AVX", name)
+        yield Reason("it needs a processor with AVX", name, "cpu_flags")
     if row.distribution == "tensorflow-gpu" and compare.minor(row.version) >= (2, 12):
-        yield Reason("tensorflow-gpu was retired; this release is empty", name)
+        yield Reason("tensorflow-gpu was retired; this release is empty", name, RELEASE)
 
 
 def _gpu(dataset: Dataset, row: TensorFlowRow, ground: Ground) -> Verdict:
     name = row_name(dataset, row)
     if row.is_cuda_build is False or row.distribution == "tensorflow-cpu":
-        return Verdict((Reason("it is built without CUDA", name),))
+        return Verdict((Reason("it is built without CUDA", name, RELEASE),))
     if row.is_cuda_build is None or row.cuda is None:
-        return Verdict((Reason("the dataset does not know which CUDA it was built with", name),))
+        return Verdict((Reason("the dataset does not know which CUDA it was built with", name, RELEASE),))
     if not ground.capabilities:
         return _driver(dataset, row, ground, (), ("gpus",))
     judged = [_card(dataset, row, one) for one in ground.capabilities]
@@ -117,7 +119,7 @@ def _card(dataset: Dataset, row: TensorFlowRow, capability: str | None) -> Verdi
             else name
         )
         return Verdict(
-            (Reason(f"it has no code for compute capability {capability} (machine code: {code}{tail})", named),)
+            (Reason(f"it has no code for compute capability {capability} (machine code: {code}{tail})", named, "gpus"),)
         )
     known = family(dataset, capability)
     unfit = _libraries(dataset, row, known, capability)
@@ -137,11 +139,11 @@ def _libraries(dataset: Dataset, row: TensorFlowRow, known: GpuFamilyRow | None,
     first, last = compare.cuda(known.first_cuda), compare.cuda(known.last_cuda)
     if first is not None and first.major > built.major:
         return Reason(
-            f"CUDA {built.major} has no libraries for {known.name}: CUDA {first} is the first", row_name(dataset, known)
+            f"CUDA {built.major} has no libraries for {known.name}: CUDA {first} is the first", row_name(dataset, known), "gpus"
         )
     if last is not None and last.major < built.major:
         return Reason(
-            f"CUDA {built.major} no longer serves {known.name}: CUDA {last} was the last", row_name(dataset, known)
+            f"CUDA {built.major} no longer serves {known.name}: CUDA {last} was the last", row_name(dataset, known), "gpus"
         )
     return None
 
@@ -163,14 +165,14 @@ def _driver(
         return Verdict((), flaws, needs, text)
     if present < floor:
         words = f"CUDA {row.cuda} needs driver {floor} or newer, this machine has {present}"
-        return Verdict((Reason(words, source),), flaws, needs, text)
+        return Verdict((Reason(words, source, "driver.version"),), flaws, needs, text)
     known = [family(dataset, one) for one in ground.capabilities if one is not None]
     newer = [one for one in known if one is not None and (one.first_driver_branch or 0) > present.branch]
     if newer and len(newer) == len(ground.capabilities) and not ground.wsl:
         words = (
             f"{newer[0].name} needs driver branch {newer[0].first_driver_branch} or newer, this machine has {present}"
         )
-        return Verdict((Reason(words, row_name(dataset, newer[0])),), flaws, needs, text)
+        return Verdict((Reason(words, row_name(dataset, newer[0]), "driver.version"),), flaws, needs, text)
     return Verdict((), flaws, needs, text)
 
 
@@ -199,7 +201,7 @@ def _compiler(dataset: Dataset, row: TensorFlowRow, ground: Ground) -> Iterator[
     known = newest_isa(dataset, present.branch)
     if known is not None and compare.release(known) < compare.release(wanted.ptx_isa):
         words = f"its kernels for this GPU are PTX {wanted.ptx_isa}, and driver {present} compiles up to PTX {known}"
-        yield Reason(words, row_name(dataset, wanted))
+        yield Reason(words, row_name(dataset, wanted), "driver.version")
 
 
 @lru_cache(maxsize=128)

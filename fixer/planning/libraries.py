@@ -18,7 +18,7 @@ from fixer.model.plan import Reason
 from fixer.model.record import record
 from fixer.model.versions import CudnnVersion
 from fixer.planning import compare
-from fixer.planning.gates import row_name, wheels
+from fixer.planning.gates import RELEASE, row_name, wheels
 from fixer.planning.lookups import family
 from fixer.planning.releases import Asked, newest, release_row
 
@@ -72,7 +72,7 @@ def _library_set(dataset: Dataset, distribution: str, platform: str, version: st
     ranges, donor = ranges_of(dataset, row)
     if not ranges:
         words = f"the index has no wheels with the CUDA {row.cuda} libraries that it opens"
-        return LibrarySet(reasons=(Reason(words, row_name(dataset, row)),))
+        return LibrarySet(reasons=(Reason(words, row_name(dataset, row), RELEASE),))
     chosen: dict[str, str] = {}
     reasons: list[Reason] = []
     waiting = [*ranges.items(), *((name, spec) for name, spec in needs.pinned if name not in ranges)]
@@ -90,7 +90,7 @@ def _library_set(dataset: Dataset, distribution: str, platform: str, version: st
     twins = _twins(chosen, needs)
     if twins and needs.held_by:
         words = f"its {twins[0][0]} would own the same files as {twins[0][1]}, which {needs.held_by} needs here"
-        reasons.append(Reason(words, row_name(dataset, row)))
+        reasons.append(Reason(words, row_name(dataset, row), f"environment.packages.{twins[0][1]}"))
     return LibrarySet(chosen, tuple(reasons), donor, tuple(twin for _, twin in twins))
 
 
@@ -171,7 +171,7 @@ def _pick(
         return installed
     if installed is not None and needs.held_by:
         words = f"it needs {name}{whole}, and {needs.held_by} holds it at {installed} in this environment"
-        return Reason(words, row_name(dataset, row))
+        return Reason(words, row_name(dataset, row), f"environment.packages.{name}")
     found = newest(dataset, name, Asked(needs.python, needs.glibc, whole), fits)
     if found is not None:
         return found
@@ -181,6 +181,7 @@ def _pick(
     return Reason(
         f"no release of {name} within {whole or 'any range'}{served} is known for Python {needs.python}",
         row_name(dataset, row),
+        "gpus" if needs.capabilities else RELEASE,
     )
 
 

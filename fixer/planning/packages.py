@@ -16,7 +16,7 @@ from fixer.dataset.rows import TensorFlowRow
 from fixer.model.plan import Reason
 from fixer.model.record import record
 from fixer.planning import compare
-from fixer.planning.gates import row_name
+from fixer.planning.gates import RELEASE, row_name
 from fixer.planning.releases import Asked, bounds, breaks, fault_names, installable, release_row, releases
 
 # The packages that many others lean on are chosen first; the rest follows them.
@@ -90,7 +90,9 @@ class _Resolver:
         else:
             return Resolved(
                 reasons=(
-                    Reason("no set of versions was found that fits together", row_name(self.dataset, self.task.row)),
+                    Reason(
+                        "no set of versions was found that fits together", row_name(self.dataset, self.task.row), RELEASE
+                    ),
                 )
             )
         broken = tuple(self._broken_bystanders())
@@ -229,7 +231,8 @@ class _Resolver:
                 parts.append(f"{spec} by {other} {chosen}")
         asked = " and ".join(parts) or "any release"
         words = f"no final release of {name} has a wheel for Python {self.task.python} and satisfies {asked}"
-        return Reason(words, row_name(self.dataset, self.task.row))
+        wished = next((one for one in (name, *self.decided) if self.task.wished.get(one)), None)
+        return Reason(words, row_name(self.dataset, self.task.row), f"wish.{wished}" if wished else RELEASE)
 
     def _broken_bystanders(self) -> Iterator[Reason]:
         """Installed packages outside TensorFlow's circle that the pins would break."""
@@ -245,7 +248,7 @@ class _Resolver:
                 harmed = chosen is not None and chosen != before and spec and not compare.within(spec, chosen)
                 if harmed and (before is None or compare.within(spec, before)):
                     words = f"it takes {name} {chosen}, and {other} {present} in this environment needs {name}{spec}"
-                    yield Reason(words, row_name(self.dataset, known))
+                    yield Reason(words, row_name(self.dataset, known), f"environment.packages.{other}")
 
 
 _TENSORFLOW = ("tensorflow", "tensorflow-cpu", "tensorflow-gpu")

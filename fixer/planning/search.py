@@ -17,7 +17,7 @@ from fixer.model.plan import Reason
 from fixer.model.record import record
 from fixer.planning import compare
 from fixer.planning.candidates import Option, Stack, fit, keeps_tensorflow
-from fixer.planning.gates import Verdict, judge, row_name, wheels
+from fixer.planning.gates import RELEASE, Verdict, judge, row_name, wheels
 from fixer.planning.loading import unsearched
 from fixer.planning.order import place as rung_place
 from fixer.planning.refusals import MOST_LISTED, WISHED, Refusals
@@ -85,7 +85,7 @@ class Search:
         for row in self.rows:
             if not row.prerelease and compare.minor(row.version) not in seen:
                 seen.add(compare.minor(row.version))
-                self.refusals.add(row, (Reason(text),))
+                self.refusals.add(row, (Reason(text, fact="gpus"),))
 
     @cached_property
     def rows(self) -> tuple[TensorFlowRow, ...]:
@@ -162,7 +162,7 @@ class Search:
         for row in wheels(situation.dataset, self.distribution, "linux_x86_64")[:MOST_LISTED]:
             if not row.prerelease:
                 text = f"the index has no wheel of it for {situation.platform}"
-                self.refusals.add(row, (Reason(text, row_name(situation.dataset, row)),))
+                self.refusals.add(row, (Reason(text, row_name(situation.dataset, row), "os"),))
 
     def _wished(self, row: TensorFlowRow) -> bool:
         """Whether the wish admits this release; a refusal is noted only for finals."""
@@ -172,10 +172,10 @@ class Search:
                 return False
         spec = wishes.tensorflow
         if not spec and row.version.startswith(_OLD_API) and not present.startswith(_OLD_API):
-            self.refusals.add(row, (Reason("TensorFlow 1 is another program: only where it is wished for"),))
+            self.refusals.add(row, (Reason("TensorFlow 1 is another program: only where it is wished for", fact=RELEASE),))
             return False
         if spec and not compare.within(spec, row.version):
-            self.refusals.add(row, (Reason(f"{WISHED}tensorflow{spec}"),))
+            self.refusals.add(row, (Reason(f"{WISHED}tensorflow{spec}", fact=RELEASE),))
             return False
         return True
 
@@ -187,14 +187,15 @@ class Search:
             return None
         if situation.by_conda and compare.key(row.version) != compare.key(situation.tensorflow or ""):
             text = "conda installed TensorFlow here, and a wheel over it would mix the two"
-            self.refusals.add(row, (Reason(text),), python)
+            self.refusals.add(row, (Reason(text, fact="environment.packages.tensorflow"),), python)
             return None
         if python not in row.python and not situation.by_conda:
             text = f"it has no wheel for Python {python} (it has them for {', '.join(row.python) or 'none'})"
-            self.refusals.add(row, (Reason(text, row_name(situation.dataset, row)),), python)
+            fact = "wish.python" if wished else "environment.python"
+            self.refusals.add(row, (Reason(text, row_name(situation.dataset, row), fact),), python)
             return None
         if wished and not compare.within(wished, situation.full_python):
-            self.refusals.add(row, (Reason(f"{WISHED}python{wished}"),), python)
+            self.refusals.add(row, (Reason(f"{WISHED}python{wished}", fact="wish.python"),), python)
             return None
         return python
 
@@ -215,7 +216,8 @@ class Search:
         text = f"it has wheels for Python {', '.join(row.python) or 'none'}"
         text += "" if situation.can_fetch_python else f"; at hand: {', '.join(situation.pythons) or 'none'}"
         text += f"; {WISHED}python{wished}" if wished else ""
-        self.refusals.add(row, (Reason(text, row_name(situation.dataset, row)),), new=True)
+        fact = "wish.python" if wished else "pythons"
+        self.refusals.add(row, (Reason(text, row_name(situation.dataset, row), fact),), new=True)
         return None
 
     def _rung(self, row: TensorFlowRow) -> str:
@@ -256,4 +258,4 @@ class Search:
                 flaws.append("as published it does not find all of its CUDA libraries and would need a hook")
             name = row_name(self.situation.dataset, row)
             words = flaws or ["it is a bigger change than what was chosen"]
-            self.refusals.add(row, [Reason(text, name) for text in words])
+            self.refusals.add(row, [Reason(text, name, RELEASE) for text in words])
