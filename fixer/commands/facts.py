@@ -15,6 +15,7 @@ from fixer.model.outcome import Outcome
 @click.command("facts")
 @options.looking
 @options.data
+@click.option("--record", metavar="DIR", help="Keep the raw answers of this machine in DIR, scrubbed, for `--machine DIR` elsewhere.")
 @options.output
 @click.pass_context
 def command(ctx: click.Context, /, **given: Any) -> Outcome:
@@ -22,7 +23,7 @@ def command(ctx: click.Context, /, **given: Any) -> Outcome:
     from fixer.report.small_pages import MachineView
 
     session = options.session(**given)
-    machine = encode(session.facts())
+    machine = encode(session.facts() if given["record"] is None else session.record(given["record"]))
     return finish(
         ctx, given, Outcome("facts", 0, {"machine": machine}, view=MachineView(machine), dataset=session.dataset.version)
     )

@@ -75,6 +75,8 @@ class Session:
 
     def facts(self, meanwhile: Callable[[], None] | None = None) -> Facts:
         """Facts from the machine file, or from looking; ``meanwhile`` is for the time in which we only wait."""
+        if self.machine is not None and os.path.isdir(self.machine):
+            return self._replayed(self.machine)
         if self.machine is not None:
             from fixer.probes import machine_file
 
@@ -82,6 +84,32 @@ class Session:
         from fixer.probes import observe
 
         return dataclasses.replace(observe(self.host, self.python, self.dataset, meanwhile), open_run=self._open_run())
+
+    def _replayed(self, folder: str) -> Facts:
+        """What the probes see on a recorded machine; its journal was not recorded, so ``open_run`` stays unknown."""
+        from fixer.host.recorded import RecordedHost
+        from fixer.host.recording import load
+        from fixer.probes import observe
+
+        kept = load(folder)
+        return observe(RecordedHost(kept), kept.python, self.dataset)
+
+    def record(self, folder: str) -> Facts:
+        """Look, and keep what was asked and answered as plain files in ``folder``; raises UsageError."""
+        from fixer.host.recorder import Recorder
+        from fixer.host.recording import save
+        from fixer.host.scrub import Scrub
+        from fixer.probes import observe
+        from fixer.probes.variables import matters
+
+        recorder = Recorder(self.host, self.python, matters)
+        facts = observe(recorder, self.python, self.dataset)
+        name = (self.host.text("/proc/sys/kernel/hostname", 4096) or "").strip()
+        try:
+            save(recorder.kept, folder, Scrub(self.host.environ, (name,)))
+        except OSError as error:
+            raise UsageError("cannot-write", f"--record {folder}: {error.strerror or error}") from None
+        return dataclasses.replace(facts, open_run=self._open_run())
 
     def _open_run(self) -> Observed[OpenRun]:
         """The run that was cut short, from our own journals: the one fact that no probe of the machine gives."""
@@ -148,7 +176,10 @@ looking = _together(
     patient,
     click.option("--sys-root", metavar="DIR", help="Read /proc, /sys, /etc, /usr, /dev, /opt below DIR; nothing is run then."),
 )
-machine = click.option("--machine", metavar="FILE", help="Reason about the machine in FILE instead of this one; - is stdin.")
+machine = click.option(
+    "--machine", metavar="FILE",
+    help="Reason about the machine in FILE instead of this one: a machine file, - for stdin, or a recording's folder.",
+)  # fmt: skip
 wish = _together(
     click.option(
         "--want", multiple=True, metavar="REQUIREMENT", help="Wish for a release, such as 'tensorflow==2.15.*'; repeatable."

@@ -12,7 +12,7 @@ from typing import Callable, Mapping, Protocol, Sequence
 from fixer.model.record import record
 
 DEFAULT_LIMIT = 4 << 20
-SYSTEM_FOLDERS = ("/proc", "/sys", "/etc", "/usr", "/dev", "/opt", "/bin", "/sbin", "/lib", "/lib64", "/var", "/run")
+SYSTEM_FOLDERS = ("/proc", "/sys", "/etc", "/usr", "/dev", "/opt", "/bin", "/sbin", "/lib", "/lib64", "/var", "/run", "/.dockerenv")
 
 
 @record(frozen=True)
@@ -37,6 +37,23 @@ class Ran:
         return self.status == 0
 
 
+@record(frozen=True)
+class Vantage:
+    """From where we look: convfix's own process, and what the kernel and the C library say of themselves to it.
+
+    ``groups`` are group ids, the effective one first. ``machine`` and ``release`` are uname's; ``libc`` is
+    confstr's CS_GNU_LIBC_VERSION, "" where there is none. ``folder`` is None when it was deleted under us.
+    """
+
+    uid: int
+    groups: tuple[int, ...]
+    machine: str
+    release: str
+    libc: str
+    folder: str | None
+    python: str
+
+
 class Host(Protocol):
     """A machine to look at. Paths below SYSTEM_FOLDERS are read below ``--sys-root`` when one is given."""
 
@@ -45,6 +62,9 @@ class Host(Protocol):
 
     @property
     def environ(self) -> Mapping[str, str]: ...
+
+    @property
+    def vantage(self) -> Vantage: ...
 
     @property
     def is_data(self) -> bool:
@@ -68,6 +88,9 @@ class Host(Protocol):
 
     def stat(self, path: str) -> os.stat_result | None:
         """The file's status, links followed; None when there is none."""
+
+    def may_write(self, path: str) -> bool:
+        """Whether this user may write to a file or into a folder."""
 
     def real_path(self, path: str) -> str:
         """``path`` with links resolved, as the machine names it (without the sys-root)."""

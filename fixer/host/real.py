@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import os
 import selectors
 import signal
@@ -12,7 +13,7 @@ import sys
 import time
 from typing import IO, Any, Callable, Mapping, Sequence
 
-from fixer.host.base import DEFAULT_LIMIT, SYSTEM_FOLDERS, Ran
+from fixer.host.base import DEFAULT_LIMIT, SYSTEM_FOLDERS, Ran, Vantage
 
 _GRACE = 2.0
 
@@ -30,6 +31,12 @@ class RealHost:
     @property
     def environ(self) -> Mapping[str, str]:
         return self._environ
+
+    @functools.cached_property
+    def vantage(self) -> Vantage:
+        kernel = os.uname()
+        groups = tuple(dict.fromkeys((os.getegid(), *os.getgroups())))
+        return Vantage(os.geteuid(), groups, kernel.machine, kernel.release, _libc(), _folder_now(), sys.executable)
 
     @property
     def is_data(self) -> bool:
@@ -82,6 +89,9 @@ class RealHost:
             return os.stat(self._at(path))
         except (OSError, ValueError):
             return None
+
+    def may_write(self, path: str) -> bool:
+        return os.access(self._at(path), os.W_OK)
 
     def real_path(self, path: str) -> str:
         real = os.path.realpath(self._at(path))
@@ -139,6 +149,20 @@ class RealHost:
         status = None if timed_out or cut else child.wait()
         out, err = (bytes(stream).decode("utf-8", "replace") for stream in streams)
         return Ran(command, status, out, err, timed_out=timed_out, cut=cut)
+
+
+def _libc() -> str:
+    try:
+        return os.confstr("CS_GNU_LIBC_VERSION") or ""
+    except (OSError, ValueError):
+        return ""
+
+
+def _folder_now() -> str | None:
+    try:
+        return os.getcwd()
+    except OSError:
+        return None
 
 
 def _is_program(path: str) -> bool:

@@ -128,10 +128,11 @@ def _may_use(host: Host, path: str) -> bool:
     status = host.stat(path)
     if status is None:
         return False
-    if os.geteuid() == 0:
+    us = host.vantage
+    if us.uid == 0:
         return True
-    if status.st_uid == os.geteuid():
+    if status.st_uid == us.uid:
         return status.st_mode & 0o600 == 0o600
-    if status.st_gid in (os.getegid(), *os.getgroups()):
+    if status.st_gid in us.groups:
         return status.st_mode & 0o060 == 0o060
     return status.st_mode & 0o006 == 0o006

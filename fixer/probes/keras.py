@@ -43,7 +43,7 @@ def settings_path(host: Host) -> str:
     if folder is None:
         home = host.environ["HOME"] or "/" if "HOME" in host.environ else os.path.expanduser("~")
         # Keras takes /tmp when it cannot write to the home folder.
-        folder = os.path.join(home if os.access(home, os.W_OK) else "/tmp", ".keras")
+        folder = os.path.join(home if host.may_write(home) else "/tmp", ".keras")
     return os.path.abspath(os.path.expanduser(os.path.join(folder, "keras.json")))
 
 

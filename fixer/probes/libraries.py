@@ -12,7 +12,6 @@ import json
 import os
 import posixpath
 import re
-import sys
 from typing import Iterable, Iterator, Mapping
 
 from fixer.dataset.questions import Dataset
@@ -112,7 +111,7 @@ def _versions(host: Host, paths: Iterable[str]) -> dict[str, str | None]:
     if host.is_data:
         return {}
     marker = os.urandom(16).hex()
-    ran = host.run([sys.executable, "-I", "-B", _PAYLOAD, marker, *paths], timeout=min(_LIMIT, host.timeout))
+    ran = host.run([host.vantage.python, "-I", "-B", _PAYLOAD, marker, *paths], timeout=min(_LIMIT, host.timeout))
     for line in ran.stdout.splitlines():
         if line.startswith(marker):
             try:

@@ -9,12 +9,11 @@ from __future__ import annotations
 import json
 import os
 import re
-import sys
 
 from fixer.host.base import Host
 from fixer.model.facts import SmiAnswer
 from fixer.model.record import record
-from fixer.probes.plain import clean, count, folder_now, how_it_failed, is_executable, on_path, split_folders
+from fixer.probes.plain import clean, count, how_it_failed, is_executable, on_path, split_folders
 
 LIMIT_SECONDS = 4.0
 _ANSWER_BYTES = 1 << 18
@@ -58,7 +57,7 @@ class Answer:
 def library_path(host: Host, name: str) -> str | None:
     """Where the loader would find a driver's library: LD_LIBRARY_PATH, ld.so.cache, known folders."""
     for folder in (
-        *split_folders(host.environ.get("LD_LIBRARY_PATH"), folder_now()),
+        *split_folders(host.environ.get("LD_LIBRARY_PATH"), host.vantage.folder),
         *_cached_folders(host, name),
         *FOLDERS,
     ):
@@ -100,7 +99,7 @@ def _limit(host: Host) -> float:
 
 
 def _ask_library(host: Host) -> Answer:
-    argv = (sys.executable, "-I", "-S", "-B", CHILD)
+    argv = (host.vantage.python, "-I", "-S", "-B", CHILD)
     ran = host.run(argv, timeout=_limit(host), limit=_ANSWER_BYTES)
     if ran.timed_out:
         return Answer(SmiAnswer(None, "NVML gave no answer within the time limit"), "NVML")

@@ -93,19 +93,19 @@ def _from_here(host: Host, prefix: str, interpreter: str) -> Owner | None:
             owner = _owner(host, "pdm", project, "pdm.lock")
             if owner is not None:
                 return owner
-        if host.exists(f"{project.rstrip('/')}/poetry.lock") and _poetry_name(project) in os.path.basename(prefix):
+        if host.exists(f"{project.rstrip('/')}/poetry.lock") and _poetry_name(host, project) in os.path.basename(prefix):
             owner = _owner(host, "poetry", project, "poetry.lock")
             if owner is not None:
                 return owner
     return None
 
 
-def _poetry_name(project: str) -> str:
+def _poetry_name(host: Host, project: str) -> str:
     """The part of poetry's environment name that it makes from the project's folder: ``-`` and eight characters."""
     import base64
     import hashlib
 
-    digest = hashlib.sha256(os.path.normcase(os.path.realpath(project)).encode("utf-8", "surrogateescape")).digest()
+    digest = hashlib.sha256(os.path.normcase(host.real_path(project)).encode("utf-8", "surrogateescape")).digest()
     return "-" + base64.urlsafe_b64encode(digest).decode()[:8] + "-py"
 
 

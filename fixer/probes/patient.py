@@ -118,8 +118,8 @@ def _packages(host: Host, contents: tuple[Folder, ...], conda: str | None) -> tu
 
 def _writable(host: Host, folder: str) -> bool:
     if not host.is_data:
-        while not os.path.exists(folder) and folder != "/":
+        while not host.exists(folder) and folder != "/":
             folder = os.path.dirname(folder)
-        return os.access(folder, os.W_OK)
+        return host.may_write(folder)
     status = host.stat(folder)
     return status is not None and bool(status.st_mode & 0o200)

@@ -75,14 +75,6 @@ def is_version(text: str) -> bool:
     return True
 
 
-def folder_now() -> str | None:
-    """The current folder; None when it was deleted under us."""
-    try:
-        return os.getcwd()
-    except OSError:
-        return None
-
-
 def is_file(host: Host, path: str) -> bool:
     """Whether ``path`` is a regular file, links followed."""
     status = host.stat(path)

@@ -10,13 +10,12 @@ from __future__ import annotations
 import json
 import os
 import re
-import sys
 from typing import Any, Callable
 
 from fixer.errors import UsageError
 from fixer.host.base import Host
 from fixer.model.record import record
-from fixer.probes.plain import chosen, clean, folder_now, how_it_failed, is_executable, on_path
+from fixer.probes.plain import chosen, clean, how_it_failed, is_executable, on_path
 from fixer.probes.shims import without_shims
 
 PAYLOAD = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "payloads", "describe_python.py")
@@ -194,11 +193,6 @@ def _description(told: Any, version: str) -> Description:
     return made
 
 
-def own_python() -> str:
-    """The interpreter that runs convfix: never the patient by default, but at hand."""
-    return sys.executable
-
-
 def here(host: Host) -> str | None:
     """The current folder, where the person would run Python; None for a described system root."""
-    return None if host.is_data else folder_now()
+    return None if host.is_data else host.vantage.folder

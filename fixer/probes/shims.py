@@ -10,7 +10,7 @@ import os
 from typing import Iterator
 
 from fixer.host.base import Host
-from fixer.probes.plain import folder_now, is_executable
+from fixer.probes.plain import is_executable
 
 _HEAD = 2048
 
@@ -53,7 +53,7 @@ def _wanted(host: Host, root: str) -> list[str]:
     variable = host.environ.get("PYENV_VERSION")
     if variable:
         return variable.split(":")
-    folder = folder_now() if not host.is_data else None
+    folder = host.vantage.folder if not host.is_data else None
     while folder:
         text = host.text(f"{folder}/.python-version", _HEAD)
         if text is not None and text.split():

@@ -45,7 +45,7 @@ def observe(host: Host) -> dict[str, Observed[Any]]:
         "container": container,
         "secure_boot": _secure_boot(host),
         "cpu_flags": _cpu_flags(host),
-        "root": found(os.geteuid() == 0, "effective user id"),
+        "root": found(host.vantage.uid == 0, "effective user id"),
     }
 
 
@@ -73,7 +73,7 @@ def _arch(host: Host) -> Observed[str]:
         if host.exists("/lib/x86_64-linux-gnu") or host.exists("/usr/lib/x86_64-linux-gnu"):
             return found("x86_64", "/usr/lib/x86_64-linux-gnu")
         return unknown("no loader's file tells the architecture", *loaders)
-    machine = os.uname().machine
+    machine = host.vantage.machine
     return found(_MACHINES.get(machine, machine), "uname")
 
 
@@ -85,7 +85,7 @@ def _kernel(host: Host) -> Observed[str]:
     if len(words) > 2 and words[:2] == ["Linux", "version"]:
         return found(clean(words[2]), "/proc/version")
     if not host.is_data:
-        return found(os.uname().release, "uname")
+        return found(host.vantage.release, "uname")
     return unknown("neither file says it", "/proc/sys/kernel/osrelease", "/proc/version")
 
 
@@ -104,8 +104,7 @@ def is_wsl(host: Host) -> Observed[bool]:
 
 def _container(host: Host) -> Observed[str]:
     for path, name in (("/.dockerenv", "docker"), ("/run/.containerenv", "podman")):
-        # These two lie outside the folders that a described system root maps; there they are read below it.
-        if host.exists(path) if not host.is_data else os.path.exists((host.sys_root or "") + path):
+        if host.exists(path):
             return found(name, path)
     if not host.is_data:
         if host.environ.get("KUBERNETES_SERVICE_HOST"):
@@ -154,10 +153,7 @@ def _cpu_flags(host: Host) -> Observed[tuple[str, ...]]:
 
 def _glibc(host: Host) -> Observed[str]:
     if not host.is_data:
-        try:
-            name, _, version = (os.confstr("CS_GNU_LIBC_VERSION") or "").partition(" ")
-        except (OSError, ValueError):
-            name = version = ""
+        name, _, version = host.vantage.libc.partition(" ")
         if name == "glibc" and re.fullmatch(r"\d\.\d{1,3}(\.\d{1,3})?", version):
             return found(version, "confstr CS_GNU_LIBC_VERSION")
     for folder in _LIBC_FOLDERS:
