@@ -29,6 +29,7 @@ VERBS = {
     "undo": ("undo", "Take an applied run back; finish an interrupted one."),
     "history": ("history", "List the journal's runs."),
     "activate": ("activate", "Print the environment's activation script."),
+    "why-not": ("why_not", "Say why a stack is not chosen, each reason with its data row."),
     "data": ("data", "Show the compatibility dataset."),
 }
 

@@ -145,6 +145,8 @@ def _check_requirement(text: str) -> None:
         raise UsageError(
             "malformed-requirement", f"--want {text[:80]!r}: expected a requirement such as 'tensorflow==2.15.*'"
         ) from None
+    if not text.strip().strip("0123456789."):
+        raise UsageError("malformed-requirement", f"--want {text[:80]!r}: expected a name before the version, as in tensorflow==2.15.1")
     if any(not one.version for one in wanted.specifier):
         raise UsageError("malformed-requirement", f"--want {text[:80]!r}: expected a version after the operator")
     if wanted.url is not None:
@@ -180,15 +182,17 @@ machine = click.option(
     "--machine", metavar="FILE",
     help="Reason about the machine in FILE instead of this one: a machine file, - for stdin, or a recording's folder.",
 )  # fmt: skip
+device = click.option("--device", type=click.Choice(["gpu", "cpu", "any"]), default="any", show_default=True)
+manager = click.option("--manager", type=click.Choice(["auto", "pip", "uv", "conda"]), default="auto", show_default=True,
+                       help="Who installs.")  # fmt: skip
 wish = _together(
     click.option(
         "--want", multiple=True, metavar="REQUIREMENT", help="Wish for a release, such as 'tensorflow==2.15.*'; repeatable."
     ),
-    click.option("--device", type=click.Choice(["gpu", "cpu", "any"]), default="any", show_default=True),
+    device,
 )
 means = _together(
-    click.option("--manager", type=click.Choice(["auto", "pip", "uv", "conda"]), default="auto", show_default=True,
-                 help="Who installs."),
+    manager,
     click.option("--paths", type=click.Choice(["auto", "hook", "activation", "profile"]), default="auto", show_default=True,
                  help="How library paths are repaired."),
 )  # fmt: skip

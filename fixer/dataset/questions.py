@@ -67,6 +67,20 @@ class Dataset:
         source = row.sources[0] if isinstance(row, kinds.TensorFlowRow) and row.sources else getattr(row, "source", "")
         return RowRef(name.removesuffix(".json"), key, source)
 
+    def source_of(self, named: str) -> str:
+        """Where the row comes from that a reason names as ``table: key``; "" for a name that no row bears."""
+        table, _, key = named.partition(": ")
+        for kind, (name, usual, _) in TABLES.items():
+            if name.removesuffix(".json") != table:
+                continue
+            # The rows of TensorFlow are kept by distribution, which leads their key.
+            section = key.partition(" ")[0] if usual == "*" else None
+            found: tuple[Any, ...] = self.all(kind, section)
+            for ref in map(self.ref, found):
+                if ref.key == key:
+                    return ref.source
+        return ""
+
     def all(self, kind: type[R], section: str | None = None) -> tuple[R, ...]:
         """Every row of a kind (of one section of its file, when it has several), in file order."""
         name, usual, _ = TABLES[kind]

@@ -39,7 +39,7 @@ def derive(situation: Situation, actions: tuple[ActionSpec, ...], device: str, d
     new = next((action for action in actions if action.kind == "new_environment"), None)
     after = packages_after(situation.packages, actions)
     distribution = next((name for name in DISTRIBUTIONS if name in after), None)
-    python = str(new.params["python"]) if new is not None else situation.python
+    python = compare.feature(str(new.params["python"])) if new is not None else situation.python
     gpu = device == "gpu"
     major = _major(situation, distribution, after)
     return PlannedOutcome(

@@ -217,19 +217,21 @@ class _Resolver:
         rows = installable(self.dataset, name, self.task.python, self.task.glibc)
         return not rows or any(compare.within(spec, row.version) for row in rows)
 
+    def _exists(self, name: str, spec: str, glibc: str | None) -> bool:
+        rows = installable(self.dataset, name, self.task.python, glibc)
+        return any(not spec or compare.within(spec, row.version) for row in rows)
+
     def _why(self, name: str) -> Reason:
-        parts = []
-        if self.own.get(name):
-            parts.append(f"{self.own[name]} by its metadata")
-        for words, ranges in (("wished for", self.task.wished), ("needed", self.task.forced)):
-            if ranges.get(name):
-                parts.append(f"{ranges[name]} as {words}")
+        ranges = [(self.own.get(name), "by its metadata"), (self.task.wished.get(name), "as wished for")]
+        ranges.append((self.task.forced.get(name), "as needed"))
         for other, chosen in self.decided.items():
             known = release_row(self.dataset, other, chosen)
-            spec = bounds(known, self.task.python).get(name) if known is not None else None
-            if spec:
-                parts.append(f"{spec} by {other} {chosen}")
-        asked = " and ".join(parts) or "any release"
+            ranges.append((bounds(known, self.task.python).get(name) if known is not None else None, f"by {other} {chosen}"))
+        whole = ",".join(spec for spec, _ in ranges if spec)
+        asked = " and ".join(f"{spec} {why}" for spec, why in ranges if spec) or "any release"
+        if not self._exists(name, whole, self.task.glibc) and self._exists(name, whole, None):
+            words = f"no wheel of {name} for Python {self.task.python} and glibc {self.task.glibc} satisfies {asked}"
+            return Reason(words, row_name(self.dataset, self.task.row), "glibc")
         words = f"no final release of {name} has a wheel for Python {self.task.python} and satisfies {asked}"
         wished = next((one for one in (name, *self.decided) if self.task.wished.get(one)), None)
         return Reason(words, row_name(self.dataset, self.task.row), f"wish.{wished}" if wished else RELEASE)

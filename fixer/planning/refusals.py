@@ -6,7 +6,7 @@ The unit is ``Refusals``. It adds and orders; why something is refused is said w
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Iterable
+from typing import Iterable, Mapping
 
 from fixer.dataset.rows import TensorFlowRow
 from fixer.model.plan import Reason, Rejected
@@ -34,6 +34,11 @@ class Refusals:
         old = self.stacks.get(key)
         told = tuple(dict.fromkeys((*(old.reasons if old else ()), *reasons)))
         self.stacks[key] = Rejected(stack, told)
+        self._listed = None
+
+    def refuse(self, stack: Mapping[str, str], reason: Reason) -> None:
+        """Refuse what is no row of the dataset."""
+        self.stacks["", "", False] = Rejected(dict(stack), (reason,))
         self._listed = None
 
     def adopt(self, other: Refusals) -> None:

@@ -15,7 +15,7 @@ from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import TensorFlowRow
 from fixer.model.plan import Reason
 from fixer.model.record import record
-from fixer.planning import compare
+from fixer.planning import compare, places
 from fixer.planning.candidates import Option, Stack, fit, keeps_tensorflow
 from fixer.planning.gates import RELEASE, Verdict, judge, row_name, wheels
 from fixer.planning.loading import unsearched
@@ -150,12 +150,16 @@ class Search:
             if verdict.reasons:
                 self.refusals.add(row, verdict.reasons)
                 continue
-            here = self._python_here(row)
-            if here is not None:
+            here = places.here(self.situation, row)
+            if isinstance(here, Reason):
+                self.refusals.add(row, (here,), self.situation.python)
+            elif here is not None:
                 yield place, here, self._rung(row)
-            python = self._python_elsewhere(row)
-            if python is not None:
-                yield place, python, "environment"
+            new = places.elsewhere(self.situation, row)
+            if isinstance(new, Reason):
+                self.refusals.add(row, (new,), new=True)
+            elif new is not None:
+                yield place, new, "environment"
 
     def _refuse_platform(self) -> None:
         situation = self.situation
@@ -178,47 +182,6 @@ class Search:
             self.refusals.add(row, (Reason(f"{WISHED}tensorflow{spec}", fact=RELEASE),))
             return False
         return True
-
-    def _python_here(self, row: TensorFlowRow) -> str | None:
-        """The environment's own Python, where this wheel may go into the environment."""
-        situation = self.situation
-        python, wished = situation.python, situation.wishes.python
-        if python is None or (situation.not_editable is not None and situation.owner is None):
-            return None
-        if situation.by_conda and compare.key(row.version) != compare.key(situation.tensorflow or ""):
-            text = "conda installed TensorFlow here, and a wheel over it would mix the two"
-            self.refusals.add(row, (Reason(text, fact="environment.packages.tensorflow"),), python)
-            return None
-        if python not in row.python and not situation.by_conda:
-            text = f"it has no wheel for Python {python} (it has them for {', '.join(row.python) or 'none'})"
-            fact = "wish.python" if wished else "environment.python"
-            self.refusals.add(row, (Reason(text, row_name(situation.dataset, row), fact),), python)
-            return None
-        if wished and not compare.within(wished, situation.full_python):
-            self.refusals.add(row, (Reason(f"{WISHED}python{wished}", fact="wish.python"),), python)
-            return None
-        return python
-
-    def _python_elsewhere(self, row: TensorFlowRow) -> str | None:
-        """The newest Python for a new environment: one at hand, else one that can be fetched."""
-        situation = self.situation
-        wished = situation.wishes.python
-        # A wish may name patches: the newest patch of a minor version answers for it.
-        fitting = [p for p in row.python if not wished or any(compare.within(wished, q) for q in (p, f"{p}.99"))]
-        if situation.owner is not None:
-            # The owner pins another Python for its project; where the present one fits there is nothing to gain.
-            return max(fitting, key=compare.release, default=None) if situation.python not in row.python else None
-        at_hand = next((python for python in situation.pythons if python in fitting), None)
-        if at_hand is not None:
-            return at_hand
-        if situation.can_fetch_python and fitting:
-            return max(fitting, key=compare.release)
-        text = f"it has wheels for Python {', '.join(row.python) or 'none'}"
-        text += "" if situation.can_fetch_python else f"; at hand: {', '.join(situation.pythons) or 'none'}"
-        text += f"; {WISHED}python{wished}" if wished else ""
-        fact = "wish.python" if wished else "pythons"
-        self.refusals.add(row, (Reason(text, row_name(situation.dataset, row), fact),), new=True)
-        return None
 
     def _rung(self, row: TensorFlowRow) -> str:
         present = self.situation.tensorflow

@@ -84,14 +84,15 @@ def new_environment(
     situation: Situation, python: str, packages: Mapping[str, str], row: TensorFlowRow, because: Iterable[str]
 ) -> ActionSpec:
     """A new environment with everything pinned."""
-    at_hand = situation.interpreter_of(python)
+    patch = situation.wishes.python_patch(python)
+    at_hand = situation.interpreter_of(python) if patch is None else None
     manager = situation.manager
     if manager == "pip" and at_hand is None and python not in situation.pythons and situation.conda is not None:
         manager = situation.conda
     if situation.wish.manager == "conda" and situation.conda is not None:
         manager = situation.conda
     params = {
-        "path": situation.new_path, "python": python,
+        "path": situation.new_path, "python": patch or python,
         "interpreter": None if manager in installers.CONDA_MANAGERS else at_hand,
         "manager": manager, "requirements": pins(packages),
     }  # fmt: skip

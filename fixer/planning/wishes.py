@@ -6,6 +6,7 @@ knows is judged where stacks are judged.
 
 from __future__ import annotations
 
+import re
 from dataclasses import field
 from functools import cached_property, lru_cache
 from typing import Mapping
@@ -45,6 +46,19 @@ class Wishes:
         """Whether the wish lets ``name`` be ``version``; a pre-release only where the wish itself names one."""
         wanted = self.packages.get(name, "")
         return compare.within(wanted, version) if wanted else True
+
+    def admits_python(self, minor: str) -> bool:
+        """Whether the wish lets the environment's Python be of this minor version, "3.12"; it may name a patch."""
+        if not self.python:
+            return True
+        # The newest patch that there can be answers for ranges such as >=3.12.4.
+        known = (minor, f"{minor}.99", self.python_patch(minor))
+        return any(compare.within(self.python, one) for one in known if one)
+
+    def python_patch(self, minor: str) -> str | None:
+        """The very patch release of this minor version that the wish names, ``3.12.4``; None where any will do."""
+        named = re.search(rf"==({re.escape(minor)}\.\d{{1,2}})(,|$)", self.python)
+        return named.group(1) if named else None
 
     def names_prerelease(self, name: str, version: str) -> bool:
         """Whether the wish asks for this very pre-release."""
