@@ -28,6 +28,7 @@ VERBS = {
     "verify": ("verify", "Prove by a real DenseNet convolution that it works."),
     "undo": ("undo", "Take an applied run back; finish an interrupted one."),
     "history": ("history", "List the journal's runs."),
+    "explain": ("explain", "Name the causes behind a pasted log."),
     "activate": ("activate", "Print the environment's activation script."),
     "why-not": ("why_not", "Say why a stack is not chosen, each reason with its data row."),
     "data": ("data", "Show the compatibility dataset."),

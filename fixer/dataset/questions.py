@@ -21,6 +21,7 @@ R = TypeVar("R")
 TENSORFLOW, PACKAGES, FAULTS = "tensorflow.json", "packages.json", "package_faults.json"
 CUDA, CUDNN, GPUS, LIBRARIES = "cuda.json", "cudnn.json", "gpus.json", "libraries.json"
 KNOWN_FAULTS, DRIVERS, DISTROS = "known_faults.json", "drivers.json", "distros.json"
+SYMPTOMS = "symptoms.json"
 ROWS, MAJORS, FAMILIES, NAMES = "rows", "majors", "families", "names"
 TABLES: dict[type, tuple[str, str, tuple[str, ...]]] = {
     kinds.TensorFlowRow: (TENSORFLOW, "*", ("distribution", "version", "platform", "build")),
@@ -35,6 +36,7 @@ TABLES: dict[type, tuple[str, str, tuple[str, ...]]] = {
     kinds.KnownFaultRow: (KNOWN_FAULTS, ROWS, ("id",)),
     kinds.DriverStepRow: (DRIVERS, ROWS, ("distro", "versions", "branch", "module")),
     kinds.DistroRow: (DISTROS, ROWS, ("id", "version")),
+    kinds.SymptomRow: (SYMPTOMS, "*", ("id",)),
 }
 _VENDOR_WORDS = {"nvidia", "corporation", "corp", "gpu", "graphics", "card", "r", "tm"}
 _BRAND_WORDS = {"geforce", "tesla", "quadro", "generation"}
@@ -196,6 +198,10 @@ class Dataset:
     def known_fault(self, fault: str) -> kinds.KnownFaultRow | None:
         """A published fault by its id."""
         return next((row for row in self.all(kinds.KnownFaultRow) if row.id == fault), None)
+
+    def symptoms(self) -> tuple[kinds.SymptomRow, ...]:
+        """Every line that programs print and that convfix knows, family by family."""
+        return self.all(kinds.SymptomRow)
 
     def driver_steps(self, distro: Distro) -> tuple[kinds.DriverStepRow, ...]:
         """How a person installs a driver there. A derivative gets the parent's steps only where they hold for any version."""

@@ -238,3 +238,27 @@ class DistroRow:
     source: str = ""
     checked: str = ""
     confidence: str = "primary"
+
+
+@record(frozen=True)
+class SymptomRow:
+    """A line that programs print, and what it states: ``symptoms.json``, one section a family.
+
+    ``templates`` are its wordings (``fixer.log.templates`` tells their notation). ``states`` maps a fact's
+    name to its value, in which ``{name}`` stands for a value of the line. ``kind`` is error, headline (names
+    the step that failed, never why), fact, noise (harmless by itself) or folk (shows that a wrong remedy was
+    tried). ``causes`` maps a cause to its weight among the causes that this line can have; ``certainty`` says
+    how far the line alone goes where it names one cause. ``decide_with`` is the command that would decide.
+    """
+
+    id: str
+    templates: tuple[str, ...]
+    kind: str
+    causes: Mapping[str, int] = field(default_factory=dict)
+    certainty: str = "cannot-tell"
+    states: Mapping[str, str] = field(default_factory=dict)
+    decide_with: tuple[str, ...] = ()
+    about: str = ""
+    source: str = ""
+    checked: str = ""
+    confidence: str = "primary"

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import field
 from typing import Any, Mapping
 
+from fixer.model.events import Event
 from fixer.model.observed import Observed, unknown
 from fixer.model.record import record
 
@@ -258,6 +259,7 @@ class Facts:
     nvidia_smi: Observed[SmiAnswer] = _unknown()
     kernel_log: Observed[tuple[KernelLine, ...]] = _unknown()
     open_run: Observed[OpenRun] = _unknown()
+    events: Observed[tuple[Event, ...]] = _unknown()
 
     @property
     def packages(self) -> Observed[Mapping[str, str]]:

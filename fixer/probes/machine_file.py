@@ -26,7 +26,12 @@ _SILENCE = 30.0
 def read(path: str) -> Facts:
     """The machine that ``path`` describes; raises UsageError that names the file and the place in it."""
     shown = "standard input" if path == "-" else f"machine file {path!r}"
-    return machine.decode(_parsed(_bytes(path, shown), shown), shown)
+    return machine.decode(parsed(path, shown), shown)
+
+
+def parsed(path: str, shown: str) -> Any:
+    """The JSON value in ``path``, read as strictly as a machine file; ``shown`` is what errors call it."""
+    return _parsed(_bytes(path, shown), shown)
 
 
 def _bytes(path: str, shown: str) -> bytes:

@@ -22,6 +22,7 @@ from fixer.rules import (
     driver_versions,
     environment,
     hardware,
+    heard,
     keras,
     libcuda,
     memory,
@@ -103,6 +104,8 @@ RULES: tuple[Rule, ...] = (
     memory.gpu_too_small,
     memory.growth_setting,
     state.interrupted_apply,
+    heard.said_outright,
+    heard.said_among_several,
 )
 
 

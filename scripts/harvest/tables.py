@@ -79,6 +79,15 @@ def _gpus(table: Row) -> dict[str, Groups]:
     return {"rows": devices, "families": _grouped(table, "families", lambda row: str(row["name"])), "names": index}
 
 
+def _symptoms(table: Row) -> dict[str, Groups]:
+    """One section a family, from the folder of that name: one file a family."""
+    sections = {}
+    for path in sorted((TABLES / "symptoms").glob("*.json")):
+        family = load(f"symptoms/{path.name}")
+        sections[path.stem] = _grouped({**table, **family}, "rows", lambda row: str(row["id"]))
+    return sections
+
+
 def _meant(name: str) -> list[str]:
     """A name with alternatives as each of them: "Quadro RTX 6000/8000" is two cards with one id."""
     match = re.search(r"(?<=\s)(\d{3,4})/(\d{3,4})(?=\s|$)", name)
@@ -94,4 +103,5 @@ BUILDERS: dict[str, Callable[[Row], dict[str, Groups]]] = {
     "drivers.json": _by("distro"),
     "distros.json": _by("id"),
     "package_faults.json": _by("package"),
+    "symptoms.json": _symptoms,
 }

@@ -15,6 +15,7 @@ LAW = {
     "dataset": {"model"},
     "host": {"model"},
     "loader": {"model", "host"},
+    "log": {"model", "dataset"},
     "probes": {"model", "dataset", "host", "loader"},
     "rules": {"model", "dataset"},
     "planning": {"model", "dataset"},
@@ -24,7 +25,7 @@ LAW = {
     "verify": {"model", "host", "probes", "rules"},
     "report": {"model"},
     "commands": {
-        "model", "dataset", "host", "loader", "probes", "rules", "planning", "shells", "actions", "apply", "verify", "report",
+        "model", "dataset", "host", "loader", "log", "probes", "rules", "planning", "shells", "actions", "apply", "verify", "report",
     },
     "cli": {"commands", "model", "report", "dataset"},
 }  # fmt: skip

@@ -1,0 +1,195 @@
+"""Writes what recognised lines state into Facts, each with its line; what has no slot there stays an event.
+
+The unit is ``hear(hits, name) -> Facts``. Only values that the line itself prints become facts: nothing is derived
+here. Two lines that state different values for one fact both stay in its detail; the last one wins, as it was
+the later state of the machine.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from fixer.log.matcher import Hit
+from fixer.model.events import Event
+from fixer.model.facts import Driver, Environment, Facts, Gpu, KernelLine, SmiAnswer, TensorFlowBuild
+from fixer.model.machine import normal_name
+from fixer.model.observed import Observed, absent, found
+
+_SHOWN = 400
+_GAP = re.compile(r"\{([a-z_]+)\}")
+_DRIVER = ("version", "kernel_module", "open_module", "libcuda_path", "cuda")
+_GPU = ("name", "compute_capability", "memory_mib", "free_mib", "pci_id")
+ABSENT = "absent"
+
+
+def hear(hits: Iterable[Hit], name: str = "log") -> Facts:
+    """Facts from the recognised lines of one log; ``name`` is what its lines are called ("log line 12")."""
+    told = _Told(name)
+    for hit in hits:
+        told.take(hit)
+    return told.facts()
+
+
+def stated(hit: Hit) -> dict[str, str]:
+    """The facts that a line states, by name; a fact whose value the line left out is not stated."""
+    made = {}
+    for fact, template in hit.symptom.states.items():
+        names = _GAP.findall(template)
+        if all(hit.values.get(name) for name in names):
+            made[fact] = _GAP.sub(lambda part: hit.values[part.group(1)], template)
+    return made
+
+
+class _Told:
+    """What was stated so far, by fact."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.values: dict[str, tuple[str, str]] = {}
+        self.events: list[Event] = []
+        self.gpus: list[dict[str, str]] = []
+        self.gpu_source = ""
+        self.kernel_log: list[KernelLine] = []
+
+    def take(self, hit: Hit) -> None:
+        source = f"{self.name} line {hit.line}"
+        self.events.append(Event(hit.symptom.id, hit.text[:_SHOWN], source, hit.line, dict(hit.values), hit.times))
+        made = stated(hit)
+        gpu = {key.removeprefix("gpu."): value for key, value in made.items() if key.startswith("gpu.")}
+        if gpu:
+            self._gpu(gpu, source)
+        for fact, value in made.items():
+            if fact == "kernel_log":
+                self.kernel_log.append(KernelLine(hit.text[:_SHOWN], source))
+            elif not fact.startswith("gpu."):
+                self.values[fact] = (value, source)
+
+    def _gpu(self, gpu: dict[str, str], source: str) -> None:
+        """Lines about one card follow each other: a line without a name, or with the same, completes the last card."""
+        self.gpu_source = self.gpu_source or source
+        last = self.gpus[-1] if self.gpus else None
+        place = gpu.pop("place", None)
+        same = last is not None and (("name" not in gpu) or last.get("name") in (None, gpu["name"]))
+        known = next((one for one in self.gpus if place is not None and one.get("place") == place), None)
+        target = known if known is not None else last if same and (place is None or last is None or "place" not in last) else None
+        if target is None:
+            if len(self.gpus) < 64:
+                self.gpus.append({**gpu, **({"place": place} if place else {})})
+        else:
+            target.update({key: value for key, value in gpu.items() if key not in target or key == "free_mib"})
+            if place and "place" not in target:
+                target["place"] = place
+
+    def facts(self) -> Facts:
+        slots: dict[str, Any] = {"events": found(tuple(self.events), self.name) if self.events else absent(self.name)}
+        for fact in ("os", "arch", "glibc", "kernel", "container"):
+            if fact in self.values:
+                slots[fact] = self._text(fact)
+        for fact in ("wsl", "secure_boot"):
+            if fact in self.values:
+                value, source = self.values[fact]
+                slots[fact] = found(value == "true", source)
+        for key, make in (("driver", self._driver), ("environment", self._environment), ("tensorflow_build", self._build)):
+            made = make()
+            if made is not None:
+                slots[key] = made
+        variables = self._named("variables.")
+        if variables:
+            slots["variables"] = found({key: value for key, (value, _) in variables.items()}, *_sources(variables))
+        if "gpus" in self.values and not self.gpus:
+            slots["gpus"] = absent(self.values["gpus"][1])
+        if self.gpus:
+            slots["gpus"] = found(tuple(_card(gpu) for gpu in self.gpus), self.gpu_source)
+        if "kernel_modules" in self.values:
+            value, source = self.values["kernel_modules"]
+            slots["kernel_modules"] = found((value,), source)
+        if "nvidia_smi" in self.values:
+            value, source = self.values["nvidia_smi"]
+            status, _, line = value.partition(" ")
+            slots["nvidia_smi"] = found(SmiAnswer(int(status), line), source)
+        if self.kernel_log:
+            slots["kernel_log"] = found(tuple(self.kernel_log[:64]), self.kernel_log[0].source)
+        return Facts(**slots)
+
+    def _text(self, fact: str) -> Observed[str]:
+        value, source = self.values[fact]
+        return absent(source) if value == ABSENT else found(value, source)
+
+    def _named(self, prefix: str) -> dict[str, tuple[str, str]]:
+        return {key[len(prefix) :]: pair for key, pair in self.values.items() if key.startswith(prefix)}
+
+    def _driver(self) -> Observed[Driver] | None:
+        parts: dict[str, Any] = {name: self._text(f"driver.{name}") for name in _DRIVER if f"driver.{name}" in self.values}
+        if parts:
+            return found(Driver(**parts), next(iter(parts.values())).source)
+        return absent(self.values["driver"][1]) if "driver" in self.values else None
+
+    def _environment(self) -> Observed[Environment] | None:
+        parts: dict[str, Any] = {}
+        for name in ("kind", "python", "owner"):
+            if f"environment.{name}" in self.values:
+                parts[name] = self._text(f"environment.{name}")
+        packages = self._named("package.")
+        if packages:
+            parts["packages"] = found({normal_name(key): value for key, (value, _) in packages.items()}, *_sources(packages))
+        return found(Environment(**parts), self.name) if parts else None
+
+    def _build(self) -> Observed[TensorFlowBuild] | None:
+        held = self._named("tensorflow_build.")
+        if not held:
+            return None
+        values: dict[str, Any] = {key: value for key, (value, _) in held.items() if key in ("version", "cuda", "cudnn")}
+        if "is_cuda_build" in held:
+            values["is_cuda_build"] = held["is_cuda_build"][0] == "true"
+        return found(TensorFlowBuild(**values), *_sources(held))
+
+
+def _sources(held: Mapping[str, tuple[str, str]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(source for _, source in held.values()))
+
+
+def _card(gpu: Mapping[str, str]) -> Gpu:
+    values: dict[str, Any] = {key: gpu[key] for key in _GPU if key in gpu}
+    for key in ("memory_mib", "free_mib"):
+        if key in values:
+            values[key] = mib(values[key])
+    return Gpu(**values)
+
+
+def mib(text: str) -> int | None:
+    """An amount of memory in MiB: "5.79GiB", "190.31MiB", "123456 bytes", "10240"; None for anything else."""
+    parts = re.fullmatch(r"\s*([0-9]{1,20}(?:\.[0-9]{1,9})?)\s*([a-z]*)\s*", text.lower())
+    if parts is None:
+        return None
+    scale = {"": 1.0, "mib": 1.0, "mb": 1.0, "m": 1.0, "gib": 1024.0, "gb": 1024.0, "g": 1024.0, "b": 2.0**-20, "bytes": 2.0**-20}
+    return int(float(parts.group(1)) * scale[parts.group(2)]) if parts.group(2) in scale else None
+
+
+def joined(log: Facts, other: Facts) -> Facts:
+    """``log`` and another witness of the same machine as one; where both tell a fact, ``other`` is believed."""
+    changes: dict[str, Any] = {}
+    for field in dataclasses.fields(Facts):
+        mine, theirs = getattr(log, field.name), getattr(other, field.name)
+        changes[field.name] = _merged(mine, theirs)
+    return Facts(**changes)
+
+
+def _merged(mine: Observed[Any], theirs: Observed[Any]) -> Observed[Any]:
+    if theirs.is_unknown:
+        return mine
+    if mine.is_unknown:
+        return theirs
+    if type(mine.value) is type(theirs.value) and isinstance(mine.value, (Driver, Environment)):
+        inner = {
+            field.name: _merged(getattr(mine.value, field.name), getattr(theirs.value, field.name))
+            for field in dataclasses.fields(mine.value)
+        }
+        return Observed(type(mine.value)(**inner), "found", theirs.via + mine.via, theirs.detail)
+    if isinstance(mine.value, Mapping) and isinstance(theirs.value, Mapping):
+        return Observed({**mine.value, **theirs.value}, "found", theirs.via + mine.via, theirs.detail)
+    if theirs.is_found and theirs.via and theirs.via[0].startswith("environment file") and mine.is_found:
+        return mine
+    return theirs

@@ -1,0 +1,171 @@
+"""Makes lines of whatever was pasted: any encoding, colours, carriage returns, a notebook's JSON; bounded, in one pass.
+
+The unit is ``Line(number, text)``: ``number`` counts line feeds from 1, as an editor does; ``text`` holds no escape
+sequence and no line end, and is at most ``LONGEST`` characters (a longer line comes in pieces of the same number).
+Lines that a terminal broke at its width are put together again. Nothing is recognised here.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+LONGEST = 4096
+_CHUNK = 1 << 16
+_NOTEBOOK_LIMIT = 48 << 20
+_SAMPLE = 2000
+_WIDTHS = range(40, 400)
+_USUAL_WIDTHS = (72, 78, 79, 80, 100, 118, 119, 120, 132, 160)
+# CSI and OSC sequences, other escapes, and the backspaces by which old programs print bold.
+_ESCAPES = re.compile(
+    r"\x1b\[[0-?]{0,64}[ -/]{0,8}[@-~]|\x9b[0-?]{0,64}[ -/]{0,8}[@-~]"
+    r"|\x1b\][^\x07\x1b\n]{0,2000}(?:\x07|\x1b\\)|\x1b[@-Z\\-_a-z=>]|.\x08"
+)
+# How a new message begins: what comes after a full line and looks like this was not broken off from it.
+_BEGINS = re.compile(
+    r"\s*(?:\d{4}-\d\d-\d\d[ T]\d|[IWEF]\d{4} |[IWEF] (?:tensorflow|external)/|Traceback \(|\[\[|File \""
+    r"|\w*(?:Error|Warning|Exception)\b|ERROR:|WARNING:)"
+)
+
+
+class Line(NamedTuple):
+    """A line or a piece of one: its number, and its text."""
+
+    number: int
+    text: str
+
+
+def lines(read: Callable[[int], bytes]) -> Iterator[Line]:
+    """The lines of a stream; ``read(n)`` gives at most n bytes, and none at the end."""
+    head = read(_CHUNK)
+    if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") and b'"cells"' in head or b'"nbformat"' in head:
+        whole = _whole(head, read)
+        if isinstance(whole, list):
+            yield from _unwrapped(_numbered(_text_lines(whole)))
+            return
+        head, read = whole, read
+    yield from _unwrapped(_numbered(_decoded(_chunks(head, read))))
+
+
+def _chunks(head: bytes, read: Callable[[int], bytes]) -> Iterator[bytes]:
+    while head:
+        yield head
+        head = read(_CHUNK)
+
+
+def _whole(head: bytes, read: Callable[[int], bytes]) -> list[str] | bytes:
+    """A notebook's outputs as text; the bytes read so far where it is none or too large to be taken whole."""
+    parts, size = [head], len(head)
+    while size < _NOTEBOOK_LIMIT and (chunk := read(_CHUNK)):
+        parts.append(chunk)
+        size += len(chunk)
+    data = b"".join(parts)
+    try:
+        notebook = json.loads(data.decode("utf-8-sig"))
+        return list(_outputs(notebook))
+    except (ValueError, RecursionError, TypeError, KeyError, AttributeError):
+        return data
+
+
+def _outputs(notebook: dict[str, object]) -> Iterator[str]:
+    cells = notebook["cells"]
+    if not isinstance(cells, list):
+        raise TypeError
+    for cell in cells:
+        for output in cell.get("outputs", ()):
+            for part in (output.get("text"), output.get("data", {}).get("text/plain"), output.get("traceback")):
+                if isinstance(part, str):
+                    yield part + "\n"
+                elif isinstance(part, list):
+                    # stdout's lines end in line feeds; a traceback's entries do not.
+                    yield from (str(one) if str(one).endswith("\n") else str(one) + "\n" for one in part)
+
+
+def _text_lines(texts: Iterable[str]) -> Iterator[str]:
+    yield from texts
+
+
+def _decoded(chunks: Iterator[bytes]) -> Iterator[str]:
+    decoder = None
+    for chunk in chunks:
+        if decoder is None:
+            decoder = codecs.getincrementaldecoder(_encoding(chunk))(errors="replace")
+        yield decoder.decode(chunk)
+    if decoder is not None:
+        yield decoder.decode(b"", True)
+
+
+def _encoding(head: bytes) -> str:
+    if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)) and len(head) % 4 == 0:
+        return "utf-32"
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    sample = head[:4096]
+    if sample.count(0) * 3 > len(sample):
+        return "utf-16-le" if sample[1::2].count(0) > sample[0::2].count(0) else "utf-16-be"
+    return "utf-8-sig"
+
+
+def _numbered(texts: Iterator[str]) -> Iterator[Line]:
+    number, rest = 1, ""
+    for text in texts:
+        rest += text
+        pieces = rest.split("\n")
+        rest = pieces.pop()
+        for piece in pieces:
+            yield from _pieces(number, piece)
+            number += 1
+        while len(rest) > 2 * LONGEST:
+            yield from _pieces(number, rest[:LONGEST])
+            rest = rest[LONGEST:]
+    if rest:
+        yield from _pieces(number, rest)
+
+
+def _pieces(number: int, text: str) -> Iterator[Line]:
+    if "\x1b" in text or "\x08" in text or "\x9b" in text:
+        text = _ESCAPES.sub("", text)
+    text = text.replace("\0", "")
+    # A progress bar writes over its own line: each state is a line of its own, with the same number.
+    for part in text.rstrip("\r").split("\r"):
+        for start in range(0, max(len(part), 1), LONGEST):
+            yield Line(number, part[start : start + LONGEST])
+
+
+def _unwrapped(found: Iterator[Line]) -> Iterator[Line]:
+    """Joins lines that were broken at one width; the width is learned from the first lines."""
+    sample = []
+    for line in found:
+        sample.append(line)
+        if len(sample) >= _SAMPLE:
+            break
+    width = _width([len(line.text) for line in sample])
+    if width is None:
+        yield from sample
+        yield from found
+        return
+    held: Line | None = None
+    pending = False
+    for source in (sample, found):
+        for line in source:
+            if held is not None and pending and not _BEGINS.match(line.text):
+                held = Line(held.number, held.text + line.text)
+            else:
+                if held is not None:
+                    yield held
+                held = line
+            pending = len(line.text) == width and len(held.text) + width <= LONGEST
+    if held is not None:
+        yield held
+
+
+def _width(lengths: list[int]) -> int | None:
+    """The width at which a terminal broke these lines; None where they were not broken."""
+    longest = max(lengths, default=0)
+    if longest not in _WIDTHS:
+        return None
+    full = lengths.count(longest)
+    return longest if full >= 2 or longest in _USUAL_WIDTHS else None

@@ -1,0 +1,94 @@
+"""Turns a wording of the dataset into a pattern that matches however the line was broken, quoted or cased.
+
+The unit is ``Template``, made from text such as ``kernel version {kernel:v} does not match DSO version {library:v}``.
+Literal text matches with any or no white space between its characters, so that a terminal's line break inside a
+word does not matter, and with any quotation marks. Values are bounded: ``{name}`` is one word, ``{name:v}`` a
+version, ``{name:n}`` a number, ``{name:q}`` all up to the closing quotation mark, ``{name:t}`` text to the end of the
+line (at most 300 characters), ``{name:a|b|c}`` one of the words given (a space in one of them is ``_``), and ``{..}`` a
+gap of at most 160 characters on the same line. A template must hold a literal run of at least five characters: the
+longest one is its anchor, by which it is looked for before any pattern is tried.
+
+No repetition nests in another and every one is bounded or of single characters that the next part cannot
+match, so a pattern's cost is linear in the few hundred characters it is shown.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+# What is taken out of text and templates before anchors are sought: white space, quotation marks, the escapes of
+# JSON strings, and the boxes that installers draw around messages.
+DROPPED = " \t\r\n\f\v\xa0\"'`\\´‘’“”│┃╰╭╮╯─━└├┌┐┘┤×╎▕▏"
+SQUEEZE = {ord(char): None for char in DROPPED}
+_LEAST = 5
+_QUOTES = "\"'`´‘’“”"
+_GAP = r"[\s\\│┃╰╭╮╯─━└├×╎]{0,40}?"
+_KINDS = {
+    "": r"[^\s\"'`,;)\]}>]{1,200}",
+    "v": r"[0-9][0-9A-Za-z.+\-]{0,40}",
+    "n": r"-?[0-9]{1,20}(?:\.[0-9]{1,9})?",
+    "q": r"[^\"'`\n‘’“”]{0,200}",
+    "t": r"[^\n]{0,300}",
+}
+_SPLIT = re.compile(r"\{(\.\.|[a-z_]{1,30}(?::[^{}]{1,200})?)\}")
+
+
+class Template:
+    """One wording: its anchor, squeezed and in lower case, and its pattern, compiled when first needed."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        parts = _SPLIT.split(text)
+        self._parts = tuple(parts)
+        literals = [squeeze(part) for part in parts[0::2]]
+        self.anchor = max(literals, key=len)
+        if len(self.anchor) < _LEAST:
+            raise ValueError(f"template {text[:60]!r}: expected a literal run of at least {_LEAST} characters")
+        self._pattern: re.Pattern[str] | None = None
+
+    @property
+    def pattern(self) -> re.Pattern[str]:
+        """The pattern; its named groups are the template's values."""
+        if self._pattern is None:
+            self._pattern = re.compile("".join(self._sources()), re.IGNORECASE)
+        return self._pattern
+
+    def _sources(self) -> Iterable[str]:
+        for at, part in enumerate(self._parts):
+            if at % 2 == 0:
+                yield _literal(part)
+            elif part == "..":
+                yield r"[^\n]{0,160}?"
+            else:
+                name, _, kind = part.partition(":")
+                yield f"(?P<{name}>{_value(kind, at == len(self._parts) - 2 and not self._parts[-1])})"
+
+
+def squeeze(text: str) -> str:
+    """``text`` as anchors are sought in it: lower case, without white space and quotation marks."""
+    return text.lower().translate(SQUEEZE)
+
+
+def _value(kind: str, last: bool) -> str:
+    if "|" in kind:
+        return "|".join(re.escape(word).replace("_", r"\s{1,4}") for word in kind.split("|"))
+    # In the middle the shortest value that lets the rest match; at the end the longest.
+    return _KINDS[kind] + ("" if last or kind in ("v", "n", "q") else "?")
+
+
+def _literal(text: str) -> str:
+    """Each character of ``text``, with room between them; white space and quotation marks of the text are optional."""
+    made: list[str] = []
+    for char in text:
+        if char in DROPPED:
+            if not made or made[-1] != _LOOSE:
+                made.append(_LOOSE)
+        else:
+            if made and made[-1] != _LOOSE:
+                made.append(_GAP)
+            made.append(re.escape(char))
+    return "".join(made)
+
+
+_LOOSE = rf"[\s{re.escape(_QUOTES)}\\│┃╰╭╮╯─━└├×╎]{{0,60}}?"

@@ -1,0 +1,24 @@
+"""What a program said while it ran: one recognised line of a log, of a notebook's output, or of a child's.
+
+The unit is ``Event``: the symptom's id in the dataset, the values that the line carries, the line itself and
+its place. An event is a fact like any other; what it means is the rules' affair.
+"""
+
+from __future__ import annotations
+
+from dataclasses import field
+from typing import Mapping
+
+from fixer.model.record import record
+
+
+@record(frozen=True)
+class Event:
+    """One recognised line. ``line`` counts from 1; ``times`` is how often the same was said in all."""
+
+    symptom: str
+    text: str
+    source: str
+    line: int = 0
+    values: Mapping[str, str] = field(default_factory=dict)
+    times: int = 1

@@ -1,0 +1,184 @@
+"""Reads the loose description of a machine that people write in reports: plain strings for a handful of keys.
+
+The unit is ``read(path) -> Facts``. Keys: gpu, driver, cuda, cudnn, tensorflow, keras, python, os, distro,
+install_method; any other key is passed over. What a string does not clearly say stays unknown: a report's "CUDA
+12.4" may be the driver's ceiling, a toolkit or a wish, so a version is only taken where its meaning is plain.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from fixer.errors import UsageError
+from fixer.model.facts import Distro, Driver, Environment, Facts, Gpu, Library, Toolkit
+from fixer.model.observed import absent, found
+from fixer.probes import machine_file
+
+_SOURCE = "environment file"
+_LONGEST = 400
+_NUMBER = re.compile(r"\d+(?:\.\d+)+|\d+")
+_OTHER_VENDORS = re.compile(r"\b(?:intel|uhd|iris|amd|radeon|ati|apple|none|no gpu|cpu only|cpu)\b", re.IGNORECASE)
+_NVIDIA = re.compile(
+    r"nvidia|geforce|\b(?:gtx|rtx|gt|titan|tesla|quadro|grid|mx)\b|\b(?:[akvptlhb]\d{1,3}|k[0-9]{2}m?|mx\d{3})\b",
+    re.IGNORECASE,
+)
+_MEMORY = re.compile(r"(\d+(?:\.\d+)?)\s*(gb|gib|mb|mib)\b", re.IGNORECASE)
+_CAPABILITY = re.compile(r"\((?:cc )?(\d{1,2}\.\d)\)|(?:compute capability|cc)\s*(\d{1,2}\.\d)", re.IGNORECASE)
+_TENSORFLOW = re.compile(
+    r"(?:(tf-nightly(?:-gpu)?|tensorflow-(?:gpu|cpu|macos|rocm|directml|intel)|tensorflow|tf|rocm)\s*)?"
+    r"v?(\d+\.\d+(?:\.\d+)?(?:[.\-]?(?:rc|a|b|dev|post)\d*|-dev\d+)?(?:\.\d{6,8})?)",
+    re.IGNORECASE,
+)
+_DISTROS = {
+    "ubuntu": "ubuntu", "debian": "debian", "fedora": "fedora", "centos": "centos", "rhel": "rhel", "red hat": "rhel",
+    "arch": "arch", "mint": "linuxmint", "manjaro": "manjaro", "opensuse": "opensuse", "alpine": "alpine",
+    "rocky": "rocky", "alma": "almalinux", "pop": "pop",
+}  # fmt: skip
+
+
+def read(path: str) -> Facts:
+    """The facts that ``path`` plainly states; raises UsageError that names the file and the key."""
+    shown = "standard input" if path == "-" else f"environment file {path!r}"
+    data = machine_file.parsed(path, shown)
+    if not isinstance(data, dict):
+        raise UsageError("malformed-environment", f"{shown}: expected a JSON object of plain strings")
+    if isinstance(data.get("environment"), dict) and "log" in data:
+        data = data["environment"]
+    texts: dict[str, str] = {}
+    for key, value in data.items():
+        if value is None or isinstance(value, bool):
+            continue
+        if not isinstance(value, (str, int, float)):
+            raise UsageError("malformed-environment", f"{shown}: {key[:60]}: expected a string, such as \"RTX 3080\"")
+        texts[key.lower()] = str(value)[:_LONGEST]
+    return facts(texts)
+
+
+def facts(texts: Mapping[str, str]) -> Facts:
+    """What the strings plainly state."""
+    slots: dict[str, Any] = {}
+    slots.update(_system(texts))
+    slots.update(_gpu(texts.get("gpu", "")))
+    driver = _driver(texts.get("driver", ""), texts.get("cuda", ""))
+    if driver is not None:
+        slots["driver"] = found(driver, f"{_SOURCE}: driver")
+    environment = _environment(texts)
+    if environment is not None:
+        slots["environment"] = found(environment, _SOURCE)
+    slots.update(_cuda(texts))
+    return Facts(**slots)
+
+
+def _system(texts: Mapping[str, str]) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    os, distro, method = (texts.get(key, "") for key in ("os", "distro", "install_method"))
+    every = f"{os} {distro}".lower()
+    source = f"{_SOURCE}: os"
+    if "wsl" in every:
+        made["os"], made["wsl"] = found("linux", source), found(True, source)
+    elif "windows" in every and "linux" not in every and "ubuntu" not in every:
+        made["os"], made["wsl"] = found("windows", source), found(False, source)
+    elif "mac" in every or "darwin" in every or "osx" in every or "os x" in every:
+        made["os"] = found("macos", source)
+    elif "linux" in every or any(name in every for name in _DISTROS):
+        made["os"] = found("linux", source)
+    apple = re.search(r"apple|\bm[1-4]\b|arm64|aarch64", f"{every} {texts.get('gpu', '').lower()}")
+    if apple and (made.get("os") is not None and made["os"].value == "macos" or "arm64" in every or "aarch64" in every):
+        made["arch"] = found("aarch64", source)
+    name = next((id for word, id in _DISTROS.items() if re.search(rf"\b{word}", distro.lower())), None)
+    if name is not None:
+        version = _NUMBER.search(distro)
+        made["distro"] = found(Distro(name, version.group() if version else None), f"{_SOURCE}: distro")
+    if re.search(r"docker|container|image|kubernetes|podman|singularity", f"{method} {distro}".lower()) and "colab" not in method.lower():
+        made["container"] = found("docker", f"{_SOURCE}: install_method")
+    return made
+
+
+def _gpu(text: str) -> dict[str, Any]:
+    source = f"{_SOURCE}: gpu"
+    if not text.strip():
+        return {}
+    if not _NVIDIA.search(text):
+        return {"gpus": absent(source)} if _OTHER_VENDORS.search(text) else {}
+    part = next((one for one in re.split(r"\s*\+\s*|,| and |/(?=\s)", text) if _NVIDIA.search(one)), text)
+    capability, memory = _CAPABILITY.search(part), _MEMORY.search(part)
+    name = re.sub(r"\(.*?\)|\bx\s*\d\b|\b\d+\s*x\b", " ", _MEMORY.sub(" ", part))
+    size = None
+    if memory:
+        size = int(float(memory.group(1)) * (1024 if memory.group(2).lower().startswith("g") else 1))
+    card = Gpu(" ".join(name.split()) or None, None, (capability.group(1) or capability.group(2)) if capability else None, size)
+    return {"gpus": found((card,), source)}
+
+
+def _driver(text: str, cuda: str) -> Driver | None:
+    source = f"{_SOURCE}: driver"
+    parts: dict[str, Any] = {}
+    low = text.lower()
+    ceiling = re.search(r"(\d+\.\d+)\s*\((?:driver|nvidia-smi|smi)", cuda.lower()) or re.search(r"^cuda\s*(\d+\.\d+)", low)
+    if ceiling:
+        parts["cuda"] = found(ceiling.group(1), f"{_SOURCE}: cuda")
+    kernel, library = re.search(r"kernel[^0-9]{0,12}(\d+\.\d+(?:\.\d+)?)", low), re.search(r"librar[^0-9]{0,12}(\d+\.\d+(?:\.\d+)?)", low)
+    if kernel:
+        parts["kernel_module"] = found(kernel.group(1), source)
+        first = _NUMBER.match(low)
+        library = library or first
+    if library:
+        parts["version"] = found(library.group(library.lastindex or 0), source)
+    elif not kernel and "cuda" not in low and "->" not in low:
+        version = _NUMBER.search(low)
+        if version and int(version.group().split(".")[0]) >= 100:
+            parts["version"] = found(version.group() if "." in version.group() else f"{version.group()}.00", source)
+    return Driver(**parts) if parts else None
+
+
+def _environment(texts: Mapping[str, str]) -> Environment | None:
+    parts: dict[str, Any] = {}
+    python = _NUMBER.search(texts.get("python", ""))
+    if python and "." in python.group():
+        parts["python"] = found(python.group(), f"{_SOURCE}: python")
+    method = texts.get("install_method", "").lower()
+    if re.search(r"conda|mamba|miniforge", method):
+        parts["kind"] = found("conda", f"{_SOURCE}: install_method")
+    packages = _packages(texts)
+    if packages:
+        parts["packages"] = found(packages, f"{_SOURCE}: tensorflow")
+    return Environment(**parts) if parts else None
+
+
+def _packages(texts: Mapping[str, str]) -> dict[str, str]:
+    packages: dict[str, str] = {}
+    text = texts.get("tensorflow", "")
+    if not re.search(r"wanted|->|[<>]|after|source|chosen", text.lower()):
+        for name, version in _TENSORFLOW.findall(text):
+            known = name.lower() if name.lower() not in ("", "tf") else "tensorflow"
+            packages.setdefault("tensorflow-rocm" if known == "rocm" else known, version)
+    keras = re.match(r"\s*v?(\d+\.\d+(?:\.\d+)?)\s*$", texts.get("keras", ""))
+    if keras:
+        packages["keras"] = keras.group(1)
+    return {name: version for name, version in packages.items() if _readable(version)}
+
+
+def _readable(version: str) -> bool:
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        Version(version)
+    except InvalidVersion:
+        return False
+    return True
+
+
+def _cuda(texts: Mapping[str, str]) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    text = texts.get("cuda", "")
+    if text and not re.search(r"driver|smi|wanted", text.lower()):
+        versions = [one for one in _NUMBER.findall(text) if int(one.split(".")[0]) < 20]
+        tools = tuple(Toolkit(".".join(one.split(".")[:2]), f"/usr/local/cuda-{'.'.join(one.split('.')[:2])}") for one in versions)
+        if tools:
+            made["toolkits"] = found(tools, f"{_SOURCE}: cuda")
+    cudnn = _NUMBER.search(texts.get("cudnn", ""))
+    if cudnn:
+        made["libraries"] = found((Library("cudnn", cudnn.group(), "libcudnn"),), f"{_SOURCE}: cudnn")
+    return made

@@ -1,0 +1,45 @@
+"""What programs said (``facts.events``), as rules ask for it: by symptom, with the row that explains the line.
+
+The unit is ``Heard``: an event and its row. An event of a symptom that the dataset no longer has is passed over.
+"""
+
+from __future__ import annotations
+
+from fixer.dataset.rows import SymptomRow
+from fixer.model.events import Event
+from fixer.model.finding import Evidence
+from fixer.model.record import record
+from fixer.rules.case import Case
+
+
+@record(frozen=True)
+class Heard:
+    """One event with its symptom's row."""
+
+    event: Event
+    row: SymptomRow
+
+    @property
+    def evidence(self) -> Evidence:
+        """The line as a finding quotes it."""
+        return Evidence("said", self.event.text, self.event.source)
+
+
+def heard(case: Case) -> tuple[Heard, ...]:
+    """Every event with its row, in the order of the log."""
+    known: tuple[Heard, ...] | None = case.memory.get("heard")
+    if known is None:
+        rows = {row.id: row for row in case.dataset.symptoms()} if case.facts.events.value else {}
+        known = tuple(Heard(event, rows[event.symptom]) for event in case.facts.events.or_else(()) if event.symptom in rows)
+        case.memory["heard"] = known
+    return known
+
+
+def said(case: Case, *symptoms: str) -> tuple[Heard, ...]:
+    """The events of the given symptoms, in the order of the log."""
+    return tuple(one for one in heard(case) if one.row.id in symptoms)
+
+
+def evidence(found: tuple[Heard, ...], most: int = 4) -> tuple[Evidence, ...]:
+    """The first lines of ``found`` as evidence."""
+    return tuple(dict.fromkeys(one.evidence for one in found[:most]))
