@@ -12,19 +12,17 @@ import os
 import re
 
 from fixer.actions import files
-from fixer.actions.base import NothingKept, Params, Workplace, below, owner_problem
+from fixer.actions.base import Look, NothingKept, Params, Unforeseen, Workplace, below, owner_problem
+from fixer.actions.foreseen import new_files, put_in
 from fixer.host.base import Host
-from fixer.model.action import ActionSpec, Preview
+from fixer.model.action import ActionSpec, FileChange, Preview
+from fixer.model.edits import deactivate_head
 from fixer.model.journal import JournalEntry
 from fixer.shells import SHELLS, Values, begin, end, off_line, script
 
 _KNOWN = ("interpreter", "prefix", "shell", "path", "prepend", "set", "unset")
 _NEVER = ("PATH", "HOME", "SHELL", "USER", "LD_PRELOAD", "IFS", "BASH_ENV", "ENV", "PYTHONSTARTUP", "PROMPT_COMMAND")
 _LOADER_TOKEN = re.compile(r"\$\{?(ORIGIN|LIB|PLATFORM)\b")
-_DEACTIVATE = {
-    "fish": re.compile(rb"^function deactivate\b[^\n]*\n", re.MULTILINE),
-    "sh": re.compile(rb"^deactivate *\(\) *\{[ \t]*\n", re.MULTILINE),
-}
 
 
 class ActivationScript(NothingKept):
@@ -57,13 +55,23 @@ class ActivationScript(NothingKept):
         return tuple(dict.fromkeys(problems))
 
     def preview(self, spec: ActionSpec, host: Host) -> Preview:
+        try:
+            return Preview(files=self.foresee(spec, files.look))
+        except Unforeseen:
+            edited = _edited(spec) if _is_own(spec) else None
+            return Preview(files=(files.changed(_read(spec)[2], edited[0], edited[1]),) if edited is not None else ())
+
+    def foresee(self, spec: ActionSpec, look: Look) -> tuple[FileChange, ...]:
+        """The diffs that follow from what ``look`` knows."""
+        _, shell, path, values = _read(spec)
         if not _is_own(spec):
-            return Preview(files=tuple(files.added(place, content) for place, content in _new_files(spec).items()))
-        path = _read(spec)[2]
-        edited = _edited(spec)
-        if edited is None:
-            return Preview()
-        return Preview(files=(files.changed(path, edited[0], edited[1]),))
+            return new_files(_new_files(spec), shell, look)
+        before = look(path, shell)
+        if before is None:
+            raise Unforeseen(f"{path} is not there yet, so its diff is not known")
+        if before.blocks or before.deactivate is None:
+            return ()
+        return put_in(path, before, ((before.deactivate, _off(shell, values)), (before.lines, _block(shell, values))))
 
     def perform(self, spec: ActionSpec, host: Host, work: Workplace) -> None:
         if _is_own(spec):
@@ -162,18 +170,23 @@ def _block(shell: str, values: Values) -> bytes:
     return f"{begin(values.key)}\n{script(shell, values)}{end(values.key)}\n".encode("utf-8")
 
 
+def _off(shell: str, values: Values) -> bytes:
+    """The line in the environment's own ``deactivate``."""
+    return f"    {off_line(shell, values)} # convfix\n".encode("utf-8")
+
+
 def _edited(spec: ActionSpec) -> tuple[bytes, bytes, list[bytes]] | None:
     """The environment's own script before and after, and the pieces put in; None when it is not one that we know."""
     _, shell, path, values = _read(spec)
     old = _content(os.path.realpath(path))
     if old is None or b">>> convfix" in old:
         return None
-    found = _DEACTIVATE["fish" if shell == "fish" else "sh"].search(old)
-    if found is None:
+    head = deactivate_head(old, shell)
+    if head is None:
         return None
-    line = f"    {off_line(shell, values)} # convfix\n".encode("utf-8")
+    line = _off(shell, values)
     block = (b"" if old.endswith(b"\n") else b"\n") + _block(shell, values)
-    return old, old[: found.end()] + line + old[found.end() :] + block, [line, block]
+    return old, old[:head] + line + old[head:] + block, [line, block]
 
 
 def _content(path: str) -> bytes | None:

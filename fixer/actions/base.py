@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any, Mapping, Protocol, Sequence
+from typing import Any, Callable, Mapping, Protocol, Sequence
 
 from fixer.errors import ConvfixError, UsageError
 from fixer.host.base import Host, Ran
 from fixer.model.action import ActionSpec, Preview
+from fixer.model.edits import Outline
 from fixer.model.journal import JournalEntry
 from fixer.model.record import record
 
@@ -29,6 +30,14 @@ class StepFailed(ConvfixError):
     """A step could not be done; what it had done is taken back by the transaction."""
 
     exit_code = 3
+
+
+class Unforeseen(Exception):
+    """The diff of a file that does not follow from what is known of the file."""
+
+
+Look = Callable[[str, str], "Outline | None"]
+"""``look(path, shell)``: a file as it is, None where there is none; raises Unforeseen where that is not known."""
 
 
 class Workplace(Protocol):

@@ -16,9 +16,10 @@ import os
 import stat
 from typing import Any, Iterable, Mapping, Sequence
 
-from fixer.actions.base import StepFailed, Workplace
+from fixer.actions.base import StepFailed, Unforeseen, Workplace
 from fixer.host import durable
 from fixer.model.action import FileChange
+from fixer.model.edits import Outline, outline
 from fixer.model.journal import JournalEntry
 
 LARGEST = 8 << 20
@@ -79,18 +80,21 @@ def missing_folders(path: str) -> tuple[str, ...]:
     return tuple(reversed(missing))
 
 
-def added(path: str, content: bytes) -> FileChange:
-    """The preview of a new file."""
-    return changed(path, b"", content, new=True)
+def look(path: str, shell: str = "") -> Outline | None:
+    """The file that ``path`` leads to, now, as the facts outline it; raises Unforeseen where it cannot be read."""
+    try:
+        return outline(readable(path), shell)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise Unforeseen(f"{path}: {error.strerror}") from error
 
 
-def changed(path: str, old: bytes, content: bytes, new: bool = False) -> FileChange:
-    """The preview of an edited file, as a unified diff; bytes that are no text are shown escaped."""
-    before = old.decode("utf-8", "backslashreplace").splitlines(keepends=True)
-    after = content.decode("utf-8", "backslashreplace").splitlines(keepends=True)
-    lines = difflib.unified_diff(before, after, "/dev/null" if new else path, path, n=2)
-    ended = (line if line.endswith("\n") else line + "\n\\ no newline at the end\n" for line in lines)
-    return FileChange(path, "".join(ended))
+def changed(path: str, old: bytes, content: bytes) -> FileChange:
+    """The diff of an edit whose last line must be quoted, since it lacks its line feed; odd bytes are shown escaped."""
+    before, after = (text.decode("utf-8", "backslashreplace").splitlines(keepends=True) for text in (old, content))
+    lines = difflib.unified_diff(before, after, path, path, n=0)
+    return FileChange(path, "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines))
 
 
 def readable(path: str) -> bytes:

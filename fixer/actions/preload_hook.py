@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 
 from fixer.actions import files
-from fixer.actions.base import NothingKept, Params, Workplace, below, owner_problem
+from fixer.actions.base import Look, NothingKept, Params, Unforeseen, Workplace, below, owner_problem
+from fixer.actions.foreseen import new_files
 from fixer.host import durable
 from fixer.host.base import Host
 from fixer.model.action import ActionSpec, FileChange, Preview
@@ -43,7 +44,14 @@ class PreloadHook(NothingKept):
         return tuple(problems)
 
     def preview(self, spec: ActionSpec, host: Host) -> Preview:
-        return Preview(files=tuple(_preview(path, content) for path, content in _contents(spec).items()))
+        try:
+            return Preview(files=self.foresee(spec, files.look))
+        except Unforeseen:
+            return Preview()
+
+    def foresee(self, spec: ActionSpec, look: Look) -> tuple[FileChange, ...]:
+        """The diffs that follow from what ``look`` knows."""
+        return new_files(_contents(spec), "", look)
 
     def perform(self, spec: ActionSpec, host: Host, work: Workplace) -> None:
         cache = os.path.join(_read(spec)[0], "__pycache__")
@@ -88,10 +96,6 @@ def _contents(spec: ActionSpec) -> dict[str, bytes]:
         os.path.join(site, MODULE): (header + text).encode("ascii"),
         os.path.join(site, PTH): (header + _LINE).encode("ascii"),
     }
-
-
-def _preview(path: str, content: bytes) -> FileChange:
-    return files.added(path, content)
 
 
 def _content(path: str) -> bytes | None:

@@ -10,11 +10,13 @@ from __future__ import annotations
 import os
 
 from fixer.actions import files
-from fixer.actions.base import NothingKept, Params, Workplace, owner_problem
+from fixer.actions.base import Look, NothingKept, Params, Unforeseen, Workplace, owner_problem
+from fixer.actions.foreseen import put_in
 from fixer.host.base import Host
-from fixer.model.action import ActionSpec, Preview
+from fixer.model.action import ActionSpec, FileChange, Preview
+from fixer.model.edits import added
 from fixer.model.journal import JournalEntry
-from fixer.shells import SHELLS, block
+from fixer.shells import SHELLS, block, block_key
 
 _KNOWN = ("shell", "path", "source")
 _BEGIN, _END = b"# >>> convfix ", b"# <<< convfix "
@@ -44,13 +46,22 @@ class ProfileBlock(NothingKept):
         return (f"{problem}; add by hand to {path}: {block(shell, source).splitlines()[1]}",)
 
     def preview(self, spec: ActionSpec, host: Host) -> Preview:
-        _, path, _ = _read(spec)
-        if not os.path.lexists(path):
-            return Preview(files=(files.added(path, _piece(spec, b"")),))
-        old = _content(path)
-        if old is None or _piece(spec, b"") in old:
-            return Preview()
-        return Preview(files=(files.changed(path, old, old + _piece(spec, old)),))
+        path = _read(spec)[1]
+        try:
+            return Preview(files=self.foresee(spec, files.look))
+        except Unforeseen:
+            old = _content(path)
+            return Preview(files=(files.changed(path, old, old + _piece(spec, old)),) if old is not None else ())
+
+    def foresee(self, spec: ActionSpec, look: Look) -> tuple[FileChange, ...]:
+        """The diffs that follow from what ``look`` knows."""
+        shell, path, source = _read(spec)
+        before = look(path, shell)
+        if before is None:
+            return (added(path, _piece(spec, b"")),)
+        if block_key(source) in before.blocks:
+            return ()
+        return put_in(path, before, ((before.lines, _piece(spec, b"")),))
 
     def perform(self, spec: ActionSpec, host: Host, work: Workplace) -> None:
         _, path, _ = _read(spec)
@@ -80,7 +91,8 @@ def _profiles(shell: str, host: Host) -> tuple[str, ...]:
     if not os.path.isabs(home):
         return ()
     if shell == "fish":
-        config = host.environ.get("XDG_CONFIG_HOME") or os.path.join(home, ".config")
+        config = host.environ.get("XDG_CONFIG_HOME", "")
+        config = os.path.normpath(config) if os.path.isabs(config) else os.path.join(os.path.normpath(home), ".config")
         return tuple(os.path.join(config, "fish", name) for name in ("config.fish", "conf.d/convfix.fish"))
     folders = [home]
     if shell == "zsh" and os.path.isabs(host.environ.get("ZDOTDIR", "")):

@@ -82,13 +82,16 @@ def apply(plan: Plan, host: Host, state: State, say: Say) -> RunResult:
 
 
 def shown(plan: Plan, host: Host) -> Plan:
-    """``plan`` with each action's commands and file changes as they would be now; raises as ``apply`` does."""
+    """``plan`` with the file changes that it does not show yet, as they would be now; raises as ``apply`` does.
+
+    Those that it shows stay: ``apply`` refuses the plan where they are no longer true.
+    """
     _shape(plan)
     made = []
     for spec in plan.actions:
         preview = HANDLERS[spec.kind].preview(spec, host)
         _same_commands(spec, preview.commands)
-        made.append(dataclasses.replace(spec, files=preview.files))
+        made.append(dataclasses.replace(spec, files=spec.files or preview.files))
     return dataclasses.replace(plan, actions=tuple(made))
 
 

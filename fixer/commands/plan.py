@@ -33,6 +33,6 @@ def command(ctx: click.Context, /, **given: Any) -> Outcome:
         plan = planned.prove(session, plan, given["offline"])
     if given["out"] is not None:
         planned.save(plan, given["out"])
-    view = PlanView(planned.with_diffs(session, plan), facts, given["out"])
+    view = PlanView(plan, facts, given["out"])
     outcome = Outcome("plan", plan.exit_code, planned.as_data(plan), view=view)
     return finish(ctx, given, planned.with_dataset(session, outcome))

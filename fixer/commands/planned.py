@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import datetime
 import json
@@ -11,7 +10,7 @@ from typing import Any
 
 from fixer import __version__
 from fixer.commands.options import Session, importing
-from fixer.errors import ConvfixError, StalePlanError, UsageError
+from fixer.errors import StalePlanError, UsageError
 from fixer.model.codec import from_json, to_json
 from fixer.model.facts import Facts
 from fixer.model.outcome import Outcome
@@ -28,6 +27,10 @@ def make(session: Session) -> tuple[Facts, Plan]:
     from fixer.rules import judge
 
     plan = make_plan(facts, judge(facts, session.dataset, wish), session.dataset, wish, __version__)
+    if plan.actions:
+        from fixer.actions.foreseen import with_files
+
+        plan = with_files(plan, facts)
     return facts, dataclasses.replace(plan, created=now())
 
 
@@ -49,17 +52,6 @@ def prove(session: Session, plan: Plan, offline: bool) -> Plan:
     from fixer.apply.prove import prove as ask
 
     return ask(plan, session.host, offline)
-
-
-def with_diffs(session: Session, plan: Plan) -> Plan:
-    """``plan`` with the diffs of the files that it would write here, for the page; a described machine has none to read."""
-    from fixer.apply.transaction import shown
-
-    if session.machine is not None or session.sys_root is not None or not plan.actions:
-        return plan
-    with contextlib.suppress(ConvfixError):
-        return shown(plan, session.host)
-    return plan
 
 
 def as_data(plan: Plan) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import field
 from typing import Any, Mapping
 
+from fixer.model.edits import Outline
 from fixer.model.events import Event
 from fixer.model.observed import Observed, unknown
 from fixer.model.record import record
@@ -202,6 +203,22 @@ class Resolution:
 
 
 @record(frozen=True)
+class RepairFile:
+    """A file that a repair of the loader's path may write, as it is now and without its text.
+
+    ``role`` is hook, script (an activation script of ours, or the environment's own) or profile (the one that
+    the user's shell reads). ``outline`` is None where nothing is there (``there`` False) or where what is there
+    is no file that can be read.
+    """
+
+    role: str
+    shell: str
+    path: str
+    there: bool = False
+    outline: Outline | None = None
+
+
+@record(frozen=True)
 class KernelLine:
     """One line of the kernel log that bears on the GPU, and its source."""
 
@@ -258,6 +275,7 @@ class Facts:
     device_nodes: Observed[Mapping[str, bool]] = _unknown()
     nvidia_smi: Observed[SmiAnswer] = _unknown()
     kernel_log: Observed[tuple[KernelLine, ...]] = _unknown()
+    repair_files: Observed[tuple[RepairFile, ...]] = _unknown()
     open_run: Observed[OpenRun] = _unknown()
     events: Observed[tuple[Event, ...]] = _unknown()
 

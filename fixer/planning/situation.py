@@ -106,6 +106,13 @@ class Situation:
     def managers(self) -> tuple[str, ...]:
         return self.facts.managers.or_else(())
 
+    @cached_property
+    def profile(self) -> tuple[str, str]:
+        """The user's shell and its profile; bash's where nobody knows."""
+        seen = self.facts.repair_files.or_else(())
+        known = next(((one.shell, one.path) for one in seen if one.role == "profile"), None)
+        return known or ("bash", posixpath.join(self.variables.get("HOME") or "~", ".bashrc"))
+
     # the GPU and its driver
 
     @cached_property

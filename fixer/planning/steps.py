@@ -167,14 +167,14 @@ def activations(
 def profile(
     situation: Situation, prefix: str, interpreter: str, because: Iterable[str], folders: tuple[str, ...]
 ) -> list[ActionSpec]:
-    """A script of ours and one guarded block in the shell's profile that sources it."""
-    script = posixpath.join(prefix, "share", "convfix", "activate.sh")
-    home = situation.variables.get("HOME") or "~"
+    """A script of ours and one guarded block in the profile of the user's shell that sources it."""
+    shell, target = situation.profile
+    script = posixpath.join(prefix, "share", "convfix", "activate.fish" if shell == "fish" else "activate.sh")
     values = {
-        "interpreter": interpreter, "prefix": prefix, "shell": "bash", "path": script,
+        "interpreter": interpreter, "prefix": prefix, "shell": shell, "path": script,
         "prepend": {"LD_LIBRARY_PATH": list(folders)}, "set": {}, "unset": [],
     }  # fmt: skip
-    source = {"shell": "bash", "path": posixpath.join(home, ".bashrc"), "source": script}
+    source = {"shell": shell, "path": target, "source": script}
     common = tuple(because)
     return [
         ActionSpec(
@@ -184,7 +184,7 @@ def profile(
         ),
         ActionSpec(
             id="profile", kind="profile_block", params=source, because=common, reversible="exact",
-            summary=f"Source it from {source['path']}: every program started from such a shell is affected",
+            summary=f"Source it from {target}: every program started from such a shell is affected",
             reaches=("terminal",), download_bytes=0, disk_bytes=4096,
         ),
     ]  # fmt: skip

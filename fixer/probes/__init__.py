@@ -13,7 +13,7 @@ from typing import Any, Callable, Iterable
 from fixer.dataset.questions import Dataset
 from fixer.errors import ConvfixError
 from fixer.host.base import Host
-from fixer.model.facts import Driver, Facts, Gpu, Interpreter, Library, Resolution, TensorFlowBuild, Toolkit
+from fixer.model.facts import Driver, Facts, Gpu, Interpreter, Library, RepairFile, Resolution, TensorFlowBuild, Toolkit
 from fixer.model.observed import Observed, absent, found, unknown
 from fixer.probes import disk, driver, gpu, interpreters, keras, kernel_log, managers, nvml, system, tensorflow
 from fixer.probes import variables as environment_variables
@@ -153,6 +153,15 @@ def _resolutions(at: Look) -> Observed[tuple[Resolution, ...]]:
     )
 
 
+def _repair_files(at: Look) -> Observed[tuple[RepairFile, ...]]:
+    patient = at.patient.patient
+    if patient.value is None:
+        return Observed(None, patient.state, patient.via, patient.detail)
+    from fixer.probes import repair_files
+
+    return repair_files.observe(at.host, patient.value)
+
+
 def _of_system(name: str) -> Callable[[Look], Observed[Any]]:
     return lambda at: at.system[name]
 
@@ -178,6 +187,7 @@ TABLE: tuple[tuple[str, Callable[[Look], Observed[Any]]], ...] = (
     ("toolkits", _toolkits),
     ("libraries", _libraries),
     ("resolutions", _resolutions),
+    ("repair_files", _repair_files),
 )
 # They ask nothing of the patient, so they are observed while its interpreter runs.
 INDEPENDENT = frozenset(

@@ -48,8 +48,13 @@ def off_line(shell: str, values: Values) -> str:
 
 def block(shell: str, path: str) -> str:
     """The guarded lines for a profile that source the script at ``path`` if it is there."""
-    key = hashlib.sha256(path.encode("utf-8", "surrogateescape")).hexdigest()[:10]
+    key = block_key(path)
     return f"{begin(key)}\n{_of(shell).source_line(path)}\n{end(key)}\n"
+
+
+def block_key(path: str) -> str:
+    """The name of the block that sources ``path``."""
+    return hashlib.sha256(path.encode("utf-8", "surrogateescape")).hexdigest()[:10]
 
 
 def begin(key: str) -> str:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -46,7 +47,7 @@ def ill(lab, staged, tmp_path):
 
 
 @pytest.mark.parametrize("release", list(STAGES))
-def test_the_cause_is_named_the_repair_proved_and_every_byte_given_back(ill, release):
+def test_the_cause_is_named_the_repair_proved_and_every_byte_given_back(ill, release, tmp_path):
     patient = ill(release)
     before = tree(patient.staged.patient.path)
     code, data = patient.json("doctor")
@@ -61,10 +62,15 @@ def test_the_cause_is_named_the_repair_proved_and_every_byte_given_back(ill, rel
     _, plan = patient.json("plan")
     assert [action["kind"] for action in plan["actions"]] == ["preload_hook"] and plan["outcome"]["device"] == "gpu"
     assert plan["actions"][0]["reaches"] == ["terminal", "jupyter", "ide", "cron"]
+    site = patient.staged.patient.site_packages
+    shown = {change["path"]: _new_text(change["diff"]) for change in plan["actions"][0]["files"]}
+    assert list(shown) == [str(site / "_convfix_preload.py"), str(site / "convfix_preload.pth")]
+    assert _from_the_facts(patient, tmp_path) == {**plan, "created": None}
 
     code, applied = patient.json("apply", "--yes")
     steps = {step["name"]: step["passed"] for step in applied["verification"]["steps"]}
     assert (code, applied["verification"]["device"]) == (0, "gpu"), applied
+    assert {path: Path(path).read_text() for path in shown} == shown
     assert steps["library-check"] and steps["convolution"] and steps["densenet121"]
     if patient.staged.right:
         assert os.path.realpath(patient.staged.right) in map(os.path.realpath, applied["verification"]["loaded"].values()) or any(
@@ -77,6 +83,21 @@ def test_the_cause_is_named_the_repair_proved_and_every_byte_given_back(ill, rel
     assert patient.convfix("undo", applied["run"], "--yes").returncode == 0
     assert different(before, tree(patient.staged.patient.path)) == {}
     assert patient.json("doctor")[0] == 1
+
+
+def _new_text(diff):
+    """The whole text of a new file, from its diff."""
+    head, *lines = diff.splitlines()[2:]
+    assert head == f"@@ -0,0 +1,{len(lines)} @@" and all(line.startswith("+") for line in lines)
+    return "".join(f"{line[1:]}\n" for line in lines)
+
+
+def _from_the_facts(patient, folder, *options):
+    """The plan made from the patient's machine file, without its time."""
+    _, data = patient.json("facts")
+    (folder / "machine.json").write_text(json.dumps(data["machine"]))
+    answer = patient.convfix("plan", "--machine", str(folder / "machine.json"), "--json", *options)
+    return {**json.loads(answer.stdout)["data"], "created": None}
 
 
 def test_with_the_one_fact_flipped_the_cause_is_not_named(ill):
@@ -150,6 +171,48 @@ def test_with_paths_by_activation_a_new_shell_has_them(ill, shell):
     finally:
         assert patient.convfix("undo", "--yes").returncode == 0
     assert different(before, tree(patient.staged.patient.path)) == {}
+
+
+# fish has the same block in tests/hands/test_profiles.py, without TensorFlow.
+PROFILES = {"bash": ".bashrc", "zsh": ".zshrc"}
+
+
+@pytest.mark.parametrize("shell", list(PROFILES))
+def test_with_paths_by_profile_a_new_interactive_shell_has_them(ill, shell, tmp_path):
+    patients.need(shell)
+    patient = ill("2.16.1")
+    home = tmp_path / "it's home"
+    profile = home / PROFILES[shell]
+    home.mkdir()
+    profile.write_bytes(b"# caf\xe9\nexport MINE=1\n")
+    who = {"HOME": str(home), "SHELL": f"/usr/bin/{shell}"}
+    before = tree(patient.staged.patient.path), tree(home)[profile.name]
+
+    def told(*arguments):
+        answer = patient.convfix(*arguments, "--paths", "profile", "--python", patient.staged.patient.python, "--json", **who)
+        return answer.returncode, json.loads(answer.stdout)["data"]
+
+    def new_shell():
+        # The interpreter by its path: the environment is not activated, the profile alone is read.
+        inside = f"'{patient.staged.patient.python}' -c \"{LISTED}\"; echo mine=$MINE"
+        return patient.run(shell, "-i", "-c", inside, **who).stdout
+
+    code, plan = told("plan")
+    assert code == 1 and [action["kind"] for action in plan["actions"]] == ["activation_script", "profile_block"]
+    script, block = (action["files"][0] for action in plan["actions"])
+    assert block["path"] == str(profile) and "MINE" not in block["diff"]
+    code, applied = told("apply", "--yes")
+    try:
+        assert code == 0, applied
+        assert Path(script["path"]).read_text() == _new_text(script["diff"])
+        added = "".join(f"{line[1:]}\n" for line in block["diff"].splitlines()[3:])
+        assert profile.read_bytes().endswith(b"\n" + added.encode()) and added.count("convfix") >= 2
+        said = new_shell()
+        assert "GPUS 1" in said and "mine=1" in said, said
+    finally:
+        assert patient.convfix("undo", "--yes", **who).returncode == 0
+    # Keras and the shells write files of their own into a home; the profile is the one that we touched.
+    assert different(before[0], tree(patient.staged.patient.path)) == {} and tree(home)[profile.name] == before[1]
 
 
 def test_a_preloaded_cudnn_is_never_mixed_with_older_parts_from_a_path(ill, builder, tmp_path):
