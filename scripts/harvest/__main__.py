@@ -22,7 +22,7 @@ def main() -> int:
     """Run the harvest; 0 when it is done, 1 with one line when it cannot be."""
     import requests
 
-    from scripts.harvest.index import HarvestError
+    from fixer.harvest.index import HarvestError
     from scripts.harvest.run import harvest
 
     asked = _arguments()

@@ -15,9 +15,9 @@ from typing import Any
 from packaging.version import Version
 
 from fixer.dataset.questions import contains
+from fixer.harvest.index import File, Index
+from fixer.harvest.releases import LINUX, newest_python, wheel_families
 from scripts.harvest import tables
-from scripts.harvest.index import File, Index
-from scripts.harvest.releases import LINUX, newest_python, wheel_families
 
 OLDEST = Version("1.13")
 WHEELS = "wheels.json"
@@ -154,7 +154,7 @@ def wanted(index: Index) -> list[tuple[str, str, File]]:
 
 def read_wheels(index: Index, most: int) -> Iterator[str]:
     """Read up to ``most`` wheels that ``wheels.json`` does not hold; every read is kept at once (resumable)."""
-    from scripts.harvest.wheels import read_wheel
+    from fixer.harvest.wheels import read_wheel
 
     table = tables.load(WHEELS)
     known = {(row["file"], row["sha256"]) for row in table["rows"]}

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from fixer.dataset.load import DEFAULTS
+from fixer.harvest.index import Index
+from fixer.harvest.releases import package_rows, tensorflow_rows
+from fixer.harvest.write import Sections, write
 from scripts.harvest import builds, schemas, tables
-from scripts.harvest.index import Index
-from scripts.harvest.releases import package_rows, tensorflow_rows
-from scripts.harvest.write import Sections, write
 
 DISTRIBUTIONS = ("tensorflow", "tensorflow-gpu", "tensorflow-cpu")
 DAY_FILE = tables.TABLES / "harvest.json"

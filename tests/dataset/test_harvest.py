@@ -15,11 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from scripts.harvest import builds, index, releases, tables, wheels
-from scripts.harvest.index import File, HarvestError, Index
-from scripts.harvest.ranges import RemoteZip
+from fixer.harvest import index, releases, wheels
+from fixer.harvest.index import File, HarvestError, Index
+from fixer.harvest.ranges import RemoteZip
+from fixer.harvest.write import write
+from fixer.host.real import RealHost
+from scripts.harvest import builds, tables
 from scripts.harvest.run import _as_they_are
-from scripts.harvest.write import write
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "compat_data"
@@ -212,11 +214,11 @@ def test_the_address_comes_from_the_users_configuration(tmp_path: Path, monkeypa
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     (tmp_path / "uv").mkdir()
     (tmp_path / "uv" / "uv.toml").write_text('index-url = "https://mirror.example/simple"\n')
-    assert index.configured_address() == "https://mirror.example/simple"
+    assert index.configured_address(RealHost()) == "https://mirror.example/simple"
     monkeypatch.setenv("PIP_INDEX_URL", "https://pip.example/simple")
-    assert index.configured_address() == "https://pip.example/simple"
+    assert index.configured_address(RealHost()) == "https://pip.example/simple"
     monkeypatch.setenv("UV_DEFAULT_INDEX", "own=https://uv.example/simple")
-    assert index.configured_address() == "https://uv.example/simple"
+    assert index.configured_address(RealHost()) == "https://uv.example/simple"
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from fixer.dataset.load import Files
 from fixer.dataset.locate import VARIABLE, Folder, locate
 from fixer.dataset.questions import Dataset
 from fixer.errors import ConvfixError, UsageError
-from scripts.harvest.write import write
+from fixer.harvest.write import write
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "compat_data"

@@ -14,6 +14,7 @@ LAW = {
     "model": set(),
     "dataset": {"model"},
     "host": {"model"},
+    "harvest": {"model", "dataset", "host"},
     "loader": {"model", "host"},
     "log": {"model", "dataset"},
     "probes": {"model", "dataset", "host", "loader"},
@@ -25,7 +26,8 @@ LAW = {
     "verify": {"model", "host", "probes", "rules"},
     "report": {"model"},
     "commands": {
-        "model", "dataset", "host", "loader", "log", "probes", "rules", "planning", "shells", "actions", "apply", "verify", "report",
+        "model", "dataset", "harvest", "host", "loader", "log", "probes", "rules", "planning", "shells", "actions", "apply", "verify",
+        "report",
     },
     "cli": {"commands", "model", "report", "dataset"},
 }  # fmt: skip

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterable
@@ -22,6 +21,9 @@ from typing import Any, TypeVar
 from urllib.parse import urldefrag, urljoin
 
 import requests
+
+from fixer.host.base import Host
+from fixer.host.real import RealHost
 
 CONNECTIONS = 2
 TIMEOUT = 60
@@ -49,12 +51,12 @@ class File:
     size: int | None
 
 
-def configured_address() -> str:
+def configured_address(host: Host) -> str:
     """The simple index that pip or uv would use: variables, uv's and pip's configuration, pip's own default."""
     for name in VARIABLES:
         if os.environ.get(name):
             return os.environ[name].split("=", 1)[-1] if name == "UV_DEFAULT_INDEX" else os.environ[name]
-    found = _uv_configuration() or _pip_configuration() or _pip_answer(["-c", ASK_PIP])
+    found = _uv_configuration() or _pip_configuration(host) or _pip_answer(host, ["-c", ASK_PIP])
     if not found:
         raise HarvestError("no package index: configure one for pip or uv, or install pip beside this Python")
     return found
@@ -70,24 +72,24 @@ def _uv_configuration() -> str | None:
     return None
 
 
-def _pip_configuration() -> str | None:
-    for line in (_pip_answer(["-m", "pip", "config", "list"]) or "").splitlines():
+def _pip_configuration(host: Host) -> str | None:
+    for line in (_pip_answer(host, ["-m", "pip", "config", "list"]) or "").splitlines():
         key, _, value = line.partition("=")
         if key.endswith((".index-url", ":env:.index-url")):
             return value.strip("\"'")
     return None
 
 
-def _pip_answer(arguments: list[str]) -> str | None:
-    ran = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=TIMEOUT, check=False)
-    return ran.stdout.strip() if ran.returncode == 0 else None
+def _pip_answer(host: Host, arguments: list[str]) -> str | None:
+    ran = host.run([sys.executable, *arguments], timeout=TIMEOUT)
+    return ran.stdout.strip() if ran.ok else None
 
 
 class Index:
     """The configured index. ``fetched`` counts the bytes that came over the network."""
 
-    def __init__(self, cache: Path, offline: bool = False) -> None:
-        self.address = "" if offline else configured_address().rstrip("/") + "/"
+    def __init__(self, cache: Path, offline: bool = False, host: Host | None = None) -> None:
+        self.address = "" if offline else configured_address(host or RealHost()).rstrip("/") + "/"
         self.cache = cache
         self.offline = offline
         self.fetched = 0
@@ -119,7 +121,7 @@ class Index:
         def fetch() -> bytes | None:
             answer = self._session().get(file.url + ".metadata", timeout=TIMEOUT)
             if answer.status_code in (403, 404):
-                from scripts.harvest.ranges import RemoteZip
+                from fixer.harvest.ranges import RemoteZip
 
                 return RemoteZip(self, file).named(lambda name: name.endswith(".dist-info/METADATA"))
             answer.raise_for_status()

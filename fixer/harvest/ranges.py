@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from scripts.harvest.index import File, Index
+    from fixer.harvest.index import File, Index
 
 TAIL = 64 << 10
 PIECE = 1 << 20

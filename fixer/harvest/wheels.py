@@ -18,9 +18,9 @@ from typing import Any
 from elftools.elf.elffile import ELFFile
 from packaging.version import Version
 
-from scripts.harvest.index import File, Index
-from scripts.harvest.ranges import Member, RemoteZip
-from scripts.harvest.releases import LINUX
+from fixer.harvest.index import File, Index
+from fixer.harvest.ranges import Member, RemoteZip
+from fixer.harvest.releases import LINUX
 
 FRAMEWORK = re.compile(r"libtensorflow_framework\.so(\.\d+)?$")
 INTERNAL = "python/_pywrap_tensorflow_internal.so"
