@@ -57,7 +57,7 @@ USAGE = [
     ["plan", "--want", "tensorflow==="], ["plan", "--want", "tensorflow @ https://example.invalid/x.whl"], ["verify", "--level", "deep"],
     ["undo", "--run"], ["undo", "../../etc"], ["apply", "--nonsense"], ["data"], ["data", "show"], ["data", "nonsense"], ["doctor", "extra"],
     ["doctor", "--data-dir", "/no/such/folder"], ["doctor", "--sys-root", "/no/such/folder"], ["doctor", "--machine", "/no/such/file"],
-    ["plan", "--offline"], ["data", "show", "driver", "five"], ["data", "show", "tensorflow=="],
+    ["plan", "--format", "toml"], ["data", "show", "driver", "five"], ["data", "show", "tensorflow=="],
 ]  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import json
 import os
 import re
 from dataclasses import field
-from typing import Mapping, Sequence
+from typing import Any, Mapping, Sequence
 
 from fixer.actions.base import Pin, StepFailed
 from fixer.actions.distributions import normal
@@ -26,11 +26,15 @@ _FILE_URL = "file://"
 
 @record(frozen=True)
 class Change:
-    """Normalised names to versions. ``sizes`` holds what the installer tells of download sizes, in bytes."""
+    """Normalised names to versions. ``sizes`` holds what the installer tells of download sizes, in bytes.
+
+    ``hashes`` are those of the archives, as ``sha256:...``, where the installer tells them unasked (pip does).
+    """
 
     install: Mapping[str, str]
     remove: Mapping[str, str]
     sizes: Mapping[str, int] = field(default_factory=dict)
+    hashes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def names(self) -> frozenset[str]:
@@ -48,6 +52,7 @@ def of_commands(commands: Sequence[Sequence[str]], host: Host, cwd: str, offline
     install: dict[str, str] = {}
     remove: dict[str, str] = {}
     sizes: dict[str, int] = {}
+    hashed: dict[str, tuple[str, ...]] = {}
     for argv in commands:
         if "install" not in argv:
             continue
@@ -55,7 +60,8 @@ def of_commands(commands: Sequence[Sequence[str]], host: Host, cwd: str, offline
         install.update(change.install)
         remove.update(change.remove)
         sizes.update(change.sizes)
-    return Change(install, remove, sizes)
+        hashed.update(change.hashes)
+    return Change(install, remove, sizes, hashed)
 
 
 def of_new(
@@ -140,10 +146,50 @@ def _pip(argv: Sequence[str], host: Host, cwd: str, offline: bool) -> Change:
         items = json.loads(ran.stdout[start:] if start >= 0 else "")["install"]
         install = {normal(item["metadata"]["name"]): str(item["metadata"]["version"]) for item in items}
         sizes = {normal(item["metadata"]["name"]): size for item in items if (size := _size(item)) is not None}
+        hashed = {normal(item["metadata"]["name"]): _hashes(item) for item in items}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         said_so = cleaned(ran.stdout, 3)
         raise NotProved("not-proved", f"pip's dry run says nothing that convfix understands: {said_so}") from None
-    return Change(install, {}, sizes)
+    return Change(install, {}, sizes, hashed)
+
+
+def hashes(
+    change: Change, manager: str, python: Sequence[str], host: Host, cwd: str, offline: bool
+) -> dict[str, tuple[str, ...]]:
+    """The archives' hashes of all that ``change`` installs, by exact pin. Raises NotProved where one is not known.
+
+    ``python`` names the Python to uv: ``--python-version 3.12``, or ``--python PATH``.
+    """
+    pins = {f"{name}=={version}": name for name, version in sorted(change.install.items())}
+    if manager == "uv" and pins:
+        argv = ["uv", "pip", "compile", "--no-header", "--no-annotate", "--quiet", "--no-deps", "--generate-hashes"]
+        ran = run([*argv, *python, "-"], host, cwd, offline, "\n".join(pins).encode("utf-8"))
+        known = _listed_hashes(ran.stdout)
+    else:
+        known = {pin: change.hashes.get(name, ()) for pin, name in pins.items()}
+    missing = [pin for pin in pins if not known.get(pin)]
+    if missing:
+        raise NotProved("no-hashes", f"the index tells no hash of {', '.join(missing[:5])}")
+    return {pin: known[pin] for pin in pins}
+
+
+def _listed_hashes(text: str) -> dict[str, tuple[str, ...]]:
+    """Pins and hashes of a requirements file as uv writes it."""
+    found = {}
+    for entry in text.replace("\\\n", " ").splitlines():
+        words = entry.split()
+        if words and "==" in words[0]:
+            name, _, version = words[0].partition("==")
+            found[f"{normal(name.partition('[')[0])}=={version}"] = tuple(
+                word.removeprefix("--hash=") for word in words[1:] if word.startswith("--hash=sha256:")
+            )
+    return found
+
+
+def _hashes(item: Mapping[str, Any]) -> tuple[str, ...]:
+    """pip's own hash of the archive that it chose; none where it tells none."""
+    told = item["download_info"].get("archive_info", {}).get("hashes", {})
+    return tuple(f"sha256:{value}" for kind, value in told.items() if kind == "sha256")
 
 
 def _size(item: Mapping[str, Mapping[str, str]]) -> int | None:

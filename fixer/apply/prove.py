@@ -26,8 +26,8 @@ from fixer.model.plan import Plan
 _KINDS = ("pip_requirements", "new_environment")
 
 
-def prove(plan: Plan, host: Host, offline: bool) -> Plan:
-    """``plan`` with ``proved`` set, and with the file changes as they would be now.
+def prove(plan: Plan, host: Host, offline: bool, hashes: bool = False) -> Plan:
+    """``plan`` with ``proved`` set, and with the file changes as they would be now; ``hashes`` asks for those, too.
 
     A plan without packages has nothing to prove, and stays unproved.
 
@@ -43,7 +43,7 @@ def prove(plan: Plan, host: Host, offline: bool) -> Plan:
     wanted = dict(plan.outcome.packages) if plan.outcome is not None else {}
     wanted = {distributions.normal(name): version for name, version in wanted.items()}
     actions, notes = list(plan.actions), list(plan.notes)
-    by = ""
+    by, found = "", {}
     for number, spec in enumerate(plan.actions):
         if spec.kind not in _KINDS:
             continue
@@ -51,23 +51,39 @@ def prove(plan: Plan, host: Host, offline: bool) -> Plan:
         pins = params.pins("requirements") if spec.params.get("requirements") else ()
         by = by or str(spec.params["manager"])
         change, there = _asked(spec, pins, host, offline)
+        found.update(_hashes(spec, change, host, offline) if hashes else {})
         _compare(change, pins, wanted, there)
         notes += _notes(change, wanted, there)
         size = sum(change.sizes.values()) if change.install and change.sizes.keys() >= change.install.keys() else None
         actions[number] = dataclasses.replace(spec, download_bytes=spec.download_bytes if size is None else size)
     at = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
     return dataclasses.replace(
-        plan, actions=tuple(actions), notes=tuple(dict.fromkeys(notes)), proved={"by": by, "at": at}
+        plan, actions=tuple(actions), notes=tuple(dict.fromkeys(notes)), proved={"by": by, "at": at}, hashes=found
     )
+
+
+def _hashes(spec: ActionSpec, change: Change, host: Host, offline: bool) -> dict[str, tuple[str, ...]]:
+    """The hashes of what the installer would take; pip's come with its answer, uv is asked once more."""
+    manager = "pip" if spec.params["manager"] == "pip" else "uv"
+    if spec.kind == "new_environment":
+        python, cwd = ("--python-version", str(spec.params["python"])), _nearest(str(spec.params["path"]))
+    else:
+        python, cwd = ("--python", str(spec.params["interpreter"])), str(spec.params["prefix"])
+    return dry_run.hashes(change, manager, python, host, cwd, offline)
+
+
+def _nearest(path: str) -> str:
+    """The nearest folder above ``path`` that is there."""
+    parent = os.path.dirname(path)
+    while not os.path.isdir(parent):
+        parent = os.path.dirname(parent)
+    return parent
 
 
 def _asked(spec: ActionSpec, pins: tuple[Pin, ...], host: Host, offline: bool) -> tuple[Change, dict[str, str]]:
     """The installer's answer, and the versions that are there now."""
     if spec.kind == "new_environment":
-        path, manager = str(spec.params["path"]), str(spec.params["manager"])
-        parent = os.path.dirname(path)
-        while not os.path.isdir(parent):
-            parent = os.path.dirname(parent)
+        parent, manager = _nearest(str(spec.params["path"])), str(spec.params["manager"])
         if not pins:
             return Change({}, {}), {}
         python, given = str(spec.params["python"]), spec.params.get("interpreter")

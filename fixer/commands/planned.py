@@ -39,19 +39,17 @@ def now() -> str:
     return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
 
 
-def refuse_proof_elsewhere(session: Session, proving: bool, offline: bool) -> None:
-    """A described machine has no index to ask; and to prove offline needs ``--prove``."""
+def refuse_proof_elsewhere(session: Session, proving: bool) -> None:
+    """A described machine has no index to ask."""
     if proving and (session.machine is not None or session.sys_root is not None):
         raise UsageError("cannot-prove", "--prove asks this machine's installer: it does not go with --machine or --sys-root")
-    if offline and not proving:
-        raise UsageError("usage", "--offline says how to prove a plan: give --prove too (a plan alone never connects)")
 
 
-def prove(session: Session, plan: Plan, offline: bool) -> Plan:
-    """``plan`` as the installer's own dry run proves it."""
+def prove(session: Session, plan: Plan, offline: bool, hashes: bool = False) -> Plan:
+    """``plan`` as the installer's own dry run proves it; with every archive's hashes where they are asked for."""
     from fixer.apply.prove import prove as ask
 
-    return ask(plan, session.host, offline)
+    return ask(plan, session.host, offline, hashes)
 
 
 def as_data(plan: Plan) -> dict[str, Any]:
@@ -67,8 +65,12 @@ def with_dataset(session: Session, outcome: Outcome) -> Outcome:
 
 
 def save(plan: Plan, path: str) -> None:
-    """Write ``plan`` to ``path``: a new file or one of ours, through a temporary file beside it."""
-    text = json.dumps(to_json(plan), indent=1) + "\n"
+    """Write ``plan`` to ``path``, for ``apply``."""
+    write(json.dumps(to_json(plan), indent=1) + "\n", path)
+
+
+def write(text: str, path: str) -> None:
+    """Write ``text`` to ``path`` whole or not at all, through a temporary file beside it."""
     beside = f"{path}.{os.getpid()}.new"
     try:
         with open(beside, "x", encoding="utf-8") as file:

@@ -63,7 +63,8 @@ class Rejected:
 class Plan:
     """The whole plan. ``fingerprint`` maps each fact that the plan rests on to a hash of its value.
 
-    ``proved`` is None, or who resolved the packages and when. ``exit_code`` is the contract's.
+    ``proved`` is None, or who resolved the packages and when. ``exit_code`` is the contract's. ``hashes`` maps
+    every pin that the proof found (``numpy==1.26.4``) to its archives' hashes, where they were asked for.
     """
 
     format: str
@@ -81,3 +82,4 @@ class Plan:
     notes: tuple[str, ...] = ()
     proved: Mapping[str, str] | None = None
     created: str | None = None
+    hashes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -26,8 +26,13 @@ def tilde(path: str, home: str | None = None) -> str:
 
 
 def shown_argv(argv: Sequence[str]) -> str:
-    """A command as a person would type it in a POSIX shell."""
-    return shlex.join(argv)
+    """A command as a person would type it in a POSIX shell; a leading ``~/`` is left to the shell to expand."""
+    return " ".join(map(shown_word, argv))
+
+
+def shown_word(word: str) -> str:
+    """One word as a POSIX shell reads it."""
+    return "~/" + shlex.quote(word[2:]) if word.startswith("~/") and len(word) > 2 else shlex.quote(word)
 
 
 class Paper:

@@ -5,6 +5,8 @@ The unit is ``show(view, exit_code, paper)``; ``apply`` draws the same page befo
 
 from __future__ import annotations
 
+from typing import Any, Mapping
+
 from fixer.model.action import ActionSpec, HumanStep
 from fixer.model.facts import Facts
 from fixer.model.plan import Plan
@@ -17,11 +19,15 @@ _LONG_DIFF = 40
 
 @record(frozen=True)
 class PlanView:
-    """A plan and the facts it was made from; ``saved`` is the file that it was written to."""
+    """A plan and the facts it was made from; ``saved`` is the file that it was written to.
+
+    ``carry``: the wheels to carry to a machine without a connection, where that was asked for.
+    """
 
     plan: Plan
     facts: Facts
     saved: str | None = None
+    carry: Mapping[str, Any] | None = None
 
 
 def show(view: PlanView, exit_code: int, paper: Paper) -> None:
@@ -33,6 +39,8 @@ def show(view: PlanView, exit_code: int, paper: Paper) -> None:
         paper.line(note)
     if plan.rejected:
         _rejected(plan, paper)
+    if view.carry is not None:
+        _carry(view.carry, paper)
     if view.saved is not None:
         paper.line(f"Saved to {tilde(view.saved)}; carry it out with: convfix apply {shown_argv([view.saved])}")
     elif plan.actions:
@@ -104,6 +112,23 @@ def _rejected(plan: Plan, paper: Paper) -> None:
     left = len(plan.rejected) - len(shown)
     if left:
         paper.line(f"and {left} more: convfix plan -v", indent=2)
+    paper.line()
+
+
+def _carry(luggage: Mapping[str, Any], paper: Paper) -> None:
+    if not luggage["wheels"]:
+        paper.line("Nothing has to be carried here.")
+        return
+    unknown = f", and {len(luggage['unknown'])} of unknown size" if luggage["unknown"] else ""
+    paper.line(f"To carry here: {len(luggage['wheels'])} wheels, {_size(luggage['known_bytes'])}{unknown}, and what they need.")
+    for wheel in luggage["wheels"] if paper.verbose else ():
+        paper.line(f"{wheel['requirement']}  {_size(wheel['bytes'])}", indent=2)
+    paper.line("On a machine with a connection:")
+    for argv in luggage["fetch"]:
+        paper.line(shown_argv(argv), indent=2)
+    paper.line("Here, beside the folder:")
+    for argv in luggage["install"]:
+        paper.line(shown_argv(argv), indent=2)
     paper.line()
 
 

@@ -1,0 +1,85 @@
+"""What the forms share: the plan's pins, its headline, and comments that cannot break out of their line."""
+
+from __future__ import annotations
+
+import re
+from typing import Iterable
+
+from fixer.model.plan import Plan
+from fixer.report.clean import clean
+
+PACKAGE_KINDS = ("pip_requirements", "new_environment")
+_PIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9,._-]+\])?==[A-Za-z0-9][A-Za-z0-9.!_-]*\Z")
+
+
+def changes(plan: Plan) -> list[str]:
+    """The exact pins that the plan's installer calls name, TensorFlow first."""
+    return [str(text) for action in plan.actions if action.kind in PACKAGE_KINDS for text in action.params.get("requirements") or ()]
+
+
+def whole(plan: Plan) -> list[str]:
+    """Exact pins of all that is known of the environment after the plan; what no index serves is left out."""
+    if any(action.kind == "new_environment" for action in plan.actions):
+        return changes(plan)
+    state = plan.outcome.packages if plan.outcome is not None else {}
+    made = (f"{name}=={version}" for name, version in state.items())
+    return sorted((text for text in made if _PIN.match(text)), key=_order)
+
+
+def conda_packages(plan: Plan) -> list[str]:
+    """What the plan asks conda for."""
+    return [
+        str(text)
+        for action in plan.actions
+        for text in (action.params.get("requirements") if action.kind == "conda_packages" else action.params.get("conda")) or ()
+    ]
+
+
+def locked(plan: Plan, pins: list[str]) -> list[str]:
+    """``pins`` with their hashes, and whatever else the proof found to be needed; ``pins`` alone without hashes."""
+    if not plan.hashes:
+        return pins
+    order = [pin for pin in pins if pin in plan.hashes] + sorted(pin for pin in plan.hashes if pin not in pins)
+    return [" \\\n".join((pin, *(f"    --hash={one}" for one in plan.hashes[pin]))) for pin in order]
+
+
+def headline(plan: Plan) -> list[str]:
+    """What the document is for, and how far it can be trusted."""
+    state = plan.outcome
+    made = []
+    if state is not None and state.tensorflow is not None:
+        made.append(f"{state.distribution} {state.tensorflow} on Python {state.python}, for the {state.device.upper()}.")
+    made.append(f"Written by convfix {plan.version} with its dataset of {plan.dataset}.")
+    if plan.proved:
+        made.append(f"Resolved by {plan.proved.get('by', 'the installer')} at {plan.proved.get('at', '')}.")
+    else:
+        made.append("Not proved: no package index was asked; convfix plan --prove asks yours.")
+    return made
+
+
+def left(plan: Plan) -> list[str]:
+    """What no package can do: the plan's other actions and a person's steps, in words."""
+    said = [one.summary for one in plan.actions if one.kind not in (*PACKAGE_KINDS, "conda_packages")]
+    return said + [f"by {'root' if one.privilege == 'root' else 'you'}: {one.summary}" for one in plan.human_steps]
+
+
+def folders(plan: Plan, site_packages: str) -> list[str]:
+    """The library folders that the plan's hook or activation leads to, as they lie below another ``site_packages``."""
+    found: dict[str, None] = {}
+    for action in plan.actions:
+        paths = [path.rpartition("/")[0] for path in action.params.get("libraries", ())] if action.kind == "preload_hook" else []
+        if action.kind == "activation_script":
+            paths = list(action.params.get("prepend", {}).get("LD_LIBRARY_PATH", ()))
+        for path in paths:
+            inside = re.search(r"/site-packages/(nvidia/.*)$", path)
+            found.update({f"{site_packages}/{inside.group(1)}": None} if inside else {})
+    return list(found)
+
+
+def comments(texts: Iterable[str]) -> list[str]:
+    """Each text as one line of comment: no line break or control character leaves it."""
+    return [f"# {clean(text)}".rstrip() for text in texts]
+
+
+def _order(pin: str) -> tuple[bool, bool, str]:
+    return not pin.startswith("tensorflow"), pin.startswith("nvidia-"), pin
