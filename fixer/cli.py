@@ -66,12 +66,11 @@ def main(argv: list[str] | None = None) -> NoReturn:
     style = _Style(arguments)
     outcome = _run(arguments, style)
     code = exit_codes.HEALTHY if outcome is None else outcome.exit_code
-    if outcome is not None:
+    if outcome is not None and not outcome.written:
         try:
             style.render(outcome)
         except BrokenPipeError:
-            # The reader left; the result stands and nothing more can be said.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _nobody_reads()
     sys.exit(code)
 
 
@@ -123,12 +122,18 @@ def _run(arguments: list[str], style: _Style) -> Outcome | None:
     except (KeyboardInterrupt, click.Abort):
         return _failed(style, exit_codes.INTERRUPTED, "interrupted", "interrupted", "")
     except BrokenPipeError:
+        _nobody_reads()
         return None
     except Exception as error:  # noqa: BLE001 - the command boundary: a bug becomes one line and a file
         from fixer.report import bug
 
         path = bug.write(error, arguments)
         return _failed(style, exit_codes.BUG, "bug", f"a bug in convfix: {type(error).__name__}", f"please attach {path}")
+
+
+def _nobody_reads() -> None:
+    """The reader left; the result stands and nothing more can be said."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _failed(style: _Style, code: int, name: str, message: str, hint: str) -> Outcome:

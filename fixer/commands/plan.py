@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from fixer.commands import options, planned
+from fixer.commands import fleet, options, planned
 from fixer.commands.options import Session
 from fixer.commands.render import finish
 from fixer.model.codec import to_json
@@ -34,6 +34,8 @@ from fixer.model.plan import Plan
 def command(ctx: click.Context, /, **given: Any) -> Outcome:
     """Doctor, and the smallest repair that works."""
     session = options.session(**given)
+    if fleet.meant(session):
+        return finish(ctx, given, fleet.plan(session, given))
     planned.refuse_proof_elsewhere(session, given["proving"])
     facts, plan = planned.make(session)
     if given["proving"] and plan.actions:

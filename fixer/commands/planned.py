@@ -20,18 +20,26 @@ _LARGEST = 16 << 20
 
 
 def make(session: Session) -> tuple[Facts, Plan]:
-    """The facts and the plan made from them, stamped with the time."""
-    wish = session.wish
+    """The facts and the plan made from them; one for this machine is stamped with the time."""
+    _ = session.wish
     facts = session.facts(importing("fixer.rules", "fixer.planning", "fixer.apply.journal"))
+    plan = of(session, facts)
+    # The plan for a described machine follows from the description alone, to the byte.
+    return facts, plan if session.machine is not None else dataclasses.replace(plan, created=now())
+
+
+def of(session: Session, facts: Facts) -> Plan:
+    """The plan that follows from ``facts``, the wish and the dataset, and from nothing else."""
     from fixer.planning import make_plan
     from fixer.rules import judge
 
+    wish = session.wish
     plan = make_plan(facts, judge(facts, session.dataset, wish), session.dataset, wish, __version__)
-    if plan.actions:
-        from fixer.actions.foreseen import with_files
+    if not plan.actions:
+        return plan
+    from fixer.actions.foreseen import with_files
 
-        plan = with_files(plan, facts)
-    return facts, dataclasses.replace(plan, created=now())
+    return with_files(plan, facts)
 
 
 def now() -> str:

@@ -41,6 +41,7 @@ TABLES: dict[type, tuple[str, str, tuple[str, ...]]] = {
 _VENDOR_WORDS = {"nvidia", "corporation", "corp", "gpu", "graphics", "card", "r", "tm"}
 _BRAND_WORDS = {"geforce", "tesla", "quadro", "generation"}
 _MEMORY = re.compile(r"\d+gb|hbm\d?e?")
+_MOST_KEPT = 4096
 _MODEL = re.compile(r"[a-z]{1,2}\d{1,3}[a-z]?")
 
 
@@ -51,6 +52,9 @@ class Dataset:
         self.files = files
         self._lists: dict[tuple[type, str], tuple[Any, ...]] = {}
         self._sonames: dict[str, kinds.LibraryRow] | None = None
+        self._cuda: tuple[kinds.CudaRow, ...] = ()
+        self._steps: dict[Distro, tuple[kinds.DriverStepRow, ...]] = {}
+        self._refs: dict[int, tuple[Any, RowRef]] = {}
 
     @classmethod
     def open(cls, data_dir: str | None = None) -> Dataset:
@@ -64,6 +68,15 @@ class Dataset:
 
     def ref(self, row: Any) -> RowRef:
         """What names ``row`` in a finding: its file, its key and its source."""
+        # By identity, and the row is kept with it: rows hold mappings, so they cannot be hashed.
+        known = self._refs.get(id(row))
+        if known is None:
+            if len(self._refs) >= _MOST_KEPT:
+                self._refs.clear()
+            known = self._refs[id(row)] = (row, self._ref(row))
+        return known[1]
+
+    def _ref(self, row: Any) -> RowRef:
         name, _, fields = TABLES[type(row)]
         key = " ".join(str(getattr(row, field)) for field in fields if getattr(row, field) not in ("", None))
         source = row.sources[0] if isinstance(row, kinds.TensorFlowRow) and row.sources else getattr(row, "source", "")
@@ -137,6 +150,11 @@ class Dataset:
             return self.all(kinds.PackageFaultRow)
         return self._group(kinds.PackageFaultRow, normal_name(package))
 
+    def glibc_needs(self) -> tuple[str, ...]:
+        """Every glibc that some wheel of a package asks for."""
+        groups = self.files.groups(PACKAGES, ROWS)
+        return tuple(sorted({raw["glibc"] for _, rows in groups for raw in rows if isinstance(raw.get("glibc"), str)}))
+
     # CUDA and cuDNN
 
     def cuda(self, version: str) -> kinds.CudaRow | None:
@@ -145,7 +163,9 @@ class Dataset:
 
     def cuda_releases(self) -> tuple[kinds.CudaRow, ...]:
         """Every CUDA release, newest first."""
-        return tuple(sorted(self.all(kinds.CudaRow), key=lambda row: _numbers(row.version), reverse=True))
+        if not self._cuda:
+            self._cuda = tuple(sorted(self.all(kinds.CudaRow), key=lambda row: _numbers(row.version), reverse=True))
+        return self._cuda
 
     def cuda_major(self, major: int) -> kinds.CudaMajorRow | None:
         """The minor-version floor of a CUDA major; None for majors without one (10 and older)."""
@@ -205,6 +225,14 @@ class Dataset:
 
     def driver_steps(self, distro: Distro) -> tuple[kinds.DriverStepRow, ...]:
         """How a person installs a driver there. A derivative gets the parent's steps only where they hold for any version."""
+        known = self._steps.get(distro)
+        if known is None:
+            if len(self._steps) >= _MOST_KEPT:
+                self._steps.clear()
+            known = self._steps[distro] = self._driver_steps(distro)
+        return known
+
+    def _driver_steps(self, distro: Distro) -> tuple[kinds.DriverStepRow, ...]:
         own = self._group(kinds.DriverStepRow, distro.id)
         if own:
             return tuple(row for row in own if not row.versions or contains(row.versions, distro.version or ""))

@@ -11,7 +11,7 @@ import dataclasses
 import functools
 import types
 import typing
-from typing import Any, Mapping
+from typing import Any, Callable, Mapping
 
 from fixer.errors import UsageError
 from fixer.model.observed import Observed, absent, found, unknown
@@ -30,21 +30,54 @@ def malformed(place: str, expected: str, data: Any) -> UsageError:
 
 def to_json(value: Any) -> Any:
     """``value`` as dicts, lists, strings, numbers, booleans and None. Unknown ``Observed`` fields are left out."""
+    write = _WRITERS.get(value.__class__)
+    if write is None:
+        write = _WRITERS[value.__class__] = _writer(value)
+    return write(value)
+
+
+# How each class is written, found once: planning for a fleet writes hundreds of values for each machine.
+_WRITERS: dict[type, Callable[[Any], Any]] = {}
+
+
+def _writer(value: Any) -> Callable[[Any], Any]:
     if isinstance(value, Observed):
-        return to_json(value.value)
+        return _observed_to_json
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        made = {}
-        for name in _field_names(value.__class__):
-            item = getattr(value, name)
-            if isinstance(item, Observed) and item.is_unknown:
-                continue
-            made[name] = to_json(item)
-        return made
+        return _record_to_json
     if isinstance(value, Mapping):
-        return {str(key): to_json(item) for key, item in sorted(value.items())}
+        return _mapping_to_json
     if isinstance(value, (tuple, list)):
-        return [to_json(item) for item in value]
+        return _list_to_json
+    return _as_it_is
+
+
+def _as_it_is(value: Any) -> Any:
     return value
+
+
+def _observed_to_json(value: Any) -> Any:
+    return to_json(value.value)
+
+
+def _list_to_json(value: Any) -> list[Any]:
+    return [item if item.__class__ is str else to_json(item) for item in value]
+
+
+def _mapping_to_json(value: Any) -> dict[str, Any]:
+    return {str(key): item if item.__class__ is str else to_json(item) for key, item in sorted(value.items())}
+
+
+def _record_to_json(value: Any) -> dict[str, Any]:
+    made = {}
+    for name in _field_names(value.__class__):
+        item = getattr(value, name)
+        kind = item.__class__
+        if kind is str:
+            made[name] = item
+        elif kind is not Observed or item.state != "unknown":
+            made[name] = to_json(item)
+    return made
 
 
 @functools.lru_cache(maxsize=None)

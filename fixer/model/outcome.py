@@ -21,7 +21,10 @@ class ErrorNote:
 
 @record(frozen=True)
 class Outcome:
-    """A command's result. ``data`` is the contract's JSON; ``view`` is what the text renderer shows instead, if set."""
+    """A command's result. ``data`` is the contract's JSON; ``view`` is what the text renderer shows instead, if set.
+
+    ``written``: the result is on stdout already, since it was too long to keep.
+    """
 
     command: str
     exit_code: int
@@ -29,6 +32,7 @@ class Outcome:
     errors: tuple[ErrorNote, ...] = ()
     view: Any = None
     dataset: str = ""
+    written: bool = False
 
     @property
     def status(self) -> Status:

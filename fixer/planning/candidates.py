@@ -6,8 +6,10 @@ beside TensorFlow is part of the stack or the reason why there is none.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Iterator, Mapping
 
+from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import TensorFlowRow
 from fixer.model.plan import Reason
 from fixer.model.record import record
@@ -109,14 +111,20 @@ def _joint(situation: Situation, option: Option, wished: Mapping[str, str]) -> B
 
 def _needs(situation: Situation, option: Option) -> Needs:
     """What decides the CUDA libraries; in a new environment nothing is there to be kept or held."""
-    cards = tuple(one for one in situation.capabilities if one is not None)
-    rows = wheels(situation.dataset, option.row.distribution, option.row.platform)[:_NEWEST]
-    served = tuple(one for one in cards if any(_has_code(row, one) for row in rows)) or cards
+    cards = tuple(dict.fromkeys(one for one in situation.capabilities if one is not None))
+    served = _served(situation.dataset, option.row.distribution, option.row.platform, cards)
     if not option.here:
-        return Needs(option.python, situation.glibc, served, ())
+        return Needs(option.python, situation.glibc_step, served, ())
     present = {name: version for name, version in situation.packages.items() if name.startswith("nvidia-")}
     holders = [f"{name} {situation.packages[name]}" for name in _HOLDERS if name in situation.packages]
-    return Needs(option.python, situation.glibc, served, tuple(sorted(present.items())), next(iter(holders), ""))
+    return Needs(option.python, situation.glibc_step, served, tuple(sorted(present.items())), next(iter(holders), ""))
+
+
+@lru_cache(maxsize=1024)
+def _served(dataset: Dataset, distribution: str, platform: str, cards: tuple[str, ...]) -> tuple[str, ...]:
+    """The cards for which some recent wheel has code; all of them where none has."""
+    rows = wheels(dataset, distribution, platform)[:_NEWEST]
+    return tuple(one for one in cards if any(_has_code(row, one) for row in rows)) or cards
 
 
 def _has_code(row: TensorFlowRow, capability: str) -> bool:
@@ -136,7 +144,7 @@ def _packages(situation: Situation, option: Option, same: bool, wished: Mapping[
     # What a finding demands is about the TensorFlow that is there; another one has demands of its own.
     forced = option.forced if same else {}
     fresh = not same or option.renew
-    return resolve(Task(situation.dataset, option.row, option.python, situation.glibc, installed, asked, forced, fresh))
+    return resolve(Task(situation.dataset, option.row, option.python, situation.glibc_step, installed, asked, forced, fresh))
 
 
 def _unknown_wishes(situation: Situation, wished: Mapping[str, str], here: bool) -> Iterator[Reason]:

@@ -13,6 +13,9 @@ from typing import Any
 from fixer.model.versions import CudaVersion, CudnnVersion, DriverRelease, GlibcVersion
 
 _REMEMBERED = 65536
+_LONGEST = 8
+# Sorted as PEP 440 says: 1.0.dev1 before 1.0a1, b1, rc1, and these before 1.0.
+_BEFORE_PRE, _FINAL = "", "~"
 
 
 @lru_cache(maxsize=_REMEMBERED)
@@ -46,6 +49,16 @@ def key(version: str) -> Any:
         return Version(version)
     except InvalidVersion:
         return Version("0.dev0")
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def order(version: str) -> tuple[object, ...]:
+    """What ``key`` orders by, as a plain tuple: sorting many versions by it takes no call for each comparison."""
+    made = key(version)
+    numbers = made.release + (0,) * (_LONGEST - len(made.release))
+    early = made.pre or ((_BEFORE_PRE if made.is_devrelease and made.post is None else _FINAL), 0)
+    never = float("inf")
+    return (made.epoch, numbers, early, -1 if made.post is None else made.post, never if made.dev is None else made.dev)
 
 
 @lru_cache(maxsize=_REMEMBERED)

@@ -1,12 +1,13 @@
 """What keeps a TensorFlow wheel off a machine: platform, C library, processor, GPU, driver; each with its row.
 
-The unit is ``judge``: one row of the dataset against one ``Ground``, remembered by both. A verdict holds
+The unit is ``judge``: one row of the dataset against one ``Ground``, remembered part by part. A verdict holds
 reasons (it cannot work), flaws (it works, but something published or slow speaks against it) and needs (an
 unknown fact decides). Python, wishes and packages are judged elsewhere.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Iterator
 
@@ -24,6 +25,7 @@ RELEASE = "wish.tensorflow"
 _FIRST_WITH_AVX = (1, 6)
 _FIRST_PARTLY_COMPILED = 9
 _COMPILED = (("compiled", "the driver compiles every kernel at the first run, which is slow"),)
+_BY_DRIVER = ("compiled", "partly compiled")
 
 
 @record(frozen=True)
@@ -34,6 +36,9 @@ class Verdict:
     flaws: tuple[tuple[str, str], ...] = ()
     needs: tuple[str, ...] = ()
     driver: str | None = None
+
+
+_FREE = Verdict()
 
 
 def row_name(dataset: Dataset, row: Any) -> str:
@@ -55,51 +60,104 @@ def known_faults(dataset: Dataset, distribution: str, version: str) -> tuple[Kno
     return dataset.known_faults(distribution, version)
 
 
-@lru_cache(maxsize=65536)
 def judge(dataset: Dataset, distribution: str, platform: str, place: int, ground: Ground) -> Verdict:
     """The verdict on the wheel at ``place`` of ``wheels(dataset, distribution, platform)``."""
-    row = wheels(dataset, distribution, platform)[place]
-    reasons = list(_basics(dataset, row, ground))
+    return verdicts(dataset, distribution, platform, ground)[place]
+
+
+@lru_cache(maxsize=512)
+def verdicts(dataset: Dataset, distribution: str, platform: str, ground: Ground) -> tuple[Verdict, ...]:
+    """The gates' word on every wheel of a distribution.
+
+    Each gate looks at one part of the ground and is remembered by that part, so that a fleet of machines, which
+    differ in all parts at once, asks each gate a few questions.
+    """
+    system = _on_system(dataset, distribution, platform, ground.glibc, ground.avx)
     if not ground.gpu:
-        return Verdict(tuple(reasons))
-    gpu = _gpu(dataset, row, ground)
-    return Verdict((*reasons, *gpu.reasons), gpu.flaws, gpu.needs, gpu.driver)
+        return system
+    served = _on_gpu(dataset, distribution, platform, ground.capabilities, ground.driver, ground.driver_unknown, ground.wsl)
+    if not any(one.reasons for one in system):
+        return served
+    return tuple(
+        replace(gpu, reasons=(*one.reasons, *gpu.reasons)) if one.reasons else gpu for one, gpu in zip(system, served)
+    )
 
 
-def _basics(dataset: Dataset, row: TensorFlowRow, ground: Ground) -> Iterator[Reason]:
+def widest(dataset: Dataset, distribution: str, platform: str, ground: Ground) -> Ground:
+    """The same ground for all systems that refuse no wheel, whatever their C library is."""
+    system = _on_system(dataset, distribution, platform, ground.glibc, ground.avx)
+    return replace(ground, glibc=None, avx=True) if not any(one.reasons for one in system) else ground
+
+
+@lru_cache(maxsize=256)
+def _on_system(dataset: Dataset, distribution: str, platform: str, glibc: str | None, avx: bool) -> tuple[Verdict, ...]:
+    """What the system and its processor refuse."""
+    rows = wheels(dataset, distribution, platform)
+    return tuple(_of(tuple(_basics(dataset, row, glibc, avx))) for row in rows)
+
+
+def _of(reasons: tuple[Reason, ...]) -> Verdict:
+    return Verdict(reasons) if reasons else _FREE
+
+
+def _basics(dataset: Dataset, row: TensorFlowRow, glibc: str | None, avx: bool) -> Iterator[Reason]:
     name = row_name(dataset, row)
     if row.yanked:
         yield Reason("this release was withdrawn from the index", name, RELEASE)
-    if ground.glibc == "" and row.platform.startswith("linux"):
+    if glibc == "" and row.platform.startswith("linux"):
         yield Reason("it needs glibc, and this system has another C library", name, "glibc")
-    needed, present = compare.glibc(row.glibc), compare.glibc(ground.glibc)
+    needed, present = compare.glibc(row.glibc), compare.glibc(glibc)
     if needed is not None and present is not None and present < needed:
         yield Reason(f"it needs glibc {needed}, this system has {present}", name, "glibc")
-    if not ground.avx and compare.minor(row.version) >= _FIRST_WITH_AVX:
+    if not avx and compare.minor(row.version) >= _FIRST_WITH_AVX:
         yield Reason("it needs a processor with AVX", name, "cpu_flags")
     if row.distribution == "tensorflow-gpu" and compare.minor(row.version) >= (2, 12):
         yield Reason("tensorflow-gpu was retired; this release is empty", name, RELEASE)
 
 
-def _gpu(dataset: Dataset, row: TensorFlowRow, ground: Ground) -> Verdict:
+@lru_cache(maxsize=1024)
+def _on_gpu(
+    dataset: Dataset, distribution: str, platform: str, cards: tuple[str | None, ...], driver: str | None,
+    driver_unknown: bool, wsl: bool,
+) -> tuple[Verdict, ...]:  # fmt: skip
+    """What the cards and their driver refuse; wheels for which the same holds share one verdict."""
+    rows = wheels(dataset, distribution, platform)
+    by_card = [_on_card(dataset, distribution, platform, one) for one in cards or (None,)]
+    need = ("gpus",) if not cards else ()
+    windows = wsl or platform.startswith("win")
+    known: dict[tuple[object, ...], Verdict] = {}
+    found = []
+    for place, row in enumerate(rows):
+        served = [one[place] for one in by_card if not one[place].reasons]
+        if not served:
+            found.append(by_card[0][place])
+            continue
+        # One card that works is enough; the best served one decides what is said.
+        best = min(served, key=lambda one: (bool(one.needs), len(one.flaws)))
+        key = (row.cuda, best.flaws, best.needs)
+        if key not in known:
+            told = _driver(dataset, row.cuda or "", cards, driver, driver_unknown, windows, wsl)
+            compiles = any(kind in _BY_DRIVER for kind, _ in best.flaws) and not wsl and not told.reasons
+            reasons = told.reasons or (tuple(_compiler(dataset, row.cuda or "", driver)) if compiles else ())
+            flaws = tuple(flaw for flaw in best.flaws if flaw[0] != "partly compiled")
+            known[key] = Verdict(reasons, flaws, (*(need or best.needs), *told.needs), told.driver)
+        found.append(known[key])
+    return tuple(found)
+
+
+@lru_cache(maxsize=512)
+def _on_card(dataset: Dataset, distribution: str, platform: str, capability: str | None) -> tuple[Verdict, ...]:
+    """What one card refuses."""
+    return tuple(_built(dataset, row) or _card(dataset, row, capability) for row in wheels(dataset, distribution, platform))
+
+
+def _built(dataset: Dataset, row: TensorFlowRow) -> Verdict | None:
     name = row_name(dataset, row)
     if row.is_cuda_build is False or row.distribution == "tensorflow-cpu":
         return Verdict((Reason("it is built without CUDA", name, RELEASE),))
     if row.is_cuda_build is None or row.cuda is None:
         return Verdict((Reason("the dataset does not know which CUDA it was built with", name, RELEASE),))
-    if not ground.capabilities:
-        return _driver(dataset, row, ground, (), ("gpus",))
-    judged = [_card(dataset, row, one) for one in ground.capabilities]
-    served = [one for one in judged if not one.reasons]
-    if not served:
-        return judged[0]
-    # One card that works is enough; the best served one decides what is said.
-    best = min(served, key=lambda one: (bool(one.needs), len(one.flaws)))
-    told = _driver(dataset, row, ground, best.flaws, best.needs)
-    needs_compiler = any(kind in ("compiled", "partly compiled") for kind, _ in best.flaws)
-    reasons = told.reasons or (tuple(_compiler(dataset, row, ground)) if needs_compiler else ())
-    flaws = tuple(flaw for flaw in told.flaws if flaw[0] != "partly compiled")
-    return Verdict(reasons, flaws, told.needs, told.driver)
+    return None
 
 
 def _card(dataset: Dataset, row: TensorFlowRow, capability: str | None) -> Verdict:
@@ -154,26 +212,26 @@ def _number(capability: str) -> int:
 
 
 def _driver(
-    dataset: Dataset, row: TensorFlowRow, ground: Ground, flaws: tuple[tuple[str, str], ...], needs: tuple[str, ...]
+    dataset: Dataset, cuda: str, cards: tuple[str | None, ...], driver: str | None, unknown: bool, windows: bool, wsl: bool
 ) -> Verdict:
-    floor, source = floor_of(dataset, row.cuda or "", ground.wsl or ground.platform.startswith("win"))
+    floor, source = floor_of(dataset, cuda, windows)
     text = str(floor) if floor is not None else None
-    if ground.driver_unknown:
-        return Verdict((), flaws, (*needs, "driver.version"), text)
-    present = compare.driver(ground.driver)
+    if unknown:
+        return Verdict(needs=("driver.version",), driver=text)
+    present = compare.driver(driver)
     if present is None or floor is None:
-        return Verdict((), flaws, needs, text)
+        return Verdict(driver=text)
     if present < floor:
-        words = f"CUDA {row.cuda} needs driver {floor} or newer, this machine has {present}"
-        return Verdict((Reason(words, source, "driver.version"),), flaws, needs, text)
-    known = [family(dataset, one) for one in ground.capabilities if one is not None]
+        words = f"CUDA {cuda} needs driver {floor} or newer, this machine has {present}"
+        return Verdict((Reason(words, source, "driver.version"),), driver=text)
+    known = [family(dataset, one) for one in cards if one is not None]
     newer = [one for one in known if one is not None and (one.first_driver_branch or 0) > present.branch]
-    if newer and len(newer) == len(ground.capabilities) and not ground.wsl:
+    if newer and len(newer) == len(cards) and not wsl:
         words = (
             f"{newer[0].name} needs driver branch {newer[0].first_driver_branch} or newer, this machine has {present}"
         )
-        return Verdict((Reason(words, row_name(dataset, newer[0]), "driver.version"),), flaws, needs, text)
-    return Verdict((), flaws, needs, text)
+        return Verdict((Reason(words, row_name(dataset, newer[0]), "driver.version"),), driver=text)
+    return Verdict(driver=text)
 
 
 @lru_cache(maxsize=512)
@@ -192,11 +250,11 @@ def floor_of(dataset: Dataset, cuda: str, windows: bool) -> tuple[DriverRelease 
     return compare.driver(exact.windows_driver if windows else exact.linux_driver), row_name(dataset, exact)
 
 
-def _compiler(dataset: Dataset, row: TensorFlowRow, ground: Ground) -> Iterator[Reason]:
+def _compiler(dataset: Dataset, cuda: str, driver: str | None) -> Iterator[Reason]:
     """Why this driver cannot compile the wheel's PTX: minor-version compatibility does not cover it."""
-    present = compare.driver(ground.driver)
-    wanted = dataset.cuda(row.cuda or "")
-    if present is None or wanted is None or wanted.ptx_isa is None or ground.wsl:
+    present = compare.driver(driver)
+    wanted = dataset.cuda(cuda)
+    if present is None or wanted is None or wanted.ptx_isa is None:
         return
     known = newest_isa(dataset, present.branch)
     if known is not None and compare.release(known) < compare.release(wanted.ptx_isa):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import field
 from functools import lru_cache
-from typing import Callable, Iterable, Mapping
+from typing import Iterable, Mapping
 
 from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import CudnnRow, TensorFlowRow
@@ -20,7 +20,7 @@ from fixer.model.versions import CudnnVersion
 from fixer.planning import compare
 from fixer.planning.gates import RELEASE, row_name, wheels
 from fixer.planning.lookups import family
-from fixer.planning.releases import Asked, newest, release_row
+from fixer.planning.releases import Asked, newest, release_row, releases
 
 EXTRA = "and-cuda"
 _BY_CUDA = (
@@ -59,6 +59,15 @@ class Needs:
     installed: tuple[tuple[str, str], ...]
     held_by: str = ""
     pinned: tuple[tuple[str, str], ...] = ()
+
+
+@record(frozen=True)
+class LoadRule:
+    """What a cuDNN must pass: TensorFlow's own check against the one it was compiled with, and code for every card."""
+
+    compiled: str | None
+    major: int | None
+    capabilities: tuple[str, ...]
 
 
 def library_set(dataset: Dataset, row: TensorFlowRow, needs: Needs) -> LibrarySet:
@@ -166,16 +175,17 @@ def _pick(
         if known is not None and name in known.bounds:
             limits.append(known.bounds[name])
     whole = ",".join(part for part in limits if part)
-    fits = _serves(dataset, row, name, needs.capabilities)
-    if installed is not None and fits(installed) and compare.within(whole, installed):
+    loads = LoadRule(row.cudnn_compiled, row.cudnn_major, needs.capabilities) if "cudnn" in name else None
+    if installed is not None and _loads(dataset, installed, loads) and compare.within(whole, installed):
         return installed
     if installed is not None and needs.held_by:
         words = f"it needs {name}{whole}, and {needs.held_by} holds it at {installed} in this environment"
         return Reason(words, row_name(dataset, row), f"environment.packages.{name}")
-    found = newest(dataset, name, Asked(needs.python, needs.glibc, whole), fits)
+    found = _newest(dataset, name, Asked(needs.python, needs.glibc, whole), loads)
     if found is not None:
         return found
-    if spec.startswith("==") and "," not in spec and "*" not in spec and not dataset.releases(name) and fits(spec[2:]):
+    exact = spec.startswith("==") and "," not in spec and "*" not in spec
+    if exact and not releases(dataset, name) and _loads(dataset, spec[2:], loads):
         return spec[2:]
     served = f" that serves compute capability {', '.join(needs.capabilities)}" if needs.capabilities else ""
     return Reason(
@@ -198,16 +208,16 @@ def _limits(dataset: Dataset, name: str, capabilities: Iterable[str]) -> list[st
     return [f">={newest_first}"] if str(compare.release(newest_first)[0]) == major else []
 
 
-def _serves(dataset: Dataset, row: TensorFlowRow, name: str, capabilities: tuple[str, ...]) -> Callable[[str], bool]:
-    """The test that a version of ``name`` must pass; for cuDNN the load rule, and code for every card."""
-    compiled = compare.cudnn(row.cudnn_compiled)
+@lru_cache(maxsize=8192)
+def _newest(dataset: Dataset, name: str, asked: Asked, loads: LoadRule | None) -> str | None:
+    """The newest release that is asked for and, where it is cuDNN, can be loaded."""
+    return newest(dataset, name, asked, lambda version: _loads(dataset, version, loads))
 
-    def test(version: str) -> bool:
-        if "cudnn" not in name:
-            return True
-        return cudnn_serves(dataset, version, compiled, row.cudnn_major, capabilities)
 
-    return test
+def _loads(dataset: Dataset, version: str, rule: LoadRule | None) -> bool:
+    if rule is None:
+        return True
+    return cudnn_serves(dataset, version, compare.cudnn(rule.compiled), rule.major, rule.capabilities)
 
 
 def cudnn_serves(

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import DistroRow, GpuFamilyRow
+from fixer.planning import compare
 
 
 @lru_cache(maxsize=4096)
@@ -31,3 +32,11 @@ def family(dataset: Dataset, compute_capability: str) -> GpuFamilyRow | None:
 def distro(dataset: Dataset, id: str, version: str) -> DistroRow | None:
     """What a distribution's release brings."""
     return dataset.distro(id, version)
+
+
+@lru_cache(maxsize=256)
+def glibc_step(dataset: Dataset, glibc: str) -> str:
+    """The newest C library that some wheel asks for and ``glibc`` satisfies; itself where it satisfies none."""
+    present = compare.glibc(glibc)
+    steps = [one for one in map(compare.glibc, dataset.glibc_needs()) if one is not None and present is not None]
+    return str(max((one for one in steps if present is not None and one <= present), default=glibc))

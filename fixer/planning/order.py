@@ -6,6 +6,11 @@ explained with the rung's words.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
+from fixer.model.record import record
+from fixer.planning import compare
+
 RUNGS: tuple[tuple[str, str], ...] = (
     ("setting", "taking a harmful setting away"),
     ("hook", "a preload hook inside the environment"),
@@ -17,15 +22,35 @@ RUNGS: tuple[tuple[str, str], ...] = (
     ("environment", "a new environment"),
     ("person", "a step for a person"),
 )
-NAMES = tuple(name for name, _ in RUNGS)
+_PLACES = {name: place for place, (name, _) in enumerate(RUNGS)}
 WORDS = dict(RUNGS)
 
 
 def place(rung: str) -> int:
     """How big a change a rung is; 0 is the least."""
-    return NAMES.index(rung)
+    return _PLACES[rung]
 
 
 def words(rung: str) -> str:
     """The rung in words."""
     return WORDS[rung]
+
+
+@record(frozen=True)
+class Step:
+    """From the installed TensorFlow to another: the rung, how many minor releases away, and whether backwards."""
+
+    rung: str
+    far: int = 0
+    older: bool = False
+
+
+@lru_cache(maxsize=16384)
+def step(version: str, present: str | None) -> Step:
+    """The step from ``present`` to ``version`` in one environment."""
+    if present is None or compare.key(version) == compare.key(present):
+        return Step("pin")
+    mine, theirs = compare.minor(version), compare.minor(present)
+    if mine == theirs:
+        return Step("patch")
+    return Step("minor", abs(mine[0] - theirs[0]) * 100 + abs(mine[1] - theirs[1]), mine < theirs)

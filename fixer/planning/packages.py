@@ -9,6 +9,7 @@ that would break it is refused and names it.
 from __future__ import annotations
 
 from dataclasses import field
+from functools import lru_cache
 from typing import Iterator, Mapping
 
 from fixer.dataset.questions import Dataset
@@ -16,7 +17,7 @@ from fixer.dataset.rows import TensorFlowRow
 from fixer.model.plan import Reason
 from fixer.model.record import record
 from fixer.planning import compare
-from fixer.planning.gates import RELEASE, row_name
+from fixer.planning.gates import RELEASE, row_name, wheels
 from fixer.planning.releases import Asked, bounds, breaks, fault_names, installable, release_row, releases
 
 # The packages that many others lean on are chosen first; the rest follows them.
@@ -63,7 +64,31 @@ class Resolved:
 
 def resolve(task: Task) -> Resolved:
     """The smallest set of pins that makes ``task`` fit."""
-    return _Resolver(task).run()
+    row, installed = task.row, sorted((n, v) for n, v in task.installed.items() if _counts(task, n, v))
+    wished, forced = (tuple(sorted(one.items())) for one in (task.wished, task.forced))
+    key = (row.distribution, row.platform, row.version, task.python, task.glibc, tuple(installed), wished, forced)
+    return _resolve(task.dataset, *key, task.fresh)
+
+
+def _counts(task: Task, name: str, version: str) -> bool:
+    """Whether an installed package can matter at all: others are alike for every question."""
+    return (
+        name in task.row.bounds
+        or name in task.wished
+        or name in task.forced
+        or name in fault_names(task.dataset)
+        or bool(releases(task.dataset, name)) and (name.startswith("t") or release_row(task.dataset, name, version) is not None)
+    )
+
+
+@lru_cache(maxsize=4096)
+def _resolve(
+    dataset: Dataset, distribution: str, platform: str, version: str, python: str, glibc: str | None,
+    installed: tuple[tuple[str, str], ...], wished: tuple[tuple[str, str], ...], forced: tuple[tuple[str, str], ...],
+    fresh: bool,
+) -> Resolved:  # fmt: skip
+    row = next(one for one in wheels(dataset, distribution, platform) if one.version == version)
+    return _Resolver(Task(dataset, row, python, glibc, dict(installed), dict(wished), dict(forced), fresh)).run()
 
 
 class _Resolver:

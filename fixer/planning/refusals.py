@@ -18,6 +18,18 @@ WISHED = "the wish is "
 Key = tuple[str, str, bool]
 
 
+def refusal(
+    row: TensorFlowRow, reasons: Iterable[Reason], python: str | None = None, new: bool = False
+) -> tuple[Key, Rejected]:
+    """``row`` (on ``python``, in a new environment) refused."""
+    stack = {row.distribution: row.version}
+    if python:
+        stack["python"] = python
+    if new:
+        stack["environment"] = "new"
+    return (row.version, python or "", new), Rejected(stack, tuple(reasons))
+
+
 @dataclass
 class Refusals:
     """Refused stacks by release, Python and place."""
@@ -27,13 +39,16 @@ class Refusals:
 
     def add(self, row: TensorFlowRow, reasons: Iterable[Reason], python: str | None = None, new: bool = False) -> None:
         """Refuse ``row`` (on ``python``, in a new environment); more reasons for the same stack join the first ones."""
-        key = (row.version, python or "", new)
-        stack = {row.distribution: row.version, **({"python": python} if python else {})}
-        if new:
-            stack["environment"] = "new"
+        key, told = refusal(row, reasons, python, new)
         old = self.stacks.get(key)
-        told = tuple(dict.fromkeys((*(old.reasons if old else ()), *reasons)))
-        self.stacks[key] = Rejected(stack, told)
+        if old is not None:
+            told = Rejected(old.stack, tuple(dict.fromkeys((*old.reasons, *told.reasons))))
+        self.stacks[key] = told
+        self._listed = None
+
+    def take(self, refused: Mapping[Key, Rejected]) -> None:
+        """Take over refusals that were made elsewhere."""
+        self.stacks.update(refused)
         self._listed = None
 
     def refuse(self, stack: Mapping[str, str], reason: Reason) -> None:
@@ -43,12 +58,7 @@ class Refusals:
 
     def adopt(self, other: Refusals) -> None:
         """Take over what another search refused: it is part of why this one was made."""
-        self.stacks.update(other.stacks)
-        self._listed = None
-
-    def copy(self) -> Refusals:
-        """The same refusals, free to grow."""
-        return Refusals(dict(self.stacks), self.listed())
+        self.take(other.stacks)
 
     @property
     def versions(self) -> frozenset[str]:
@@ -58,7 +68,17 @@ class Refusals:
     def listed(self) -> tuple[Rejected, ...]:
         """Newest release first; what only the wish rules out comes last."""
         if self._listed is None:
-            newest = sorted(self.stacks.items(), key=lambda item: compare.key(item[0][0]), reverse=True)
-            ordered = sorted(newest, key=lambda item: all(one.text.startswith(WISHED) for one in item[1].reasons))
-            self._listed = tuple(one for _, one in ordered[:MOST_LISTED])
+            newest = sorted(self.stacks.items(), key=_newness, reverse=True)
+            weighty = [one for _, one in newest if not _by_wish_alone(one)]
+            if len(weighty) < MOST_LISTED:
+                weighty += [one for _, one in newest if _by_wish_alone(one)]
+            self._listed = tuple(weighty[:MOST_LISTED])
         return self._listed
+
+
+def _newness(item: tuple[Key, Rejected]) -> tuple[object, ...]:
+    return compare.order(item[0][0])
+
+
+def _by_wish_alone(one: Rejected) -> bool:
+    return all(reason.text.startswith(WISHED) for reason in one.reasons)

@@ -94,6 +94,11 @@ class Situation:
         row = lookups.distro(self.dataset, distro.id, distro.version or "") if distro is not None else None
         return row.glibc if row is not None else None
 
+    @cached_property
+    def glibc_step(self) -> str | None:
+        """The newest C library that some wheel asks for and this system has: what wheels are chosen by."""
+        return lookups.glibc_step(self.dataset, self.glibc) if self.glibc else self.glibc
+
     @property
     def wsl(self) -> bool:
         return self.facts.wsl.value is True
@@ -156,7 +161,7 @@ class Situation:
         """What gates a wheel here, for the GPU or for the CPU alone."""
         flags = self.facts.cpu_flags
         avx = self.arch != "x86_64" or flags.is_unknown or "avx" in flags.or_else(())
-        capabilities = self.capabilities if gpu else ()
+        capabilities = tuple(dict.fromkeys(self.capabilities)) if gpu else ()
         driver = self.driver_version if gpu else None
         return Ground(self.platform, self.glibc, avx, gpu, capabilities, driver, gpu and self.driver_unknown, self.wsl)
 

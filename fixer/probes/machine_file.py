@@ -31,7 +31,7 @@ def read(path: str) -> Facts:
 
 def parsed(path: str, shown: str) -> Any:
     """The JSON value in ``path``, read as strictly as a machine file; ``shown`` is what errors call it."""
-    return _parsed(_bytes(path, shown), shown)
+    return parse(_bytes(path, shown), shown)
 
 
 def _bytes(path: str, shown: str) -> bytes:
@@ -72,7 +72,8 @@ def _of_pipe(handle: int) -> bytes:
     return made
 
 
-def _parsed(data: bytes, shown: str) -> Any:
+def parse(data: bytes, shown: str) -> Any:
+    """The one JSON value in ``data``; raises UsageError that names the place after ``shown``."""
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -1,0 +1,44 @@
+"""Read many described machines from one file, a machine file on each line, one at a time.
+
+The unit is ``read(path)``: for each line that is not blank its number and its facts, or the error that is
+wrong with it; a bad line does not end the reading. What a line may hold is ``machine_file``'s affair.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from fixer.errors import UsageError
+from fixer.model import machine
+from fixer.model.facts import Facts
+from fixer.probes import machine_file
+
+SUFFIX = ".jsonl"
+
+
+def read(path: str) -> Iterator[tuple[int, Facts | UsageError]]:
+    """Number and facts of each machine in ``path``; raises UsageError where the file itself cannot be read."""
+    shown = f"machine file {path!r}"
+    try:
+        with open(path, "rb") as file:
+            if not os.path.isfile(path):
+                raise UsageError("unreadable-file", f"{shown}: expected a file")
+            number = 0
+            while line := file.readline(machine_file.LIMIT + 1):
+                number += 1
+                if line.strip() or len(line) > machine_file.LIMIT:
+                    yield number, _machine(line, f"{shown}, line {number}")
+                while len(line) > machine_file.LIMIT and not line.endswith(b"\n"):
+                    line = file.readline(machine_file.LIMIT + 1)
+    except OSError as error:
+        raise UsageError("unreadable-file", f"{shown}: {error.strerror or error}") from None
+
+
+def _machine(line: bytes, shown: str) -> Facts | UsageError:
+    try:
+        if len(line) > machine_file.LIMIT:
+            raise UsageError("file-too-large", f"{shown}: larger than {machine_file.LIMIT >> 20} MiB, which no machine is")
+        return machine.decode(machine_file.parse(line, shown), shown)
+    except UsageError as error:
+        return error
