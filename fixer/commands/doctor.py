@@ -8,6 +8,7 @@ import click
 
 from fixer.commands import options
 from fixer.commands.render import finish
+from fixer.errors import UsageError
 from fixer.model.facts import Facts
 from fixer.model.finding import Finding
 from fixer.model.outcome import Outcome
@@ -22,10 +23,14 @@ from fixer.model.outcome import Outcome
     "--fail-on", type=click.Choice(["blocks", "risks", "note"]), default="blocks", show_default=True,
     help="The least severity that ends with exit code 1.",
 )  # fmt: skip
+@click.option("--pid", type=click.IntRange(1, 2**31 - 1), metavar="PID",
+              help="Look at a running process: what it has mapped, in its own environment.")
 @options.output
 @click.pass_context
 def command(ctx: click.Context, /, **given: Any) -> Outcome:
     """Look, reason, name one primary cause."""
+    if given["pid"] is not None and given["machine"] is not None:
+        raise UsageError("usage", "--pid looks at this machine and --machine at another: give one of them")
     session = options.session(**given)
     wish = session.wish
     facts = session.facts(options.importing("fixer.rules", "fixer.apply.journal", "fixer.report.as_json"))

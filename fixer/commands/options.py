@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from fixer.dataset.questions import Dataset
     from fixer.host.real import RealHost
     from fixer.model.facts import Facts
+    from fixer.probes.process import Running
 
 _TIMEOUT = 20.0
 F = TypeVar("F", bound=Callable[..., Any])
@@ -34,6 +35,7 @@ class Session:
 
     python: str | None = None
     machine: str | None = None
+    pid: int | None = None
     sys_root: str | None = None
     timeout: float | None = None
     data_dir: str | None = None
@@ -83,7 +85,19 @@ class Session:
             return machine_file.read(self.machine)
         from fixer.probes import observe
 
-        return dataclasses.replace(observe(self.host, self.python, self.dataset, meanwhile), open_run=self._open_run())
+        host, python, running = (self.host, self.python, None) if self.pid is None else self._of_process(self.pid)
+        return dataclasses.replace(observe(host, python, self.dataset, meanwhile, running), open_run=self._open_run())
+
+    def _of_process(self, pid: int) -> tuple[RealHost, str, Running]:
+        """Look through the eyes of a running process: its interpreter, its variables, its folder."""
+        from fixer.host.real import RealHost
+        from fixer.probes import process
+
+        if self.python is not None or self.sys_root is not None:
+            raise UsageError("usage", "--pid names the Python by itself: give neither --python nor --sys-root with it")
+        running = process.look(self.host, pid)
+        host = RealHost(running.environ, timeout=self.timeout or _TIMEOUT, folder=running.folder)
+        return host, running.python, running
 
     def _replayed(self, folder: str) -> Facts:
         """What the probes see on a recorded machine; its journal was not recorded, so ``open_run`` stays unknown."""

@@ -22,8 +22,14 @@ class RealHost:
     """This machine, or the file tree of another one below ``sys_root``."""
 
     def __init__(
-        self, environ: Mapping[str, str] | None = None, sys_root: str | None = None, timeout: float = 20.0
+        self,
+        environ: Mapping[str, str] | None = None,
+        sys_root: str | None = None,
+        timeout: float = 20.0,
+        folder: str | None = None,
     ) -> None:
+        """``environ`` and ``folder`` stand in for our own where another process is looked at through its eyes."""
+        self._folder = folder
         self._environ = dict(os.environ if environ is None else environ)
         self.sys_root = os.path.abspath(sys_root) if sys_root else None
         self.timeout = timeout
@@ -36,7 +42,7 @@ class RealHost:
     def vantage(self) -> Vantage:
         kernel = os.uname()
         groups = tuple(dict.fromkeys((os.getegid(), *os.getgroups())))
-        return Vantage(os.geteuid(), groups, kernel.machine, kernel.release, _libc(), _folder_now(), sys.executable)
+        return Vantage(os.geteuid(), groups, kernel.machine, kernel.release, _libc(), self._folder or _folder_now(), sys.executable)
 
     @property
     def is_data(self) -> bool:
@@ -134,7 +140,7 @@ class RealHost:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 env=dict(self._environ if environ is None else environ),
-                cwd=cwd,
+                cwd=cwd or self._folder,
                 start_new_session=True,
             )
         except (OSError, ValueError) as error:

@@ -219,6 +219,29 @@ class RepairFile:
 
 
 @record(frozen=True)
+class Mapped:
+    """A library file that a running process has mapped; ``deleted`` when it was replaced or removed since."""
+
+    soname: str
+    path: str
+    deleted: bool = False
+
+
+@record(frozen=True)
+class Process:
+    """A running process of the patient's, and the CUDA libraries and TensorFlow's own that it has mapped.
+
+    ``shell_reaches`` are files by soname that the LD_LIBRARY_PATH of the shell that asks leads to, and the
+    process's own does not.
+    """
+
+    pid: int
+    interpreter: str
+    mapped: tuple[Mapped, ...] = ()
+    shell_reaches: Mapping[str, str] = field(default_factory=dict)
+
+
+@record(frozen=True)
 class KernelLine:
     """One line of the kernel log that bears on the GPU, and its source."""
 
@@ -271,6 +294,7 @@ class Facts:
     tensorflow_build: Observed[TensorFlowBuild] = _unknown()
     keras_setting: Observed[KerasSetting] = _unknown()
     resolutions: Observed[tuple[Resolution, ...]] = _unknown()
+    process: Observed[Process] = _unknown()
     kernel_modules: Observed[tuple[str, ...]] = _unknown()
     device_nodes: Observed[Mapping[str, bool]] = _unknown()
     nvidia_smi: Observed[SmiAnswer] = _unknown()

@@ -8,17 +8,31 @@ for here: it comes from convfix's own journal.
 from __future__ import annotations
 
 import functools
-from typing import Any, Callable, Iterable
+from typing import TYPE_CHECKING, Any, Callable, Iterable
 
 from fixer.dataset.questions import Dataset
 from fixer.errors import ConvfixError
 from fixer.host.base import Host
-from fixer.model.facts import Driver, Facts, Gpu, Interpreter, Library, RepairFile, Resolution, TensorFlowBuild, Toolkit
+from fixer.model.facts import (
+    Driver,
+    Facts,
+    Gpu,
+    Interpreter,
+    Library,
+    Process,
+    RepairFile,
+    Resolution,
+    TensorFlowBuild,
+    Toolkit,
+)
 from fixer.model.observed import Observed, absent, found, unknown
 from fixer.probes import disk, driver, gpu, interpreters, keras, kernel_log, managers, nvml, system, tensorflow
 from fixer.probes import variables as environment_variables
 from fixer.probes.patient import Seen, look
 from fixer.probes.plain import clean
+
+if TYPE_CHECKING:
+    from fixer.probes.process import Running
 
 TENSORFLOW_NAMES = ("tensorflow", "tensorflow-gpu", "tensorflow-cpu", "tf-nightly", "tf-nightly-gpu", "tf-nightly-cpu")
 
@@ -26,10 +40,18 @@ TENSORFLOW_NAMES = ("tensorflow", "tensorflow-gpu", "tensorflow-cpu", "tf-nightl
 class Look:
     """One look at one machine: what several probes share is seen once and kept."""
 
-    def __init__(self, host: Host, python: str | None, dataset: Dataset, meanwhile: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        host: Host,
+        python: str | None,
+        dataset: Dataset,
+        meanwhile: Callable[[], None] | None = None,
+        running: Running | None = None,
+    ) -> None:
         self.host = host
         self.python = python
         self.dataset = dataset
+        self.running = running
         self.made: dict[str, Observed[Any]] = {}
         self._meanwhile = meanwhile
         self.probes = dict(TABLE)
@@ -134,6 +156,12 @@ def _libraries(at: Look) -> Observed[tuple[Library, ...]]:
     return libraries.observe(at.host, at.patient.patient.value, at.value("variables", {}), at.dataset, ask)
 
 
+def _process(at: Look) -> Observed[Process]:
+    from fixer.probes import process
+
+    return process.observe(at.host, at.running, at.dataset) if at.running is not None else absent("--pid")
+
+
 def _resolutions(at: Look) -> Observed[tuple[Resolution, ...]]:
     patient, environment = at.patient.patient, at.patient.environment.value
     if patient.value is None or environment is None:
@@ -148,9 +176,15 @@ def _resolutions(at: Look) -> Observed[tuple[Resolution, ...]]:
     # The index's row describes the index's wheel: a conda build has another search path.
     by_conda = name is not None and patient.value.installers.get(name) == "conda"
     row = at.dataset.tensorflow_row(name, packages[name]) if name is not None and not by_conda else None
-    return loader.observe(
+    predicted = loader.observe(
         at.host, patient.value, packages, row or build, at.value("variables", {}), at.value("libraries", ()), at.dataset
     )
+    if at.made["process"].value is None:
+        return predicted
+    from fixer.probes import process
+
+    versions = {copy.path: copy.version for copy in at.value("libraries", ())}
+    return process.overlay(at.host, at.made["process"].value, predicted, versions)
 
 
 def _repair_files(at: Look) -> Observed[tuple[RepairFile, ...]]:
@@ -186,6 +220,7 @@ TABLE: tuple[tuple[str, Callable[[Look], Observed[Any]]], ...] = (
     ("disk_free_mib", _disk),
     ("toolkits", _toolkits),
     ("libraries", _libraries),
+    ("process", _process),
     ("resolutions", _resolutions),
     ("repair_files", _repair_files),
 )
@@ -195,12 +230,19 @@ INDEPENDENT = frozenset(
 )
 
 
-def observe(host: Host, python: str | None, dataset: Dataset, meanwhile: Callable[[], None] | None = None) -> Facts:
+def observe(
+    host: Host,
+    python: str | None,
+    dataset: Dataset,
+    meanwhile: Callable[[], None] | None = None,
+    running: Running | None = None,
+) -> Facts:
     """Everything there is to see of this machine and of the patient; raises UsageError for a bad ``--python``.
 
-    ``meanwhile`` is called at most once, while the patient's interpreter runs; it must not raise.
+    ``meanwhile`` is called at most once, while the patient's interpreter runs; it must not raise. ``running`` is a
+    process of the patient's: what it has mapped takes the place of what the loader's model predicts.
     """
-    at = Look(host, python, dataset, meanwhile)
+    at = Look(host, python, dataset, meanwhile, running)
     at.fill(at.probes)
     return Facts(**at.made)
 

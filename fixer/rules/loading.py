@@ -19,6 +19,7 @@ from fixer.rules.case import Case
 from fixer.rules.copies import (
     Copy,
     Place,
+    answers,
     by_conda,
     in_environment,
     library_name,
@@ -104,7 +105,9 @@ def _measured(case: Case) -> tuple[Opening, ...]:
         if _stem(one.soname) not in REQUIRED:
             continue
         row = ask.library(case.dataset, one.soname)
-        opening = _judge(case, one.soname, row, _winner(case, one), _passed_over(case, one), True, one.problem, one.why)
+        others = _passed_over(case, one)
+        others += _unreached(case, one, row, {copy.path for copy in others})
+        opening = _judge(case, one.soname, row, _winner(case, one), others, True, one.problem, one.why)
         found.append(_compared(opening, told.get(one.soname)))
     return tuple(found)
 
@@ -136,6 +139,17 @@ def _passed_over(case: Case, one: Resolution) -> tuple[Copy, ...]:
         place: Place = "RUNPATH" if wheel and wheel.group(1) in searched else ""
         found.append(Copy(path, version, in_environment(case, path), place))
     return tuple(found)
+
+
+def _unreached(case: Case, one: Resolution, row: LibraryRow | None, known: set[str]) -> tuple[Copy, ...]:
+    """Copies that lie where the loader never came: the right library in a folder that nothing names."""
+    if row is None:
+        return ()
+    return tuple(
+        Copy(copy.path, copy.version, in_environment(case, copy.path), "")
+        for copy in case.facts.libraries.or_else(())
+        if copy.path != one.path and copy.path not in known and answers(case, copy, row, one.soname)
+    )
 
 
 def _described(case: Case) -> tuple[Opening, ...]:
