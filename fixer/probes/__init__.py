@@ -151,9 +151,11 @@ def _toolkits(at: Look) -> Observed[tuple[Toolkit, ...]]:
 def _libraries(at: Look) -> Observed[tuple[Library, ...]]:
     from fixer.probes import libraries
 
+    process = at.made["process"].value
+    mapped = process.mapped if process is not None else ()
     # Without a GPU no version decides anything, and a look must not cost a process.
     ask = not at.made["gpus"].is_absent
-    return libraries.observe(at.host, at.patient.patient.value, at.value("variables", {}), at.dataset, ask)
+    return libraries.observe(at.host, at.patient.patient.value, at.value("variables", {}), at.dataset, ask, mapped)
 
 
 def _process(at: Look) -> Observed[Process]:
@@ -219,8 +221,8 @@ TABLE: tuple[tuple[str, Callable[[Look], Observed[Any]]], ...] = (
     ("managers", _managers),
     ("disk_free_mib", _disk),
     ("toolkits", _toolkits),
-    ("libraries", _libraries),
     ("process", _process),
+    ("libraries", _libraries),
     ("resolutions", _resolutions),
     ("repair_files", _repair_files),
 )

@@ -16,7 +16,7 @@ from typing import Iterable, Iterator, Mapping
 
 from fixer.dataset.questions import Dataset
 from fixer.host.base import Host
-from fixer.model.facts import Library, Patient
+from fixer.model.facts import Library, Mapped, Patient
 from fixer.model.observed import Observed, absent, found
 from fixer.probes import toolkits
 
@@ -36,9 +36,17 @@ _RELEASE = re.compile(r"release [0-9.]+, V([0-9]{1,2}(?:\.[0-9]{1,4}){1,2})")
 
 
 def observe(
-    host: Host, patient: Patient | None, variables: Mapping[str, str], dataset: Dataset, ask: bool = True
+    host: Host,
+    patient: Patient | None,
+    variables: Mapping[str, str],
+    dataset: Dataset,
+    ask: bool = True,
+    mapped: Iterable[Mapped] = (),
 ) -> Observed[tuple[Library, ...]]:
-    """The copies, each once by its path; ``ask`` False leaves every version unknown and starts no process."""
+    """The copies, each once by its path; ``ask`` False leaves every version unknown and starts no process.
+
+    ``mapped`` are those that a running process has loaded, wherever they lie.
+    """
     names = {soname: row.name for row in dataset.libraries() for soname in row.sonames}
     seen: dict[str, tuple[str, str]] = {}
     kits = tuple(kit.path for kit in toolkits.observe(host).or_else(()))
@@ -50,6 +58,10 @@ def observe(
                 seen.setdefault(f"{host.real_path(folder)}/{entry}", (names[entry], posixpath.join(folder, entry)))
     for soname, path in _cached(host, names):
         seen.setdefault(f"{host.real_path(posixpath.dirname(path))}/{soname}", (names[soname], path))
+    own = f"{patient.site_packages}/nvidia/" if patient is not None else None
+    for one in mapped:
+        if one.soname in names and not one.deleted and (own is None or not one.path.startswith(own)):
+            seen.setdefault(host.real_path(one.path), (names[one.soname], one.path))
     tools = _compilers(host, patient, kits, ask)
     if not seen and not tools:
         return absent(*folders[:2])

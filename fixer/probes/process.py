@@ -79,13 +79,15 @@ def _python(host: Host, program: str, first: str, environ: Mapping[str, str], fo
 
     A launcher that hides that name (a zygote, setproctitle) leaves the folder from which packages are mapped.
     """
+    if not posixpath.basename(program).startswith("python"):
+        return None
     named = first if first.startswith("/") else posixpath.join(folder, first) if "/" in first else None
     searched = [posixpath.join(one, first) for one in environ.get("PATH", "").split(":") if one.startswith("/")] if first else []
     inside = dict.fromkeys(match.group(1) for match in map(_SITE.match, mapped) if match)
     for path in (*([named] if named else searched), *(f"{prefix}/bin/python" for prefix in inside)):
         if is_executable(host, path) and host.real_path(path) == program:
             return posixpath.normpath(path)
-    return program if posixpath.basename(program).startswith("python") and is_executable(host, program) else None
+    return program if is_executable(host, program) else None
 
 
 def observe(host: Host, running: Running, dataset: Dataset) -> Observed[Process]:

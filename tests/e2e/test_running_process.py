@@ -1,0 +1,115 @@
+"""``doctor --pid``: a running process is judged by what it has mapped, in the environment that it was started with."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import ROOT, START
+from tests.e2e.test_library_patients import Ill
+from tests.lab import toolkits
+
+pytestmark = pytest.mark.slow
+
+# Starts the patient with one set of variables and convfix with another, on the same machine.
+DRIVER = """
+import json, os, subprocess, sys
+python, before, theirs, ours, command = json.loads(sys.argv[1])
+def env(more):
+    return {**{k: v for k, v in os.environ.items() if k != "LD_LIBRARY_PATH"}, **more}
+child = subprocess.Popen([python, "-c", before + "; print('ready', flush=True); import time; time.sleep(120)"],
+                         env=env(theirs), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd="/")
+try:
+    while "ready" not in child.stdout.readline():
+        assert child.poll() is None, "the process ended early"
+    told = subprocess.run([*command, "--pid", str(child.pid), "--json"], env=env(ours), stdout=subprocess.PIPE, text=True)
+    print(json.dumps([child.pid, told.returncode, json.loads(told.stdout)["data"]]))
+finally:
+    child.kill()
+"""
+OPENS = "import tensorflow as tf; tf.config.list_physical_devices('GPU')"
+
+
+@pytest.fixture
+def doctor(lab, staged, tmp_path):
+    def run(before, theirs, ours):
+        one = Ill(lab, staged("2.4.4"), tmp_path / "state")
+        command = [sys.executable, "-I", "-c", START, str(ROOT), "doctor"]
+        given = json.dumps([one.staged.patient.python, before, theirs(one.staged), ours(one.staged), command])
+        held = {"CONVFIX_STATE_DIR": str(one.state)}
+        done = lab.run([sys.executable, "-I", "-c", DRIVER, given], machine=one.staged.machine, variables=held, cwd="/")
+        assert done.stdout.strip(), done.stderr
+        return one.staged, *json.loads(done.stdout.splitlines()[-1])
+
+    return run
+
+
+def ill(staged):
+    return dict(staged.variables)
+
+
+def well(staged):
+    return dict(staged.cured)
+
+
+def bare(staged):
+    return {}
+
+
+def primary(data):
+    return next((one for one in data["findings"] if one["primary"]), None)
+
+
+def test_the_process_has_the_old_copy_mapped_though_the_shell_would_find_the_right_one(doctor):
+    staged, pid, code, data = doctor(OPENS, ill, well)
+    assert (code, primary(data)["cause"], primary(data)["certainty"]) == (1, "cudnn-shadowed", "proven")
+    assert staged.winner in json.dumps(primary(data)) and staged.right in json.dumps(primary(data))
+
+
+def test_a_process_started_well_is_well_though_the_shell_is_ill(doctor):
+    _, _, code, data = doctor(OPENS, well, ill)
+    assert (code, primary(data)) == (0, None)
+
+
+def test_the_kernel_that_was_started_without_the_shells_setting(doctor):
+    _, pid, code, data = doctor(OPENS, bare, well)
+    found = primary(data)
+    assert (code, found["cause"], found["certainty"]) == (1, "env-not-inherited", "proven")
+    assert f"process {pid}" in found["title"] and "libcudart.so.11.0" in json.dumps(found)
+    # The same process asked from a shell that has no better setting: nothing was lost on the way.
+    _, _, code, data = doctor(OPENS, bare, bare)
+    assert code == 1 and "env-not-inherited" not in {one["cause"] for one in data["findings"]}
+
+
+def test_what_was_loaded_before_tensorflow_is_seen(doctor, builder, tmp_path):
+    # Nothing but the process's own maps can tell this: its variables are the right ones.
+    toolkits.add_cudnn(builder, tmp_path / "torch", "8.2.1", "11.0")
+    path = tmp_path / "torch" / "lib64" / "libcudnn.so.8"
+    _, pid, code, data = doctor(f"import ctypes; ctypes.CDLL({str(path)!r}); " + OPENS, well, well)
+    assert (code, primary(data)) == (0, None)
+    note = next(one for one in data["findings"] if one["code"] == "process-loaded-another-copy")
+    assert (note["severity"], note["certainty"], note["cause"]) == ("note", "proven", "cudnn-shadowed")
+    assert f"process {pid}" in note["title"] and "8.2.1" in json.dumps(note["evidence"]) and str(path.resolve()) in note["title"]
+
+
+@pytest.mark.parametrize(("options", "words"), [
+    (["--pid", "2147483646"], "there is no such process"),
+    (["--pid", "0"], "0 is not in the range"),
+    (["--pid", "self"], "not a valid integer"),
+    (["--pid", "1", "--python", sys.executable], "neither --python"),
+    (["--pid", "1", "--machine", "-"], "give one of them"),
+])  # fmt: skip
+def test_a_process_that_cannot_be_looked_at_is_one_clear_line(convfix, options, words):
+    told = convfix("doctor", *options)
+    assert told.code == 2 and words in told.stderr and told.stdout == "" and "Traceback" not in told.stderr
+
+
+def test_a_process_that_is_no_python(convfix):
+    child = subprocess.Popen(["sleep", "60"])
+    try:
+        told = convfix("doctor", "--pid", str(child.pid))
+    finally:
+        child.kill()
+        child.wait()
+    assert told.code == 2 and "is no Python" in told.stderr
