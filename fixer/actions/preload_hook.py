@@ -1,8 +1,9 @@
 """The preload hook: one ``.pth`` and one module in an environment's site-packages, for every launcher.
 
-The unit is this pair of files, both new. The module comes first, the line that imports it last, so the
+The unit is this pair of files, both new. The module comes first, the line that calls it last, so the
 hook is there whole or not at all. The module is ``payloads/preload_hook.py`` with the libraries written
-into it. The planner chooses the libraries and their order; here it is only checked that they exist.
+into it, the line ``payloads/preload_start.py``. The planner chooses the libraries and their order; here it
+is only checked that they exist.
 """
 
 from __future__ import annotations
@@ -20,8 +21,7 @@ from fixer.model.journal import JournalEntry
 PTH = "convfix_preload.pth"
 MODULE = "_convfix_preload.py"
 _KNOWN = ("interpreter", "prefix", "site_packages", "libraries")
-# A module that vanished must not make every Python start complain, so the line is silent about it.
-_LINE = 'import sys; exec("try:\\n    import _convfix_preload\\nexcept Exception:\\n    pass")\n'
+_PAYLOADS = os.path.join(os.path.dirname(os.path.dirname(__file__)), "payloads")
 
 
 class PreloadHook(NothingKept):
@@ -84,18 +84,27 @@ def _read(spec: ActionSpec) -> tuple[str, tuple[str, ...]]:
 def _contents(spec: ActionSpec) -> dict[str, bytes]:
     """Both files in the order in which they are made. The mark is made from the content, so a preview is exact."""
     site, libraries = _read(spec)
-    template = os.path.join(os.path.dirname(os.path.dirname(__file__)), "payloads", "preload_hook.py")
-    with open(template, encoding="utf-8") as file:
-        text = file.read()
     # As bytes: in the C locale of cron, Python 3.6 cannot turn other letters into a file's name.
     listed = "".join(f"    {path.encode('utf-8')!r},\n" for path in libraries)
-    text = text.replace("LIBRARIES = ()\n", f"LIBRARIES = (\n{listed})\n", 1)
+    text = _payload("preload_hook.py").replace("LIBRARIES = ()\n", f"LIBRARIES = (\n{listed})\n", 1)
     mark = durable.sha256(text.encode("utf-8"))[:12]
     header = f"# convfix preload hook {mark}: written by convfix apply, removed by convfix undo\n"
     return {
         os.path.join(site, MODULE): (header + text).encode("ascii"),
-        os.path.join(site, PTH): (header + _LINE).encode("ascii"),
+        os.path.join(site, PTH): (header + _line()).encode("ascii"),
     }
+
+
+def _line() -> str:
+    """The start as the one line that ``site`` runs, once or twice: it must begin with "import". Its docstring stays here."""
+    code = _payload("preload_start.py").partition("import sys\n")[2].strip("\n")
+    there = 'any(getattr(one, "__name__", "") == "ConvfixPreload" for one in sys.meta_path)'
+    return f"import sys; {there} or exec({code!r})\n"
+
+
+def _payload(name: str) -> str:
+    with open(os.path.join(_PAYLOADS, name), encoding="utf-8") as file:
+        return file.read()
 
 
 def _content(path: str) -> bytes | None:

@@ -19,7 +19,7 @@ from fixer.model.facts import Library, Patient, Resolution, TensorFlowBuild
 from fixer.model.observed import Observed, absent, found, unknown
 
 _OPENERS = ("tensorflow/libtensorflow_framework.so.2", "tensorflow/libtensorflow_framework.so.1")
-_HOOK = "_convfix_preload.py"
+_HOOK, _HOOK_LINE = "_convfix_preload.py", "convfix_preload.pth"
 _SOURCE = "model of the dynamic loader"
 
 
@@ -73,7 +73,7 @@ def _process(host: Host, patient: Patient, variables: Mapping[str, str]) -> Proc
 def _hooked(host: Host, patient: Patient) -> tuple[str, ...]:
     """What convfix's own hook in this environment loads first; all or nothing, as the hook does it."""
     text = host.text(posixpath.join(patient.site_packages, _HOOK), 1 << 18)
-    if text is None:
+    if text is None or not host.exists(posixpath.join(patient.site_packages, _HOOK_LINE)):
         return ()
     try:
         statements = ast.parse(text).body

@@ -11,6 +11,7 @@ from scripts.bench import places
 # Explicit: the name and what it measures. Each is a module here with ``main(options)``.
 MEASUREMENTS = {
     "doctor": "convfix doctor --json on a sick TensorFlow, beside import tensorflow in a healthy one; warm and cold",
+    "hook": "a Python start that never imports TensorFlow, with the preload hook and without it",
     "counts": "what start-up and doctor import, open, spawn and connect",
 }
 

@@ -249,7 +249,7 @@ def test_libraries_that_vanish_leave_the_hook_harmless(ill):
 
 
 def test_a_start_that_never_imports_tensorflow_pays_next_to_nothing(ill):
-    """Counted, not timed: the modules that a plain start imports more with the hook than without it."""
+    """Counted, not timed: a plain start imports not one module more with the hook than without it."""
     patient = ill("2.21.0")
     counted = "import sys; print(sorted(sys.modules))"
     def modules():
@@ -258,7 +258,7 @@ def test_a_start_that_never_imports_tensorflow_pays_next_to_nothing(ill):
     before = modules()
     assert patient.json("apply", "--yes")[0] == 0
     try:
-        assert modules() - before == {"_convfix_preload"}
+        assert modules() == before
     finally:
         patient.convfix("undo", "--yes")
 

@@ -96,6 +96,11 @@ def test_it_wins_over_ld_library_path_and_leaves_no_trace(any_lab: Lab) -> None:
     assert not same(any_lab.before, exact(any_lab.env))
 
 
+def test_there_is_one_finder_though_site_runs_the_line_twice(any_lab: Lab) -> None:
+    any_lab.install()
+    assert any_lab.run("import sys; print([f.__name__ for f in sys.meta_path].count('ConvfixPreload'))") == "1"
+
+
 def test_looking_for_tensorflow_loads_nothing(lab: Lab) -> None:
     lab.install()
     code = (
@@ -109,7 +114,7 @@ def test_submodules_and_reloads_work_and_the_finder_goes(lab: Lab) -> None:
     lab.install()
     code = (
         "import sys, importlib; import tensorflow.sub; import tensorflow as t; print(tensorflow.sub.value, t.got);"
-        "print([f for f in sys.meta_path if getattr(f, '__name__', '') == 'Preload']);"
+        "print([f for f in sys.meta_path if getattr(f, '__name__', '') == 'ConvfixPreload']);"
         "print('exec_module' in vars(t.__loader__)); importlib.reload(t); print(t.__spec__.name, t.__file__ is not None)"
     )
     assert lab.run(code) == "7 2\n[]\nFalse\ntensorflow True"
@@ -150,13 +155,36 @@ def test_vanished_libraries_harm_nothing(lab: Lab) -> None:
     assert lab.run("print('quiet')") == "quiet"
 
 
-def test_it_costs_little_at_a_start_without_tensorflow(lab: Lab) -> None:
-    """Counted, not timed: one module more, and no import that Python's own start has not made."""
-    code = "import sys; print(len(sys.modules)); print(sorted(sys.modules))"
-    before = set(lab.run(code).splitlines()[1].strip("[]").replace("'", "").split(", "))
-    lab.install()
-    after = set(lab.run(code).splitlines()[1].strip("[]").replace("'", "").split(", "))
-    assert after - before == {"_convfix_preload"}
+def test_it_costs_little_at_a_start_without_tensorflow(any_lab: Lab) -> None:
+    """Counted, not timed: no module of ours, and none but what old versions of site need to read any .pth."""
+    code = "import sys; print(*sorted(sys.modules))"
+    before = set(any_lab.run(code).split())
+    any_lab.install()
+    after = set(any_lab.run(code).split())
+    assert after - before <= {"_bootlocale", "_locale", "encodings.ascii", "encodings.utf_8_sig"}
+    assert "_convfix_preload" in any_lab.run("import tensorflow; " + code).split()
+
+
+def test_a_start_makes_few_system_calls_more(lab: Lab) -> None:
+    """The line in the .pth is found, read and run; nothing else of the hook is looked at."""
+    patients.need("strace")
+    before = _calls(lab)
+    lab.install(*[lab.copies[2]] * 24)
+    after = _calls(lab)
+    more = [call for call in after if "convfix" in call]
+    assert len(after) - len(before) <= 15, (len(before), len(after))
+    assert more and not any("_convfix_preload.py" in call for call in more)
+    opened = [call for call in more if call.startswith("open")]
+    assert len(opened) == 1 and "convfix_preload.pth" in opened[0]
+
+
+def _calls(lab: Lab) -> list[str]:
+    """The system calls of one start of Python, but for memory, whose number depends on addresses."""
+    trace = lab.env.parent / "trace"
+    argv = ["strace", "-f", "-qq", "-o", str(trace), lab.python, "-c", "pass"]
+    subprocess.run(argv, check=True, env={"PATH": "/usr/bin:/bin"})
+    calls = [line.split(maxsplit=1)[1] for line in trace.read_text().splitlines()]
+    return [call for call in calls if not call.startswith(("brk", "mmap", "munmap", "mremap", "madvise"))]
 
 
 def test_refusals(lab: Lab, tmp_path: Path) -> None:
