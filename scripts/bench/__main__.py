@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
+from pathlib import Path
 
 from scripts.bench import places
 
@@ -13,6 +14,7 @@ MEASUREMENTS = {
     "doctor": "convfix doctor --json on a sick TensorFlow, beside import tensorflow in a healthy one; warm and cold",
     "hook": "a Python start that never imports TensorFlow, with the preload hook and without it",
     "counts": "what start-up and doctor import, open, spawn and connect",
+    "explain": "the causes that explain names in logs whose cause is known, and in healthy logs",
 }
 
 
@@ -27,6 +29,9 @@ def main() -> int:
     parser.add_argument("--cold-rounds", type=int, default=3, help="pairs with empty caches (default 3)")
     parser.add_argument("--sick", metavar="PYTHON", help="the interpreter of a TensorFlow 2.15.1 with NumPy 2 (default: made)")
     parser.add_argument("--healthy", metavar="PYTHON", help="the interpreter of a healthy TensorFlow 2.15.1 (default: made)")
+    parser.add_argument("--cases", metavar="FILE", type=Path, help="explain: the cases (default: those of the tests)")
+    parser.add_argument("--half", choices=("tune", "check", "both"), default="both", help="explain: which half of the cases")
+    parser.add_argument("--show", metavar="CASE", help="explain: print the answers to this case, or to this cause's cases")
     options = parser.parse_args()
     unknown = [name for name in options.names if name not in MEASUREMENTS]
     if unknown:
