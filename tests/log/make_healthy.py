@@ -68,7 +68,7 @@ class Maker:
             log = log.replace(place, shown)
         log = log.replace(socket.gethostname(), "host").replace(os.path.expanduser("~"), "/home/user")
         log = re.sub(r"/tmp/tmp\w+", "/tmp/tmpdir", log)
-        return re.sub(r"\S*/(python3[.\d]*|cpython)[^/\s\"']*/lib/python", r"/usr/lib/python", log)
+        return re.sub(r"[^\s\"']*/versions/[\d.]+/lib/python", "/usr/lib/python", log)
 
     def write(self, family: str) -> None:
         """Write the rows kept so far as one file, and forget them."""
@@ -148,7 +148,7 @@ def notebooks(maker: Maker, python: str) -> None:
 
 def tools(maker: Maker) -> None:
     """nvidia-smi on many cards, and installers that succeed."""
-    for release, rows in CARDS.items():
+    for rows in CARDS.values():
         for gpu, driver, cuda in rows:
             machine = Machine(gpu=gpu, driver=driver, cuda=cuda, used_mib=412)
             turn = len(maker.rows) % len(SMI)
