@@ -1,22 +1,28 @@
 """Reads members of a wheel on the index by HTTP range requests: the central directory, then only what is asked for.
 
-The unit is ``RemoteZip``. ``Member.head`` inflates only as much of a member as is needed. Zip64 is
-understood; an index without ranges is served by a whole download into the cache folder.
+The unit is ``RemoteZip``. It inflates only as much of a member as is needed, from its beginning or from
+its end. Zip64 is understood; an index without ranges is served by a whole download into the cache folder.
 """
 
 from __future__ import annotations
 
 import struct
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from fixer.harvest.midstream import slice_of_end
 
 if TYPE_CHECKING:
     from fixer.harvest.index import File, Index
 
 TAIL = 64 << 10
-PIECE = 1 << 20
+FIRST, PIECE = 16 << 10, 1 << 20
+HEADER, DEFLATED = 30, 8
+DIRECTORY = "central directory"
 END, ENTRY, LOCATOR64, END64 = b"PK\x05\x06", b"PK\x01\x02", b"PK\x06\x07", b"PK\x06\x06"
 BIG = 0xFFFFFFFF
 
@@ -33,14 +39,30 @@ class Member:
 
 
 class RemoteZip:
-    """A wheel that stays on the index. ``read`` counts the bytes fetched for it."""
+    """A wheel that stays on the index. ``spent`` counts the bytes fetched for it, by the fact that asked for them."""
 
     def __init__(self, index: Index, file: File) -> None:
         self.index = index
         self.file = file
         self.size = index.size(file)
-        self.read = 0
+        self.spent: Counter[str] = Counter()
+        self._fact = DIRECTORY
+        self._beginnings: dict[str, Beginning] = {}
         self.members = {member.name: member for member in self._directory()}
+
+    @contextmanager
+    def fact(self, name: str) -> Iterator[None]:
+        """What is fetched inside counts for the fact ``name``."""
+        outer, self._fact = self._fact, name
+        try:
+            yield
+        finally:
+            self._fact = outer
+
+    @property
+    def read(self) -> int:
+        """The bytes fetched so far."""
+        return self.spent.total()
 
     def named(self, wanted: Callable[[str], bool]) -> bytes | None:
         """The whole of the first member whose name is wanted."""
@@ -51,29 +73,33 @@ class RemoteZip:
 
     def head(self, member: Member, length: int) -> bytes:
         """The first ``length`` inflated bytes of a member (fewer when it is shorter)."""
-        out = bytearray()
-        for piece in self.pieces(member):
-            out += piece
-            if len(out) >= length:
-                break
-        return bytes(out[:length])
+        return self._beginning(member).upto(length)
 
-    def pieces(self, member: Member, piece: int = PIECE) -> Iterator[bytes]:
-        """The inflated bytes of a member, piece by piece, fetched as they are asked for."""
-        fixed = self._part(member.offset, member.offset + 30)
-        start = member.offset + 30 + sum(struct.unpack("<HH", fixed[26:30]))
-        inflate = zlib.decompressobj(-15) if member.method == 8 else None
-        at = start
-        while at < start + member.packed:
-            upto = min(at + piece, start + member.packed)
-            data = self._part(at, upto)
-            at = upto
-            yield inflate.decompress(data) if inflate else data
-        if inflate:
-            yield inflate.flush()
+    def slice(self, member: Member, start: int, length: int) -> bytes:
+        """Inflated bytes ``start`` to ``start + length``: from the beginning of the member or from its end, what costs less."""
+        beginning = self._beginning(member)
+        if member.method != DEFLATED:
+            return self._part(beginning.start + start, beginning.start + start + length)
+        left = member.packed - beginning.fetched
+        # What lies behind the slice packs better than the rest as a rule (symbols), so half its share is tried first.
+        back = TAIL + int(member.packed * (member.size - start) / max(1, member.size)) // 2
+        while start + length > beginning.inflated and back < left * start / max(1, member.size):
+            end = self._part(beginning.start + member.packed - back, beginning.start + member.packed)
+            found = slice_of_end(end, member.size, start, length)
+            if found is not None:
+                return found
+            back *= 2
+        return beginning.upto(start + length)[start:]
+
+    def _beginning(self, member: Member) -> Beginning:
+        if member.name not in self._beginnings:
+            first = self._part(member.offset, min(self.size, member.offset + HEADER + len(member.name.encode()) + FIRST))
+            skip = HEADER + sum(struct.unpack("<HH", first[26:30]))
+            self._beginnings[member.name] = Beginning(self._part, member, member.offset + skip, first[skip:])
+        return self._beginnings[member.name]
 
     def _part(self, start: int, end: int) -> bytes:
-        self.read += end - start
+        self.spent[self._fact] += end - start
         return self.index.part(self.file, start, end)
 
     def _directory(self) -> list[Member]:
@@ -90,6 +116,36 @@ class RemoteZip:
             length, start = struct.unpack("<QQ", record[40:56])
         data = tail[start - base : start - base + length] if start >= base else self._part(start, start + length)
         return list(_entries(data))
+
+
+class Beginning:
+    """The beginning of one member, inflated as far as it was asked for and kept."""
+
+    def __init__(self, part: Callable[[int, int], bytes], member: Member, start: int, first: bytes) -> None:
+        self._part = part
+        self._member = member
+        self.start = start
+        self.fetched = 0
+        self._data = bytearray()
+        self._inflate = zlib.decompressobj(-15) if member.method == DEFLATED else None
+        self._take(first[: member.packed])
+
+    @property
+    def inflated(self) -> int:
+        return len(self._data)
+
+    def upto(self, length: int) -> bytes:
+        """The first ``length`` inflated bytes; pieces grow, so that little costs little and much costs few requests."""
+        piece = FIRST
+        while len(self._data) < length and self.fetched < self._member.packed:
+            at = self.start + self.fetched
+            self._take(self._part(at, min(at + piece, self.start + self._member.packed)))
+            piece = min(2 * piece, PIECE)
+        return bytes(self._data[:length])
+
+    def _take(self, packed: bytes) -> None:
+        self.fetched += len(packed)
+        self._data += self._inflate.decompress(packed) if self._inflate else packed
 
 
 def _entries(data: bytes) -> Iterator[Member]:

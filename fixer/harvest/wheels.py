@@ -1,44 +1,42 @@
 """Reads how one TensorFlow wheel was built, from the wheel itself, fetching only the members that tell.
 
-The unit is a row of ``tables/wheels.json``: ``build_info`` (CUDA, cuDNN, capabilities) and the dynamic
-section of the library that opens the CUDA libraries (search path, NEEDED, glibc and libstdc++ needs).
-It reads that library only up to its dynamic section. Which sonames TensorFlow opens, and the cuDNN that
-it was compiled with, stand in code and are measured elsewhere (``tables/measured_builds.json``).
+The unit is a row of ``tables/wheels.json``: ``build_info`` (CUDA, cuDNN, capabilities) and what the
+library that opens the CUDA libraries says to the loader (search path, NEEDED, glibc and libstdc++ needs).
+Which sonames TensorFlow opens, and the cuDNN that it was compiled with, stand in code and are measured
+elsewhere (``tables/measured_builds.json``).
 """
 
 from __future__ import annotations
 
 import ast
-import io
+import functools
 import posixpath
 import re
-import struct
 from typing import Any
 
-from elftools.elf.elffile import ELFFile
-from packaging.version import Version
-
 from fixer.harvest.index import File, Index
+from fixer.harvest.library import Library, read_library
 from fixer.harvest.ranges import Member, RemoteZip
 from fixer.harvest.releases import LINUX
 
 FRAMEWORK = re.compile(r"libtensorflow_framework\.so(\.\d+)?$")
 INTERNAL = "python/_pywrap_tensorflow_internal.so"
 BUILD_INFO = "python/platform/build_info.py"
-PT_LOAD, PT_DYNAMIC = 1, 2
-DT_STRTAB, DT_NEEDED, DT_RPATH, DT_RUNPATH, DT_VERNEED, DT_VERNEEDNUM = 5, 1, 15, 29, 0x6FFFFFFE, 0x6FFFFFFF
 
 
 def read_wheel(index: Index, file: File) -> dict[str, Any]:
-    """One wheel's facts; ``bytes_read`` says what they cost."""
+    """One wheel's facts; ``bytes_read`` says what each of them cost."""
     wheel = RemoteZip(index, file)
-    info = wheel.named(lambda name: name.endswith(BUILD_INFO))
+    with wheel.fact("build_info"):
+        info = wheel.named(lambda name: name.endswith(BUILD_INFO))
     row: dict[str, Any] = {"platform": LINUX, **build_facts(info.decode("utf-8", "replace") if info else "")}
     opener = opener_of(wheel, row)
     if opener is not None:
         row["opener"] = posixpath.basename(opener.name)
-        row.update(dynamic_facts(head_to_dynamic(wheel, opener), package_folder(opener.name)))
-    row["bytes_read"] = wheel.read
+        with wheel.fact("search path and needs"):
+            library = read_library(functools.partial(wheel.slice, opener))
+        row.update(opener_facts(library, package_folder(opener.name)))
+    row["bytes_read"] = dict(wheel.spent)
     return row
 
 
@@ -95,54 +93,12 @@ def _assigned(name: str, value: ast.expr) -> dict[str, Any]:
         return {}
 
 
-def head_to_dynamic(wheel: RemoteZip, member: Member) -> bytes:
-    """The beginning of a library up to the end of its dynamic section."""
-    out = bytearray()
-    wanted = member.size
-    for piece in wheel.pieces(member):
-        out += piece
-        if wanted == member.size and len(out) >= 4096:
-            wanted = _dynamic_end(bytes(out[:4096])) or member.size
-        if len(out) >= wanted:
-            break
-    return bytes(out)
-
-
-def _dynamic_end(head: bytes) -> int | None:
-    for kind, offset, _, size in _segments(head):
-        if kind == PT_DYNAMIC:
-            return offset + size
-    return None
-
-
-def _segments(head: bytes) -> list[tuple[int, int, int, int]]:
-    (start,) = struct.unpack_from("<Q", head, 32)
-    size, count = struct.unpack_from("<HH", head, 54)
-    found = []
-    for at in range(start, min(start + size * count, len(head) - size + 1), size):
-        kind, _, offset, address, _, length = struct.unpack_from("<IIQQQQ", head, at)
-        found.append((kind, offset, address, length))
-    return found
-
-
-def dynamic_facts(data: bytes, folder: str) -> dict[str, Any]:
-    """NEEDED, search path and version needs of a library of which only the head is there."""
-    # The section headers lie beyond what was fetched: the header must not promise them.
-    data = data[:40] + b"\0" * 8 + data[48:58] + b"\0" * 6 + data[64:]
-    elf = ELFFile(io.BytesIO(data))
-    dynamic: Any = next(segment for segment in elf.iter_segments() if segment["p_type"] == "PT_DYNAMIC")
-    facts: dict[str, Any] = {"needed": [], "search_kind": None, "search_path": []}
-    places: dict[str, int] = {}
-    for tag in dynamic.iter_tags():
-        if tag.entry.d_tag == "DT_NEEDED":
-            facts["needed"].append(tag.needed)
-        elif tag.entry.d_tag in ("DT_RPATH", "DT_RUNPATH"):
-            facts["search_kind"] = tag.entry.d_tag.removeprefix("DT_")
-            facts["search_path"] = nvidia_folders(getattr(tag, tag.entry.d_tag.removeprefix("DT_").lower()), folder)
-        else:
-            places[str(tag.entry.d_tag)] = tag.entry.d_val
-    if "DT_VERNEED" in places:
-        facts.update(_version_needs(elf, data, places))
+def opener_facts(library: Library, folder: str) -> dict[str, Any]:
+    """The fields of a row that the opening library gives, which will lie in ``folder`` of site-packages."""
+    facts: dict[str, Any] = {"needed": list(library.needed), "search_kind": library.search_kind}
+    facts["search_path"] = nvidia_folders(library.search, folder)
+    facts.update({"glibc": library.glibc} if library.glibc else {})
+    facts.update({"glibcxx": library.glibcxx} if library.glibcxx else {})
     return facts
 
 
@@ -155,26 +111,3 @@ def nvidia_folders(path: str, folder: str) -> list[str]:
         if match:
             found.append(match[1])
     return list(dict.fromkeys(found))
-
-
-def _version_needs(elf: Any, data: bytes, places: dict[str, int]) -> dict[str, str]:
-    def offset(address: int) -> int:
-        return int(next(iter(elf.address_offsets(address)), address))
-
-    strings, at = offset(places["DT_STRTAB"]), offset(places["DT_VERNEED"])
-    names = []
-    for _ in range(places.get("DT_VERNEEDNUM", 0)):
-        count, aux, step = struct.unpack_from("<2xH4xII", data, at)
-        where = at + aux
-        for _ in range(count):
-            name, following = struct.unpack_from("<8xII", data, where)
-            end = data.index(b"\0", strings + name)
-            names.append(data[strings + name : end].decode("ascii", "replace"))
-            where += following
-        at += step
-    found = {}
-    for field, prefix in (("glibc", "GLIBC_"), ("glibcxx", "GLIBCXX_")):
-        versions = [name.removeprefix(prefix) for name in names if re.fullmatch(prefix + r"[\d.]+", name)]
-        if versions:
-            found[field] = max(versions, key=Version)
-    return found

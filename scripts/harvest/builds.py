@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -164,8 +165,18 @@ def read_wheels(index: Index, most: int) -> Iterator[str]:
         row = {"file": file.filename, "sha256": file.sha256, "distribution": distribution, "version": version, **row}
         table["rows"].append(row)
         _save(table)
-        share = 100 * row["bytes_read"] / max(1, file.size or 0)
-        yield f"{file.filename}: {row['bytes_read']} of {file.size} bytes ({share:.1f} %)"
+        yield f"{file.filename}: {_cost(Counter(row['bytes_read']), file.size or 0)}"
+    if todo:
+        spent: Counter[str] = Counter()
+        for row in table["rows"]:
+            spent.update(row["bytes_read"])
+        yield f"{len(table['rows'])} wheels read so far: {_cost(spent, 0)}"
+
+
+def _cost(spent: Counter[str], size: int) -> str:
+    """Bytes by fact, and their share of the wheel where its size is known."""
+    share = f" of {size} ({100 * spent.total() / size:.1f} %)" if size else ""
+    return f"{spent.total()} bytes{share}: " + ", ".join(f"{fact} {count}" for fact, count in spent.most_common())
 
 
 def _save(table: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from fixer.harvest import index, releases, wheels
+from fixer.harvest import index, library, releases, wheels
 from fixer.harvest.index import File, HarvestError, Index
 from fixer.harvest.ranges import RemoteZip
 from fixer.harvest.write import write
@@ -94,7 +94,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return
 
 
-def library(folder: Path, *flags: str) -> bytes:
+def shared_library(folder: Path, *flags: str) -> bytes:
     """A real shared library made by the C compiler."""
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
@@ -134,7 +134,7 @@ def stocked(server: Server, tmp_path: Path) -> Server:
     path = "$ORIGIN:$ORIGIN/../nvidia/cudnn/lib:$ORIGIN/../../nvidia/cudnn/lib:$ORIGIN/../nvidia/cublas/lib:/usr/nvidia/x/lib"
     members = {
         "filler.bin": bytes(range(256)) * 20_000,
-        "tensorflow/libtensorflow_framework.so.2": library(tmp_path, f"-Wl,-rpath,{path}", "-Wl,--enable-new-dtags"),
+        "tensorflow/libtensorflow_framework.so.2": shared_library(tmp_path, f"-Wl,-rpath,{path}", "-Wl,--enable-new-dtags"),
         "tensorflow/python/platform/build_info.py": b"import collections\nbuild_info = collections.OrderedDict([('cuda_version', "
         b"'12.5.1'), ('cudnn_version', '9'), ('is_cuda_build', True), ('cuda_compute_capabilities', ['sm_60', 'compute_90'])])\n",
         "tensorflow-9.1.0.dist-info/METADATA": METADATA.encode(),
@@ -158,8 +158,8 @@ def test_a_wheel_is_read(stocked: Server, client: Index, kind: str, ranges: bool
 
 
 def test_rpath_is_told_from_runpath(tmp_path: Path) -> None:
-    data = library(tmp_path, "-Wl,-rpath,$ORIGIN/../nvidia/cufft/lib", "-Wl,--disable-new-dtags")
-    facts = wheels.dynamic_facts(data, "tensorflow")
+    data = shared_library(tmp_path, "-Wl,-rpath,$ORIGIN/../nvidia/cufft/lib", "-Wl,--disable-new-dtags")
+    facts = wheels.opener_facts(library.read_library(lambda at, length: data[at : at + length]), "tensorflow")
     assert (facts["search_kind"], facts["search_path"]) == ("RPATH", ["cufft"])
 
 
