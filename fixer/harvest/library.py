@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import re
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -44,12 +45,34 @@ def read_library(read: Read) -> Library:
         raise ValueError(f"no library: {error}") from None
 
 
+def section(read: Read, name: str) -> tuple[int, int] | None:
+    """Where a section lies in the file and how long it is; None when there is none of this name."""
+    head = read(0, HEAD)
+    try:
+        elf = _opened(head)
+    except ELFError as error:
+        raise ValueError(f"no library: {error}") from None
+    start, step, count, names_at = struct.unpack_from("<Q10xHHH", head, 40)
+    if not names_at < count:
+        return None
+    table = read(start, step * count)
+    rows = [elf.structs.Elf_Shdr.parse(table[at : at + step]) for at in range(0, step * count, step)]
+    names = read(rows[names_at].sh_offset, rows[names_at].sh_size)
+    for row in rows:
+        if names[row.sh_name :].startswith(name.encode() + b"\0"):
+            return int(row.sh_offset), int(row.sh_size)
+    return None
+
+
+def _opened(head: bytes) -> Any:
+    # The section headers lie at the end of the file and are not fetched: the header must not promise them.
+    return ELFFile(io.BytesIO(head[:40] + b"\0" * 8 + head[48:58] + b"\0" * 6 + head[64:]))
+
+
 class _Reader:
     def __init__(self, read: Read) -> None:
         self.read = read
-        head = read(0, HEAD)
-        # The section headers lie at the end of the file and are not fetched: the header must not promise them.
-        self.elf: Any = ELFFile(io.BytesIO(head[:40] + b"\0" * 8 + head[48:58] + b"\0" * 6 + head[64:]))
+        self.elf = _opened(read(0, HEAD))
         self.loads = [part for part in self.elf.iter_segments() if part["p_type"] == "PT_LOAD"]
         self.tags = self._tags()
         self.places: dict[str, int] = {tag: value for tag, value in self.tags if tag not in NAMES}

@@ -48,6 +48,7 @@ class RemoteZip:
         self.spent: Counter[str] = Counter()
         self._fact = DIRECTORY
         self._beginnings: dict[str, Beginning] = {}
+        self._ends: dict[str, bytes] = {}
         self.members = {member.name: member for member in self._directory()}
 
     @contextmanager
@@ -84,12 +85,20 @@ class RemoteZip:
         # What lies behind the slice packs better than the rest as a rule (symbols), so half its share is tried first.
         back = TAIL + int(member.packed * (member.size - start) / max(1, member.size)) // 2
         while start + length > beginning.inflated and back < left * start / max(1, member.size):
-            end = self._part(beginning.start + member.packed - back, beginning.start + member.packed)
-            found = slice_of_end(end, member.size, start, length)
+            found = slice_of_end(self._end(member, back), member.size, start, length)
             if found is not None:
                 return found
             back *= 2
         return beginning.upto(start + length)[start:]
+
+    def _end(self, member: Member, length: int) -> bytes:
+        """At least the last ``length`` packed bytes of a member, kept for the next question."""
+        known = self._ends.get(member.name, b"")
+        if len(known) < length:
+            end = self._beginning(member).start + member.packed - len(known)
+            known = self._part(end - (length - len(known)), end) + known
+            self._ends[member.name] = known
+        return known
 
     def _beginning(self, member: Member) -> Beginning:
         if member.name not in self._beginnings:

@@ -7,9 +7,7 @@ of wheels are kept in ``tables/wheels.json``, by file name and hash, so that a h
 
 from __future__ import annotations
 
-import json
 import re
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,6 +17,7 @@ from fixer.dataset.questions import contains
 from fixer.harvest.index import File, Index
 from fixer.harvest.releases import LINUX, newest_python, wheel_families
 from scripts.harvest import tables
+from scripts.harvest.reads import Reads, cost
 
 OLDEST = Version("1.13")
 WHEELS = "wheels.json"
@@ -157,34 +156,12 @@ def read_wheels(index: Index, most: int) -> Iterator[str]:
     """Read up to ``most`` wheels that ``wheels.json`` does not hold; every read is kept at once (resumable)."""
     from fixer.harvest.wheels import read_wheel
 
-    table = tables.load(WHEELS)
-    known = {(row["file"], row["sha256"]) for row in table["rows"]}
+    table = Reads(WHEELS, ("distribution", "version", "file"))
+    known = {(row["file"], row["sha256"]) for row in table.rows}
     todo = [item for item in wanted(index) if (item[2].filename, item[2].sha256) not in known][:most]
     for distribution, version, file in todo:
-        row = read_wheel(index, file)
-        row = {"file": file.filename, "sha256": file.sha256, "distribution": distribution, "version": version, **row}
-        table["rows"].append(row)
-        _save(table)
-        yield f"{file.filename}: {_cost(Counter(row['bytes_read']), file.size or 0)}"
+        facts = read_wheel(index, file)
+        table.add({"file": file.filename, "sha256": file.sha256, "distribution": distribution, "version": version, **facts})
+        yield f"{file.filename}: {cost(facts['bytes_read'], file.size)}"
     if todo:
-        spent: Counter[str] = Counter()
-        for row in table["rows"]:
-            spent.update(row["bytes_read"])
-        yield f"{len(table['rows'])} wheels read so far: {_cost(spent, 0)}"
-
-
-def _cost(spent: Counter[str], size: int) -> str:
-    """Bytes by fact, and their share of the wheel where its size is known."""
-    share = f" of {size} ({100 * spent.total() / size:.1f} %)" if size else ""
-    return f"{spent.total()} bytes{share}: " + ", ".join(f"{fact} {count}" for fact, count in spent.most_common())
-
-
-def _save(table: dict[str, Any]) -> None:
-    rows = sorted(table["rows"], key=lambda row: (row["distribution"], Version(row["version"]), row["file"]))
-    head = {key: value for key, value in table.items() if key != "rows"}
-    lines = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in head.items()]
-    body = ",\n".join(json.dumps(row) for row in rows)
-    path = tables.TABLES / WHEELS
-    part = path.with_suffix(".part")
-    part.write_text("{\n" + ",\n".join(lines) + ',\n"rows": [\n' + body + "\n]\n}\n", encoding="utf-8")
-    part.replace(path)
+        yield f"{len(table.rows)} wheels read so far: {cost(table.spent())}"
