@@ -213,6 +213,8 @@ class DriverStepRow:
 
     ``distro`` is the id of os-release, ``versions`` a specifier over its version ("" for any),
     ``branch`` the driver branch it gives, ``module`` open or proprietary. Commands are argv lists.
+    ``secure_boot`` are those that follow where Secure Boot is on, ``secure_boot_note`` what is done at the
+    console. ``origin`` is "" for the distribution's own packages, which come first, else whose repository it is.
     """
 
     distro: str
@@ -222,6 +224,9 @@ class DriverStepRow:
     summary: str
     commands: tuple[tuple[str, ...], ...]
     notes: str = ""
+    secure_boot: tuple[tuple[str, ...], ...] = ()
+    secure_boot_note: str = ""
+    origin: str = ""
     source: str = ""
     checked: str = ""
     confidence: str = "primary"

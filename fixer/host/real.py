@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import functools
 import os
@@ -30,7 +31,7 @@ class RealHost:
     ) -> None:
         """``environ`` and ``folder`` stand in for our own where another process is looked at through its eyes."""
         self._folder = folder
-        self._environ = dict(os.environ if environ is None else environ)
+        self._environ = _own_environ() if environ is None else dict(environ)
         self.sys_root = os.path.abspath(sys_root) if sys_root else None
         self.timeout = timeout
 
@@ -162,6 +163,17 @@ def _libc() -> str:
         return os.confstr("CS_GNU_LIBC_VERSION") or ""
     except (OSError, ValueError):
         return ""
+
+
+def _own_environ() -> dict[str, str]:
+    """This process's variables; a service or a bare container has no HOME, which the user database then knows."""
+    made = dict(os.environ)
+    if not made.get("HOME"):
+        import pwd
+
+        with contextlib.suppress(KeyError):
+            made["HOME"] = pwd.getpwuid(os.geteuid()).pw_dir
+    return made
 
 
 def _folder_now() -> str | None:

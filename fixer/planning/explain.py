@@ -62,6 +62,7 @@ def chosen(situation: Situation, draft: Draft, stack: Stack, search: Search, *, 
             draft.note(f"The present environment stays as it is: {why}.")
         elif situation.environment is not None and situation.owner is None:
             draft.note(f"The present environment stays as it is: nothing smaller than {words('environment')} fits.")
+            _bystanders(draft, stack, search)
         if stack.fetched:
             draft.note(f"Python {stack.python} is not at hand; the installer fetches it.")
         if situation.owner is None:
@@ -78,6 +79,16 @@ def chosen(situation: Situation, draft: Draft, stack: Stack, search: Search, *, 
             "for the same CUDA and cuDNN."
         )
     _driver_advice(situation, draft, stack, search)
+
+
+def _bystanders(draft: Draft, stack: Stack, search: Search) -> None:
+    """The installed packages that the pins would have broken: they are why there is a second environment."""
+    told: dict[str, None] = {}
+    for one in search.refusals.stacks.values():
+        here = one.stack.get(stack.row.distribution) == stack.row.version and "environment" not in one.stack
+        told.update(dict.fromkeys(reason.text for reason in one.reasons if here and reason.fact.startswith("environment.packages.")))
+    for text in told:
+        draft.note(f"In the present environment TensorFlow {stack.row.version} would break something: {text}.")
 
 
 def _driver_advice(situation: Situation, draft: Draft, stack: Stack, search: Search) -> None:

@@ -15,6 +15,7 @@ from fixer.planning import compare
 from fixer.planning.situation import Situation
 
 _AFTERWARDS = "Afterwards run: convfix plan"
+_REBOOT = ("sudo", "reboot")
 
 
 def from_finding(finding: Finding) -> HumanStep:
@@ -39,15 +40,35 @@ def driver_step(situation: Situation, floor: str | None, why: str) -> tuple[Huma
     if situation.facts.container.value:
         text = f"Install the NVIDIA driver on the container's host{_at_least(minimum)}"
         return HumanStep(text, (), f"{why} A container uses the host's driver. {_AFTERWARDS}", "root"), wanted
+    if situation.os == "windows":
+        text = f"Install NVIDIA's current driver for Windows{_at_least(minimum)}, and restart"
+        return HumanStep(text, (), f"{why} https://www.nvidia.com/drivers has it. {_AFTERWARDS}", "person"), wanted
     row = _row(situation, minimum, last)
     if row is None:
         limit = f", of branch {last} at most" if last else ""
         text = f"Install the NVIDIA driver{_at_least(minimum)}{limit}, as your distribution or NVIDIA's guide says"
         return HumanStep(text, (), f"{why} {_AFTERWARDS}", "root"), {**wanted, "branch": str(last) if last else None}
-    commands = (*row.commands, ("sudo", "reboot"))
-    notes = f" {row.notes}" if row.notes else ""
-    step = HumanStep(_sentence(row.summary), commands, f"{why}{notes} {_AFTERWARDS}", "root")
-    return step, {**wanted, "branch": str(row.branch)}
+    commands = (*row.commands, *_signing(situation, row), _REBOOT) if row.commands else ()
+    notes = " ".join(part for part in (why, row.notes, _signing_note(situation, row), _AFTERWARDS) if part)
+    return HumanStep(_sentence(row.summary), commands, notes, "root"), {**wanted, "branch": str(row.branch)}
+
+
+def secure_boot_step(situation: Situation, finding: Finding) -> HumanStep:
+    """How the key is enrolled that signs the module, as this distribution does it; the finding's own words elsewhere."""
+    row = _row(situation, None, None)
+    if row is None or not row.secure_boot_note:
+        return from_finding(finding)
+    commands = (("mokutil", "--sb-state"), *row.secure_boot, _REBOOT)
+    why = f"{finding.title}. {row.secure_boot_note} {_AFTERWARDS}"
+    return HumanStep("Let Secure Boot accept the NVIDIA kernel module", commands, why, "root")
+
+
+def _signing(situation: Situation, row: DriverStepRow) -> tuple[tuple[str, ...], ...]:
+    return row.secure_boot if situation.facts.secure_boot.value is True else ()
+
+
+def _signing_note(situation: Situation, row: DriverStepRow) -> str:
+    return f"Secure Boot is on. {row.secure_boot_note}" if situation.facts.secure_boot.value and row.secure_boot_note else ""
 
 
 def _sentence(text: str) -> str:
@@ -70,7 +91,10 @@ def _limits(situation: Situation, floor: str | None) -> tuple[str | None, int | 
 
 
 def _row(situation: Situation, minimum: str | None, last: int | None) -> DriverStepRow | None:
-    """The distribution's newest branch that serves the GPU, in the flavour that the card needs; open where both do."""
+    """The distribution's newest branch that serves the GPU, in the flavour that the card needs; open where both do.
+
+    Another's repository only where the distribution's own packages are too old.
+    """
     distro = situation.facts.distro.value
     if distro is None:
         return None
@@ -84,7 +108,7 @@ def _row(situation: Situation, minimum: str | None, last: int | None) -> DriverS
         and not ("open" in flavours and row.module != "open")
         and not ("proprietary" in flavours and row.module != "proprietary")
     ]
-    return max(fitting, key=lambda row: (row.module == "open", row.branch), default=None)
+    return max(fitting, key=lambda row: (not row.origin, row.module == "open", row.branch), default=None)
 
 
 def container_step(finding: Finding | None) -> HumanStep:

@@ -188,6 +188,9 @@ def _present_floor(situation: Situation) -> str | None:
 
 def _driver(situation: Situation, draft: Draft, finding: Finding) -> None:
     own = people.from_finding(finding)
+    if finding.cause == "secure-boot":
+        draft.step(people.secure_boot_step(situation, finding))
+        return
     installs = finding.code in ("driver-not-installed", "nouveau-active", "driver-drops-gpu") or (
         finding.cause == "driver-not-loaded" and not own.commands
     )

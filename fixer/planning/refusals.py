@@ -14,6 +14,7 @@ from fixer.planning import compare
 
 MOST_LISTED = 60
 WISHED = "the wish is "
+ANOTHER = "TensorFlow 1 is another program"
 # A refused stack: the release, the Python ("" for any), and whether it was to go into a new environment.
 Key = tuple[str, str, bool]
 
@@ -81,4 +82,4 @@ def _newness(item: tuple[Key, Rejected]) -> tuple[object, ...]:
 
 
 def _by_wish_alone(one: Rejected) -> bool:
-    return all(reason.text.startswith(WISHED) for reason in one.reasons)
+    return all(reason.text.startswith((WISHED, ANOTHER)) for reason in one.reasons)

@@ -16,12 +16,12 @@ from fixer.model.record import record
 from fixer.planning import compare
 from fixer.planning.gates import RELEASE, verdicts, wheels
 from fixer.planning.loading import unsearched
-from fixer.planning.refusals import WISHED, Key, refusal
+from fixer.planning.refusals import ANOTHER, WISHED, Key, refusal
 from fixer.planning.situation import Ground
 from fixer.planning.wishes import Wishes, read
 
 _OLD_API = ("0.", "1.")
-_TOO_OLD = Reason("TensorFlow 1 is another program: only where it is wished for", fact=RELEASE)
+_TOO_OLD = Reason(f"{ANOTHER}: only where it is wished for", fact=RELEASE)
 
 
 @record(frozen=True)
@@ -42,7 +42,8 @@ def admitted(dataset: Dataset, distribution: str, platform: str, wish: tuple[str
         against = _against(wishes.tensorflow, row, present)
         if against is None:
             found.append(place)
-        else:
+        elif against is not _TOO_OLD or not any(_TOO_OLD in one.reasons for one in refused.values()):
+            # One word on the old API is enough; it has sixty releases.
             key, told = refusal(row, (against,))
             refused[key] = told
     return Admitted(tuple(found), refused)

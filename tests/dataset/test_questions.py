@@ -104,12 +104,12 @@ def test_bounds_of_a_newer_python_are_kept_apart(data: Dataset) -> None:
 
 def test_driver_steps(data: Dataset) -> None:
     ubuntu = data.driver_steps(Distro("ubuntu", "24.04", ("debian",)))
-    assert {(row.branch, row.module) for row in ubuntu} == {(580, "open"), (580, "proprietary")}
-    assert data.driver_steps(Distro("ubuntu", "20.04", ("debian",))) == ()
+    assert {(row.branch, row.module) for row in ubuntu} == {(580, "open"), (580, "proprietary"), (470, "proprietary")}
+    assert {row.branch for row in data.driver_steps(Distro("ubuntu", "20.04", ("debian",)))} == {535, 470}
     assert data.driver_steps(Distro("ubuntu", None)) == ()
     assert data.driver_steps(Distro("manjaro", None, ("arch",))), "a parent's steps that hold for any version"
     assert data.driver_steps(Distro("nitrux", "3.0", ("debian",))) == (), "a parent's versions are not the derivative's"
-    assert {row.branch for row in data.driver_steps(Distro("debian", "12"))} == {535}
+    assert {(row.branch, row.origin) for row in data.driver_steps(Distro("debian", "12"))} == {(535, ""), (580, "NVIDIA")}
 
 
 def test_published_faults(data: Dataset) -> None:
