@@ -1,4 +1,4 @@
-"""``convfix data``: the compatibility dataset, shown and located."""
+"""``convfix data``: the compatibility dataset: shown, checked and located."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ import click
 from fixer import exit_codes
 from fixer.commands import options
 from fixer.commands.render import finish
-from fixer.model.outcome import Outcome
+from fixer.model.codec import to_json
+from fixer.model.outcome import ErrorNote, Outcome
+
+DAMAGED_HINT = "install convfix again, or name a whole dataset by --data-dir"
 
 
 @click.group("data")
 def command() -> None:
-    """Show the compatibility dataset."""
+    """Show, check and renew the compatibility dataset."""
 
 
 @command.command("show")
@@ -34,6 +37,36 @@ def show(ctx: click.Context, /, query: tuple[str, ...], **given: Any) -> Outcome
     return finish(
         ctx, given, Outcome("data show", code, {"rows": rows}, view=RowsView(rows, said), dataset=session.dataset.version)
     )
+
+
+@command.command("check")
+@options.data
+@options.output
+@click.pass_context
+def check(ctx: click.Context, /, **given: Any) -> Outcome:
+    """Check hashes, fields and meaning of the dataset in use."""
+    from fixer.dataset.integrity import damage
+    from fixer.dataset.meaning import violations
+    from fixer.dataset.questions import TABLES
+    from fixer.planning.faults import refusal
+    from fixer.report.small_pages import LinesView
+    from fixer.rules.causes import CAUSES
+
+    session = options.session(**given)
+    data = session.dataset
+    folder, version = data.files.folder.path, data.version
+    broken = damage(data.files)
+    if broken:
+        errors = tuple(ErrorNote("dataset-damaged", f"{folder}/{one.line}", DAMAGED_HINT) for one in broken)
+        return finish(ctx, given, Outcome("data check", exit_codes.USAGE, errors=errors, dataset=version))
+    found = violations(data, CAUSES, refusal)
+    count = sum(len(data.all(kind)) for kind in TABLES)
+    said = f"{folder}: version {version}, {len(data.files.names())} files, {count} rows"
+    end = f"{len(found)} {'violation' if len(found) == 1 else 'violations'}" if found else "whole"
+    view = LinesView((*(one.line for one in found), f"{said}: {end}."))
+    told = {"folder": folder, "version": version, "rows": count, "violations": [to_json(one) for one in found]}
+    code = exit_codes.PROBLEMS if found else exit_codes.HEALTHY
+    return finish(ctx, given, Outcome("data check", code, told, view=view, dataset=version))
 
 
 @command.command("path")

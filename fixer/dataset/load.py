@@ -72,16 +72,13 @@ class Files:
             for key, rows in self._parsed(name, block).items():
                 yield key, self._whole(name, section, rows)
 
-    def check(self, name: str) -> str | None:
-        """What is wrong with the file ``name`` as a whole, or None: its hash, and that it is JSON."""
-        data = self.folder.read(name)
-        if sha256_of(data) != self._entry(name).get("sha256"):
-            return "does not match its hash in manifest.json"
-        try:
-            json.loads(data)
-        except (ValueError, RecursionError):
-            return "is not JSON"
-        return None
+    def hash(self, name: str) -> str:
+        """The SHA-256 that the manifest gives for the file ``name``."""
+        return str(self._entry(name).get("sha256"))
+
+    def blocks(self, name: str, section: str) -> tuple[Block, ...]:
+        """The blocks of a section, in file order."""
+        return self._section(name, section)
 
     def damaged(self, name: str, why: str) -> ConvfixError:
         """The error for a file of this dataset."""

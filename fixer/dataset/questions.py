@@ -302,10 +302,13 @@ def _canonical(version: str) -> str | None:
 
 
 def _newest_first(found: Iterable[R], version: Any) -> list[R]:
-    from packaging.version import Version
+    from packaging.version import InvalidVersion, Version
 
     keys: dict[str, Version] = {}
-    return sorted(found, key=lambda row: keys.setdefault(version(row), Version(version(row))), reverse=True)
+    try:
+        return sorted(found, key=lambda row: keys.setdefault(version(row), Version(version(row))), reverse=True)
+    except InvalidVersion as error:
+        raise ConvfixError("dataset-damaged", f"the dataset holds a release that is no version: {error}") from None
 
 
 def _numbers(version: str) -> tuple[int, ...]:

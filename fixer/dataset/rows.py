@@ -192,7 +192,11 @@ class LibraryRow:
 
 @record(frozen=True)
 class KnownFaultRow:
-    """A release that is broken as published: ``known_faults.json``."""
+    """A release that is broken as published: ``known_faults.json``.
+
+    ``remedy`` says in words what helps; ``settled_by`` names it for planning: requirements ("tensorflow==2.16.2",
+    "driver>=555") and actions ("preload_hook"), each of which helps by itself.
+    """
 
     id: str
     distribution: str
@@ -201,6 +205,7 @@ class KnownFaultRow:
     cause: str
     what: str
     remedy: str
+    settled_by: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
     source: str = ""
     checked: str = ""

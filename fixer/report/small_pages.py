@@ -25,6 +25,13 @@ class RowsView:
 
 
 @record(frozen=True)
+class LinesView:
+    """Lines that are the whole result, one finding each."""
+
+    lines: tuple[str, ...]
+
+
+@record(frozen=True)
 class LineView:
     """One line that is the whole result."""
 
@@ -46,6 +53,12 @@ def machine(view: MachineView, exit_code: int, paper: Paper) -> None:
 def line(view: LineView, exit_code: int, paper: Paper) -> None:
     """The one line."""
     paper.line(view.text)
+
+
+def lines(view: LinesView, exit_code: int, paper: Paper) -> None:
+    """Each line as it stands."""
+    for text in view.lines:
+        paper.line(text)
 
 
 def script(view: ScriptView, exit_code: int, paper: Paper) -> None:

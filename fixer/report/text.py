@@ -24,6 +24,7 @@ PAGES: Mapping[type, Callable[[Any, int, Paper], None]] = {
     run_pages.HistoryView: run_pages.history,
     small_pages.MachineView: small_pages.machine,
     small_pages.RowsView: small_pages.rows,
+    small_pages.LinesView: small_pages.lines,
     small_pages.LineView: small_pages.line,
     small_pages.ScriptView: small_pages.script,
 }

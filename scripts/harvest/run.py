@@ -8,9 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from fixer.dataset.load import DEFAULTS
-from fixer.harvest.index import Index
+from fixer.dataset.meaning import violations
+from fixer.dataset.questions import Dataset
+from fixer.harvest.index import HarvestError, Index
 from fixer.harvest.releases import package_rows, tensorflow_rows
 from fixer.harvest.write import Sections, write
+from fixer.planning.faults import refusal
+from fixer.rules.causes import CAUSES
 from scripts.harvest import builds, schemas, tables
 
 DISTRIBUTIONS = ("tensorflow", "tensorflow-gpu", "tensorflow-cpu")
@@ -41,6 +45,10 @@ def harvest(
     for name, (sections, _) in sorted(files.items()):
         counts = ", ".join(f"{sum(map(len, groups.values()))} {part}" for part, groups in sections.items())
         yield f"{name}: {counts}{' (changed)' if name in changed else ''}"
+    broken = violations(Dataset.open(str(out)), CAUSES, refusal)
+    if broken:
+        yield from (one.line for one in broken)
+        raise HarvestError(f"{len(broken)} violations in {out}")
 
 
 def _tensorflow(index: Index, day: str) -> dict[str, dict[str, list[dict[str, Any]]]]:
