@@ -16,6 +16,9 @@ from fixer.model.facts import Facts
 from fixer.model.heard import Explanation
 from fixer.model.outcome import Outcome
 
+# Causes that stop nothing: a log whose first cause is one of them needs no repair.
+HARMLESS = ("benign-noise", "no-nvidia-gpu")
+
 
 @click.command("explain")
 @click.argument("log", default="-", metavar="[LOG|-]")
@@ -77,9 +80,9 @@ def _opened(path: str) -> BinaryIO:
 
 
 def _exit_code(answer: Explanation) -> int:
-    if answer.causes:
+    if answer.causes and answer.causes[0].cause not in HARMLESS:
         return exit_codes.PROBLEMS
-    return exit_codes.HEALTHY if answer.harmless else exit_codes.CANNOT_TELL
+    return exit_codes.HEALTHY if answer.recognised else exit_codes.CANNOT_TELL
 
 
 def _data(answer: Explanation) -> dict[str, Any]:

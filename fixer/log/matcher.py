@@ -24,12 +24,13 @@ MOST_DIFFERENT = 24
 
 @record(frozen=True)
 class Hit:
-    """One recognised line. ``place`` orders hits of the same line."""
+    """One recognised line. ``place`` and ``end`` are where the wording stands in the batch of lines it was found in."""
 
     symptom: SymptomRow
     values: Mapping[str, str]
     line: int
     place: int
+    end: int
     text: str
     times: int = 1
 
@@ -63,8 +64,14 @@ class Matcher:
         return tuple(sorted(kept.values(), key=lambda hit: (hit.line, hit.place))), number
 
     def _in_batch(self, batch: list[Line], fresh: int) -> Iterator[Hit]:
-        """The hits that begin at line ``fresh`` of the batch or end after it; older ones were reported before."""
-        text = _Text(batch)
+        """The hits that end at line ``fresh`` of the batch or after it; what lies inside a harmless line is part of it."""
+        found = list(self._found(_Text(batch), fresh))
+        harmless = [hit for hit in found if hit.symptom.kind == "noise"]
+        for hit in found:
+            if hit.symptom.kind == "noise" or not any(one.place <= hit.place and hit.end <= one.end for one in harmless):
+                yield hit
+
+    def _found(self, text: _Text, fresh: int) -> Iterator[Hit]:
         for anchor, candidates in self._by_anchor.items():
             at = text.squeezed.find(anchor)
             while at >= 0:
@@ -122,7 +129,7 @@ def _match(text: _Text, row: SymptomRow, template: Template, place: int, fresh: 
                 return None
             values = {name: _trimmed(value) for name, value in found.groupdict().items() if value is not None}
             shown = " ".join(line.text.strip() for line in text.batch[first : last + 1])
-            return Hit(row, values, text.batch[first].number, found.start(), shown)
+            return Hit(row, values, text.batch[first].number, found.start(), found.end(), shown)
     return None
 
 

@@ -4,8 +4,9 @@ The unit is ``Template``, made from text such as ``kernel version {kernel:v} doe
 Literal text matches with any or no white space between its characters, so that a terminal's line break inside a
 word does not matter, and with any quotation marks. Values are bounded: ``{name}`` is one word, ``{name:v}`` a
 version, ``{name:n}`` a number, ``{name:q}`` all up to the closing quotation mark, ``{name:t}`` text to the end of the
-line (at most 300 characters), ``{name:a|b|c}`` one of the words given (a space in one of them is ``_``), and ``{..}`` a
-gap of at most 160 characters on the same line. A template must hold a literal run of at least five characters: the
+line (at most 300 characters), ``{name:w}`` a run of letters, digits and underscores, ``{name:a|b|c}`` one of the wordings
+given (a single one is written ``{name:a|}``) and not a part of a longer word, and ``{..}`` a gap of at most 160 characters on
+the same line. A template must hold a literal run of at least four characters: the
 longest one is its anchor, by which it is looked for before any pattern is tried.
 
 No repetition nests in another and every one is bounded or of single characters that the next part cannot
@@ -21,7 +22,7 @@ from collections.abc import Iterable
 # JSON strings, and the boxes that installers draw around messages.
 DROPPED = " \t\r\n\f\v\xa0\"'`\\´‘’“”│┃╰╭╮╯─━└├┌┐┘┤×╎▕▏"
 SQUEEZE = {ord(char): None for char in DROPPED}
-_LEAST = 5
+_LEAST = 4
 _QUOTES = "\"'`´‘’“”"
 _GAP = r"[\s\\│┃╰╭╮╯─━└├×╎]{0,40}?"
 _KINDS = {
@@ -30,7 +31,10 @@ _KINDS = {
     "n": r"-?[0-9]{1,20}(?:\.[0-9]{1,9})?",
     "q": r"[^\"'`\n‘’“”]{0,200}",
     "t": r"[^\n]{0,300}",
+    "w": r"[0-9A-Za-z_]{1,120}",
 }
+_MARKS = rf"[ \t\\{re.escape(_QUOTES)}]{{0,12}}"
+_MARKS_OR_BREAK = rf"[\s\\{re.escape(_QUOTES)}]{{0,12}}"
 _SPLIT = re.compile(r"\{(\.\.|[a-z_]{1,30}(?::[^{}]{1,200})?)\}")
 
 
@@ -62,6 +66,8 @@ class Template:
                 yield r"[^\n]{0,160}?"
             else:
                 name, _, kind = part.partition(":")
+                # Marks before a value are passed over as a whole, else an opening quotation mark would close it.
+                yield _MARKS if kind in ("q", "t") else _MARKS_OR_BREAK
                 yield f"(?P<{name}>{_value(kind, at == len(self._parts) - 2 and not self._parts[-1])})"
 
 
@@ -72,9 +78,9 @@ def squeeze(text: str) -> str:
 
 def _value(kind: str, last: bool) -> str:
     if "|" in kind:
-        return "|".join(re.escape(word).replace("_", r"\s{1,4}") for word in kind.split("|"))
+        return "(?:" + "|".join(_literal(word) for word in kind.split("|") if word) + r")(?![0-9A-Za-z_])"
     # In the middle the shortest value that lets the rest match; at the end the longest.
-    return _KINDS[kind] + ("" if last or kind in ("v", "n", "q") else "?")
+    return _KINDS[kind] + ("" if last or kind in ("v", "n", "q", "w") else "?")
 
 
 def _literal(text: str) -> str:

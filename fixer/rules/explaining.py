@@ -1,41 +1,50 @@
 """Puts findings in the order of how probable they are behind a log, one entry a cause: pure, judges no fact anew.
 
-The doctor asks what stands in the way; a log asks what was behind these lines. Findings that rest on lines come
-first. Where lines name several possible causes, a fact that names one of them moves it to the front; facts alone
-follow, and stand alone where the log says nothing. No fact is proof of what happened in a run unless a line
-agrees with it.
+The doctor asks what stands in the way; a log asks what was behind its lines. So a line that names its cause comes
+first. Where lines share several causes, each line is a distribution over them (``subject``: group and weight), and
+the distributions, the hints of ``likelihood`` and the findings that known facts give are multiplied. A shared line
+that a sure finding explains is explained away. Facts alone name causes only where the log shows a failure that
+nothing else explains, or says nothing at all. No fact is proof of what happened in a run unless a line agrees.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
-from fixer.model.finding import Certainty, Finding, Remedy
+from fixer.model.finding import Certainty, Evidence, Finding, Remedy
 from fixer.model.heard import Aside, Explanation, NamedCause, Quote
 from fixer.rules.advice import ADVICE
 from fixer.rules.case import Case
 from fixer.rules.causes import CAUSES, ORDER, STAGES
 from fixer.rules.events import Heard, heard
+from fixer.rules.likelihood import hints
 from fixer.rules.ranking import rank
 
+FAILING = ("error", "headline")
+SAID, SAID_FACT = "said-", "said"
 _TRUST: dict[Certainty, int] = {"proven": 3, "likely": 2, "possible": 1, "cannot-tell": 0}
+_BY_FACT = {3: 10.0, 2: 8.0, 1: 3.0, 0: 1.0}
+_RAISES = 6.0
+_FLOOR = 0.012
+_HEADLINE = 0.25
+_LIKELY = 0.85
+_LEAST = 0.01
 _MOST_CAUSES = 8
 _MOST_LINES = 6
-_SAID = "said"
 
 
 def explain(case: Case, findings: Iterable[Finding], lines: int = 0) -> Explanation:
     """What ``findings`` say about the log whose events ``case`` holds."""
+    every = heard(case)
     ranked = rank(findings)
-    asides = [one for one in heard(case) if one.row.kind in ("noise", "folk")]
-    causes = _causes(case, ranked)
+    asides = [one for one in every if one.row.kind in ("noise", "folk")]
     return Explanation(
-        causes,
+        _Reading(case, ranked).causes(),
         tuple(_aside(one) for one in asides if one.row.kind == "noise"),
         tuple(_aside(one) for one in asides if one.row.kind == "folk"),
         (),
         lines,
-        sum(one.event.times for one in heard(case)),
+        sum(one.event.times for one in every),
     )
 
 
@@ -44,56 +53,141 @@ def _aside(one: Heard) -> Aside:
     return Aside(row.id, row.about, event.line, event.text, event.times)
 
 
-def _causes(case: Case, findings: Sequence[Finding]) -> tuple[NamedCause, ...]:
-    groups: dict[str, list[Finding]] = {}
-    for found in findings:
-        if _speaks(found) or (found.severity == "blocks" and found.certainty != "cannot-tell"):
-            groups.setdefault(found.cause, []).append(found)
-    spoken = any(_speaks(found) for group in groups.values() for found in group)
-    ordered = sorted(groups.items(), key=lambda item: _key(item[0], item[1], spoken))
-    lines = {one.event.line: one.event.text for one in heard(case)}
-    return tuple(_named(cause, group, lines) for cause, group in ordered[:_MOST_CAUSES])
+class _Reading:
+    """One log's findings, sorted by what they rest on."""
+
+    def __init__(self, case: Case, findings: Sequence[Finding]) -> None:
+        self.case = case
+        self.events = heard(case)
+        self.failing = {one.event.source for one in self.events if one.row.kind in FAILING}
+        self.silent = not self.events
+        self.texts = {one.event.line: one.event.text for one in self.events}
+        self.shared = [found for found in findings if "group" in found.subject]
+        alone = [found for found in findings if "group" not in found.subject]
+        self.said = [found for found in alone if self._speaks(found) and not _is_weak(found)]
+        self.raised = [found for found in alone if self._speaks(found) and _is_weak(found)]
+        self.facts = [
+            found
+            for found in alone
+            if not self._speaks(found) and found.severity == "blocks" and found.certainty != "cannot-tell"
+        ]
+
+    def _speaks(self, found: Finding) -> bool:
+        """Whether lines carry the finding: one of its own, or no other evidence than lines."""
+        if found.code.startswith(SAID) or any(item.fact == SAID_FACT for item in found.evidence):
+            return any(item.source in self.failing for item in found.evidence) or found.severity == "blocks"
+        return bool(found.evidence) and found.severity == "blocks" and self._only_lines(found)
+
+    def causes(self) -> tuple[NamedCause, ...]:
+        """Every cause worth naming, most probable first."""
+        ordered: list[tuple[str, float | None]] = [(found.cause, None) for found in sorted(self.said, key=_said_key)]
+        shares = self._shares()
+        told = {cause for cause, _ in ordered}
+        if not self.failing and self._is_well():
+            return tuple(self._named(cause, None) for cause in told) if told else self._harmless()
+        rest = sorted((item for item in shares.items() if item[0] not in told), key=lambda item: (-item[1], ORDER[item[0]]))
+        ordered += [(cause, share) for cause, share in rest if share >= _LEAST]
+        names = list(dict.fromkeys(cause for cause, _ in ordered))
+        alone = [found.cause for found in self.facts if found.cause not in names]
+        names += list(dict.fromkeys(alone))
+        best = dict(ordered)
+        return tuple(self._named(cause, best.get(cause)) for cause in names[:_MOST_CAUSES])
+
+    def _is_well(self) -> bool:
+        """Whether the log shows a run that got somewhere, or nothing but harmless lines."""
+        kinds = {one.row.kind for one in self.events}
+        return "success" in kinds or bool(kinds) and "fact" not in kinds
+
+    def _harmless(self) -> tuple[NamedCause, ...]:
+        """The one entry for a log of harmless lines alone."""
+        noise = [one for one in self.events if one.row.kind == "noise"]
+        if not noise:
+            return ()
+        advice, cause = ADVICE["benign-noise"], CAUSES["benign-noise"]
+        quotes = tuple(Quote(one.event.line, one.event.text) for one in noise[:_MOST_LINES])
+        remedy = Remedy(advice.summary, (), cause.plan)
+        return (NamedCause("benign-noise", "likely", "only harmless lines were recognised", quotes, (), remedy, (), "benign-noise"),)
+
+    def _shares(self) -> dict[str, float]:
+        """How probable each cause of the lines that nothing explained is; the sum is 1."""
+        sure = {found.cause for found in self.said}
+        groups: dict[str, dict[str, float]] = {}
+        for found in self.shared:
+            groups.setdefault(found.subject["group"], {})[found.cause] = float(found.subject["weight"])
+        groups = {name: weights for name, weights in groups.items() if not sure & set(weights)}
+        names = {cause for weights in groups.values() for cause in weights}
+        raised = {found.cause for found in self.raised}
+        if not groups:
+            return {cause: 1.0 / len(raised) for cause in raised}
+        shares = dict.fromkeys(names | raised, 1.0)
+        headlines = {one.row.id for one in self.events if one.row.kind == "headline"}
+        telling = set(groups) - headlines
+        for name, weights in groups.items():
+            whole = sum(weights.values())
+            # A headline names the step that failed: beside a line that tells more, it says little.
+            power = _HEADLINE if telling and name in headlines else 1.0
+            for cause in shares:
+                shares[cause] *= max(weights.get(cause, 0.0) / whole, _FLOOR) ** power
+        for cause in raised:
+            shares[cause] *= _RAISES
+        for hint in hints(self.case):
+            for cause, factor in hint.factors.items():
+                if cause in shares:
+                    shares[cause] *= factor
+        for cause in shares:
+            trust = max((_TRUST[found.certainty] for found in self.facts if found.cause == cause), default=0)
+            shares[cause] *= _BY_FACT[trust]
+        whole = sum(shares.values())
+        return {cause: share / whole for cause, share in shares.items()}
+
+    def _named(self, cause: str, share: float | None) -> NamedCause:
+        said = [found for found in self.said if found.cause == cause]
+        others = [found for found in (*self.shared, *self.raised) if found.cause == cause]
+        facts = [found for found in self.facts if found.cause == cause]
+        best = max((*said, *facts, *others), key=lambda found: (found in said, _TRUST[found.certainty]))
+        certainty = self._certainty(said, facts, share)
+        advice = ADVICE[cause]
+        remedy = best.remedy if best.remedy.summary else Remedy(advice.summary, advice.commands or (), CAUSES[cause].plan)
+        decide: tuple[str, ...] = ()
+        if certainty in ("cannot-tell", "possible"):
+            wanted = next((found.subject["decide"] for found in others if found.subject.get("decide")), "")
+            decide = tuple(wanted.split("\n")) if wanted else advice.decide_with
+        quotes, evidence = self._quoted([*said, *others, *facts])
+        return NamedCause(cause, certainty, best.title, quotes, evidence, remedy, decide, best.code)
+
+    def _certainty(self, said: list[Finding], facts: list[Finding], share: float | None) -> Certainty:
+        if said:
+            if all(found.certainty == "cannot-tell" for found in said):
+                return "cannot-tell"
+            proof = any(found.certainty == "proven" and self._only_lines(found) for found in said)
+            return "proven" if proof else "likely"
+        if share is None:
+            return "likely" if not self.events and any(_TRUST[found.certainty] > 1 for found in facts) else "possible"
+        return "likely" if share >= _LIKELY and not self.silent else "cannot-tell"
+
+    def _only_lines(self, found: Finding) -> bool:
+        return all(" line " in item.source for item in found.evidence)
+
+    def _quoted(self, group: list[Finding]) -> tuple[tuple[Quote, ...], tuple[Evidence, ...]]:
+        quotes: dict[int, Quote] = {}
+        evidence: list[Evidence] = []
+        for found in group:
+            for item in found.evidence:
+                number = item.source.rpartition(" line ")[2]
+                if " line " in item.source and number.isdigit():
+                    quotes.setdefault(int(number), Quote(int(number), self.texts.get(int(number), item.value)))
+                else:
+                    evidence.append(item)
+        shown = sorted(quotes.values(), key=lambda quote: quote.line)[:_MOST_LINES]
+        return tuple(shown), tuple(dict.fromkeys(evidence))
 
 
-def _speaks(found: Finding) -> bool:
-    """Whether a line of the log supports the finding."""
-    return any(item.fact == _SAID or " line " in item.source for item in found.evidence)
+def _is_weak(found: Finding) -> bool:
+    """Whether the finding only raises a cause among others: a line that is compatible with it and no more."""
+    return found.certainty == "possible" or found.certainty == "cannot-tell" and found.code.startswith(SAID)
 
 
-def _key(cause: str, group: list[Finding], spoken: bool) -> tuple[float, ...]:
-    """The smaller the more probable."""
-    lines = [found for found in group if _speaks(found)]
-    facts = [found for found in group if not _speaks(found)]
-    trust = max((_TRUST[found.certainty] for found in lines), default=-1)
-    weight = sum(int(found.subject.get("weight", "0")) for found in lines)
-    by_facts = max((_TRUST[found.certainty] for found in facts), default=0)
-    agreed = bool(lines) and bool(facts)
-    stage = STAGES.index(CAUSES[cause].stage)
-    if trust >= 1 or not spoken:
-        return (0, -max(trust, by_facts), -int(agreed), stage, -weight, ORDER[cause])
-    if lines:
-        return (1 if agreed else 2, -by_facts, -weight, stage, ORDER[cause])
-    return (3, -by_facts, stage, 0, ORDER[cause])
+def _said_key(found: Finding) -> tuple[int, int, int]:
+    """An earlier stage hides the later ones; inside one, the surer."""
+    return (STAGES.index(found.stage), -_TRUST[found.certainty], ORDER[found.cause])
 
-
-def _named(cause: str, group: list[Finding], texts: Mapping[int, str]) -> NamedCause:
-    lines = [found for found in group if _speaks(found)]
-    facts = [found for found in group if not _speaks(found)]
-    best = max(group, key=lambda found: (_TRUST[found.certainty], _speaks(found)))
-    certainty: Certainty = best.certainty
-    if certainty == "proven" and not lines:
-        certainty = "likely"
-    quotes: dict[int, Quote] = {}
-    evidence = []
-    for found in lines + facts:
-        for item in found.evidence:
-            number = item.source.rpartition(" line ")[2]
-            if " line " in item.source and number.isdigit():
-                quotes.setdefault(int(number), Quote(int(number), texts.get(int(number), item.value)))
-            else:
-                evidence.append(item)
-    advice = ADVICE[cause]
-    remedy = best.remedy if best.remedy.summary else Remedy(advice.summary, advice.commands or (), CAUSES[cause].plan)
-    decide = advice.decide_with if certainty in ("cannot-tell", "possible") else ()
-    shown = tuple(sorted(quotes.values(), key=lambda quote: quote.line)[:_MOST_LINES])
-    return NamedCause(cause, certainty, best.title, shown, tuple(dict.fromkeys(evidence)), remedy, decide, best.code)

@@ -2,51 +2,65 @@
 
 A row of the dataset says which causes a line can have. A line that names one is a verdict as strong as the row
 says; a line that several share names them all, each with its weight, and cannot tell. Lines whose values must be
-compared first have rules of their own.
+compared first have rules of their own, which build their candidates here too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import cast
 
-from fixer.model.finding import Certainty, Finding
+from fixer.model.finding import Certainty, Evidence, Finding
 from fixer.rules.advice import ADVICE
 from fixer.rules.case import Case
 from fixer.rules.events import Heard, heard
 from fixer.rules.say import finding
 
+_SILENT = ("noise", "folk", "fact", "success")
+
 
 def said_outright(case: Case) -> Iterator[Finding]:
     """A line that names one cause."""
     for one in heard(case):
-        if len(one.row.causes) == 1 and one.row.kind not in ("noise", "folk"):
-            cause = next(iter(one.row.causes))
-            yield from_line(one, cause, 100)
+        if len(one.row.causes) == 1 and one.row.kind not in _SILENT:
+            yield named(next(iter(one.row.causes)), cast(Certainty, one.row.certainty), about(one), (one.evidence,), f"said-{one.row.id}")
 
 
 def said_among_several(case: Case) -> Iterator[Finding]:
     """A line that several causes share: each of them is named, none is told."""
     for one in heard(case):
-        if len(one.row.causes) > 1 and one.row.kind not in ("noise", "folk"):
-            whole = sum(one.row.causes.values())
-            for cause, weight in one.row.causes.items():
-                yield from_line(one, cause, max(1, round(100 * weight / whole)))
+        if len(one.row.causes) > 1 and one.row.kind not in _SILENT:
+            yield from candidates(one.row.id, one.row.causes, about(one), (one.evidence,), one.row.decide_with)
 
 
-def from_line(one: Heard, cause: str, weight: int) -> Finding:
-    """The verdict of one line on one cause."""
+def about(one: Heard) -> str:
+    """What the line means, in words."""
+    return one.row.about or one.event.text[:120]
+
+
+def named(cause: str, certainty: Certainty, title: str, evidence: Iterable[Evidence], code: str) -> Finding:
+    """A verdict on one cause, with the advice for it."""
     advice = ADVICE[cause]
-    alone = len(one.row.causes) == 1
-    return finding(
-        cause,
-        "blocks",
-        cast(Certainty, one.row.certainty) if alone else "cannot-tell",
-        one.row.about or one.event.text[:120],
-        (one.evidence,),
-        advice.summary,
-        code=f"said-{one.row.id}",
-        commands=advice.commands,
-        needs=() if alone else (" ".join(one.row.decide_with or advice.decide_with),),
-        subject={"weight": str(weight), "symptom": one.row.id},
-    )
+    return finding(cause, "blocks", certainty, title, evidence, advice.summary, code=code, commands=advice.commands)
+
+
+def candidates(
+    group: str, weights: Mapping[str, float], title: str, evidence: tuple[Evidence, ...], decide_with: tuple[str, ...] = ()
+) -> Iterator[Finding]:
+    """One finding a candidate: all of one ``group`` share what was seen, by their weights."""
+    whole = sum(weights.values())
+    for cause, weight in weights.items():
+        if weight > 0:
+            advice = ADVICE[cause]
+            yield finding(
+                cause,
+                "blocks",
+                "cannot-tell",
+                title,
+                evidence,
+                advice.summary,
+                code=f"said-{group}",
+                commands=advice.commands,
+                needs=(" ".join(decide_with or advice.decide_with),),
+                subject={"group": group, "weight": f"{100 * weight / whole:.2f}", "decide": "\n".join(decide_with)},
+            )

@@ -1,0 +1,80 @@
+"""Rules about what a run said of its cuDNN: the version that was loaded beside the one that was compiled with.
+
+The line decides that the wrong copy won; whether there is a right one beside it is another question, which
+installed packages, the library path or the report's own words may answer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from fixer.model.finding import Evidence, Finding
+from fixer.model.versions import CudnnVersion
+from fixer.rules import compare
+from fixer.rules.case import Case
+from fixer.rules.events import Heard, said
+from fixer.rules.heard import candidates
+from fixer.rules.say import fact
+
+_LOADED = ("cudnn-loaded-compiled",)
+_CUDA_FOLDER = re.compile(r"cuda|cudnn|nccl", re.IGNORECASE)
+
+
+def cudnn_as_loaded(case: Case) -> Iterator[Finding]:
+    """The run loaded a cuDNN that does not fit the one it was compiled with."""
+    seen: dict[tuple[str, str], Heard] = {}
+    for one in said(case, *_LOADED):
+        seen.setdefault((one.event.values.get("loaded", ""), one.event.values.get("compiled", "")), one)
+    for (loaded_text, compiled_text), one in seen.items():
+        loaded, compiled = number(loaded_text), number(compiled_text)
+        if loaded is None or compiled is None or loaded == compiled:
+            continue
+        newer = loaded.major > compiled.major or (loaded.major == compiled.major and loaded.minor >= compiled.minor)
+        direct = "cudnn-too-new" if newer else "cudnn-too-old"
+        title = f"cuDNN {loaded_text} was loaded by a program compiled with {compiled_text}"
+        weights, evidence = _winner(case, direct, compiled)
+        yield from candidates("cudnn-as-loaded", weights, title, (one.evidence, *evidence), ("convfix", "doctor"))
+
+
+def number(text: str) -> CudnnVersion | None:
+    """A cuDNN version as programs print it: 8.1.0, or as one number, 7301 or 90100."""
+    plain = re.fullmatch(r"(\d{4,6})", text)
+    if plain:
+        value = int(text)
+        parts = (value // 10000, value // 100 % 100) if value >= 90000 else (value // 1000, value // 100 % 10)
+        return compare.cudnn(f"{parts[0]}.{parts[1]}")
+    version = compare.cudnn(text)
+    return version if version is not None and len(version.parts) > 1 else None
+
+
+def _winner(case: Case, direct: str, compiled: CudnnVersion) -> tuple[dict[str, float], tuple[Evidence, ...]]:
+    """The candidates: no right copy at all, a right one that is hidden, or one that a setting hides."""
+    weights = {direct: 72.0, "cudnn-shadowed": 22.0, "ld-library-path-shadows-env": 4.0, "env-not-inherited": 2.0}
+    right = _right_copies(case, compiled)
+    if right:
+        weights = {direct: 6.0, "cudnn-shadowed": 78.0, "ld-library-path-shadows-env": 12.0, "env-not-inherited": 4.0}
+        path = case.variables.get("LD_LIBRARY_PATH", "")
+        if any(_CUDA_FOLDER.search(folder) and "site-packages" not in folder for folder in path.split(":")):
+            weights = {direct: 6.0, "cudnn-shadowed": 30.0, "ld-library-path-shadows-env": 60.0, "env-not-inherited": 4.0}
+            right = (*right, fact("variables.LD_LIBRARY_PATH", path, case.facts.variables))
+    return weights, right
+
+
+def _right_copies(case: Case, compiled: CudnnVersion) -> tuple[Evidence, ...]:
+    """What shows that a fitting cuDNN is installed: a wheel, a listed library, the report's own word."""
+    found = []
+    for name, version in case.packages.items():
+        if name.startswith("nvidia-cudnn") or name == "cudnn":
+            known = compare.cudnn(version)
+            if known is not None and known.satisfies(compiled):
+                found.append(case.package(name))
+    for one in said(case, "wheels-listed"):
+        known = compare.cudnn(one.event.values.get("version"))
+        if known is not None and known.satisfies(compiled):
+            found.append(one.evidence)
+    for library in case.facts.libraries.or_else(()):
+        known = compare.cudnn(library.version) if library.name == "cudnn" else None
+        if known is not None and len(known.parts) > 1 and known.satisfies(compiled):
+            found.append(fact("libraries", f"cuDNN {library.version}", case.facts.libraries))
+    return tuple(found)

@@ -1,0 +1,42 @@
+"""Rules about what a run said of the driver, where the line alone does not decide.
+
+Two halves of different releases: in a container a newer libcuda is a compatibility library of the image. A
+"possibly insufficient driver" is the version that counts, never the adjective.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fixer.model.finding import Finding
+from fixer.rules import compare
+from fixer.rules.case import Case
+from fixer.rules.events import evidence, said
+from fixer.rules.heard import candidates, named
+from fixer.rules.likelihood import driver_fits
+
+_HALVES = ("driver-halves-differ", "libcuda-reported", "kernel-reported")
+
+
+def halves_in_a_container(case: Case) -> Iterator[Finding]:
+    """A container's libcuda is newer than the host's kernel module: the image brings a compatibility library."""
+    driver = case.driver
+    if driver is None or not case.container or case.wsl:
+        return
+    library, module = compare.driver(driver.version.value), compare.driver(driver.kernel_module.value)
+    if library is None or module is None or library <= module or driver.libcuda_path.is_found:
+        return
+    seen = said(case, *_HALVES)
+    if seen:
+        title = f"the image's libcuda {library} is newer than the host's driver {module}"
+        weights = {"cuda-compat-lib": 86.0, "driver-library-mismatch": 14.0}
+        yield from candidates("halves-in-a-container", weights, title, evidence(seen), ("nvidia-smi",))
+
+
+def insufficient_by_number(case: Case) -> Iterator[Finding]:
+    """cuDNN could not start and the driver that the log names is older than the CUDA asks for."""
+    seen = said(case, "cudnn-driver-hint")
+    if seen and driver_fits(case, False):
+        version = seen[0].event.values.get("version", "")
+        title = f"driver {version} is older than this CUDA asks for"
+        yield named("driver-too-old", "likely", title, evidence(seen), "insufficient-by-number")

@@ -1,0 +1,201 @@
+"""Rules about libraries that a run could not load: what is missing, and whether it is missing or only not found.
+
+The name of the library says who should have brought it and of which CUDA it is; which libraries did open, the
+toolkits that are there and the library path tell a missing library from a wrong CUDA and from a path that does
+not name its folder.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from fixer.model.finding import Evidence, Finding
+from fixer.model.record import record
+from fixer.model.versions import CudaVersion
+from fixer.rules import compare
+from fixer.rules.case import Case
+from fixer.rules.events import Heard, said
+from fixer.rules.heard import about, candidates, named
+from fixer.rules.say import fact
+
+_LINES = ("library-not-loaded", "library-not-found", "dylib-not-loaded", "dll-not-found", "cudnn-sub-missing", "cudnn-dll-code")
+_OPTIONAL = re.compile(r"nvinfer|tensorrt|cupti|libnvrtc-builtins|amdhip|rocm|hip|libtpu|tcmalloc|libpython|libaoti", re.IGNORECASE)
+_DRIVER = re.compile(r"(?:^|/)(?:libcuda\.so|nvcuda\.dll|libnvidia-)", re.IGNORECASE)
+_CUDNN = re.compile(r"cudnn", re.IGNORECASE)
+_CUDA = re.compile(r"(?:lib)?cu(?:dart|blas|blaslt|fft|rand|solver|sparse|pti)|nvrtc|nvjitlink|nccl|libnv", re.IGNORECASE)
+_SONAME = re.compile(r"lib([A-Za-z_]+)\.(?:so\.(\d+(?:\.\d+)*)|(\d+\.\d+)\.dylib)")
+_DLL = re.compile(r"([A-Za-z]+)64_(\d+)\.dll", re.IGNORECASE)
+
+
+@record(frozen=True)
+class Lost:
+    """A library that was not loaded: its file name, its kind, the CUDA that its name tells, and the line."""
+
+    name: str
+    kind: str
+    cuda: CudaVersion | None
+    line: Heard
+    other: str = ""
+
+    @property
+    def windows(self) -> bool:
+        return self.name.lower().endswith(".dll")
+
+
+def lost(case: Case) -> tuple[Lost, ...]:
+    """Every library of the GPU's stack that a line says was not loaded, each once."""
+    known: tuple[Lost, ...] | None = case.memory.get("lost")
+    if known is None:
+        found: dict[str, Lost] = {}
+        for one in said(case, *_LINES):
+            name = one.event.values.get("library", "").strip().rpartition("/")[2].strip("\"'")
+            kind = _kind(name)
+            if kind and name not in found:
+                error = one.event.values.get("dlerror", "")
+                other = error.partition(":")[0].strip()
+                found[name] = Lost(name, kind, _cuda_of(name), one, other if other and other != name and ".so" in other else "")
+        known = tuple(found.values())
+        case.memory["lost"] = known
+    return known
+
+
+def _kind(name: str) -> str:
+    if _OPTIONAL.search(name):
+        return ""
+    if _DRIVER.search(name):
+        return "driver"
+    if _CUDNN.search(name):
+        return "cudnn"
+    return "cuda" if _CUDA.search(name) else ""
+
+
+def _cuda_of(name: str) -> CudaVersion | None:
+    """The CUDA that a library's name belongs to: libcudart.so.10.1, libcublas.so.12, cudart64_110.dll."""
+    dll = _DLL.search(name)
+    if dll and not _CUDNN.search(name):
+        digits = dll.group(2)
+        return compare.cuda(f"{digits[:-1]}.{digits[-1]}" if len(digits) > 2 else f"{digits}.0")
+    parts = _SONAME.search(name)
+    if parts is None or _CUDNN.search(name):
+        return None
+    stem, number = parts.group(1), parts.group(2) or parts.group(3)
+    if stem in ("cudart", "cublas", "cublasLt", "nvrtc", "nvJitLink"):
+        return compare.cuda(number if "." in number else f"{number}.0")
+    return compare.cuda(number) if number.count(".") == 1 and int(number.split(".")[0]) < 11 else None
+
+
+def _opened(case: Case) -> set[str]:
+    return {one.event.values.get("library", "") for one in said(case, "library-opened")}
+
+
+def driver_library_not_loaded(case: Case) -> Iterator[Finding]:
+    """The driver's own library could not be loaded: that is not a matter of CUDA's libraries."""
+    gone = [one for one in lost(case) if one.kind == "driver"]
+    if gone:
+        weights = {"driver-not-loaded": 44.0, "no-nvidia-gpu": 24.0, "container-without-gpu": 18.0, "wsl-libcuda-path": 14.0}
+        yield from candidates(
+            "driver-library", weights, f"the driver's {gone[0].name} could not be loaded", (gone[0].line.evidence,), ("nvidia-smi",)
+        )
+
+
+def cudnn_not_loaded(case: Case) -> Iterator[Finding]:
+    """Of all libraries cuDNN alone could not be loaded."""
+    gone = [one for one in lost(case) if one.kind == "cudnn"]
+    if not gone or any(one.kind == "cuda" for one in lost(case)):
+        return
+    one = gone[0]
+    evidence = tuple(item.line.evidence for item in gone[:3])
+    if one.windows:
+        weights = {"cudnn-missing": 52.0, "zlibwapi-missing": 14.0, "windows-dll-search-path": 18.0, "cuda-libs-wrong-version": 16.0}
+    elif one.other and _CUDA.search(one.other) and not _CUDNN.search(one.other):
+        weights = {"cuda-libs-missing": 30.0, "cuda-libs-wrong-version": 44.0, "ld-library-path-missing": 26.0}
+    else:
+        weights = {"cudnn-missing": 66.0, "ld-library-path-missing": 22.0, "cuda-libs-wrong-version": 6.0, "cudnn-shadowed": 6.0}
+        installed = [lib for lib in case.facts.libraries.or_else(()) if lib.name == "cudnn"]
+        wanted = re.search(r"\.so\.(\d+)", one.name)
+        if installed and wanted:
+            known = compare.cudnn(installed[0].version)
+            evidence += (fact("libraries", f"cuDNN {installed[0].version}", case.facts.libraries),)
+            if known is not None and str(known.major) == wanted.group(1):
+                weights = {"ld-library-path-missing": 60.0, "cudnn-missing": 26.0, "env-not-inherited": 8.0, "cudnn-shadowed": 6.0}
+            elif known is not None:
+                newer = known.major > int(wanted.group(1))
+                weights = {"cudnn-too-new" if newer else "cudnn-too-old": 60.0, "cudnn-missing": 30.0, "ld-library-path-missing": 10.0}
+    if said(case, "notebook"):
+        weights["env-not-inherited"] = weights.get("env-not-inherited", 4.0) * 4
+    yield from candidates("cudnn-not-loaded", weights, f"{one.name} could not be loaded", evidence, ("convfix", "doctor"))
+
+
+def cuda_not_loaded(case: Case) -> Iterator[Finding]:
+    """CUDA's libraries could not be loaded: another CUDA, no CUDA, or a folder that nobody searches."""
+    gone = [one for one in lost(case) if one.kind == "cuda"]
+    if not gone:
+        return
+    evidence = tuple(item.line.evidence for item in gone[:4])
+    wanted = next((one.cuda for one in gone if one.cuda is not None), None) or compare.cuda(case.cuda_built)
+    weights = _windows(case, wanted) if any(one.windows for one in gone) else _elsewhere(case, gone, wanted)
+    fits, known = toolkit_fits(case, wanted)
+    if known:
+        evidence += known
+    title = f"{gone[0].name} could not be loaded" + (f": a library of CUDA {wanted}" if wanted is not None else "")
+    yield from candidates("cuda-not-loaded", weights, title, evidence, ("convfix", "doctor"))
+
+
+def toolkit_fits(case: Case, wanted: CudaVersion | None) -> tuple[bool | None, tuple[Evidence, ...]]:
+    """Whether one of the toolkits that are there has the wanted libraries; None where none is known."""
+    toolkits = case.facts.toolkits.or_else(())
+    versions = [version for version in (compare.cuda(one.version) for one in toolkits) if version is not None]
+    if not versions or wanted is None:
+        return None, ()
+    seen = tuple(fact("toolkits", f"CUDA {one.version}", case.facts.toolkits) for one in toolkits)
+    same = [one for one in versions if one.major == wanted.major and (wanted.major >= 11 or one.minor == wanted.minor)]
+    return bool(same), seen
+
+
+def _windows(case: Case, wanted: CudaVersion | None) -> dict[str, float]:
+    fits, _ = toolkit_fits(case, wanted)
+    if fits is True:
+        return {"windows-dll-search-path": 76, "cuda-libs-missing": 10, "windows-dll-missing": 10, "cuda-libs-wrong-version": 4}
+    if fits is False:
+        return {"cuda-libs-wrong-version": 72, "windows-dll-missing": 14, "windows-dll-search-path": 10, "cuda-libs-missing": 4}
+    return {"windows-dll-missing": 46, "windows-dll-search-path": 26, "cuda-libs-wrong-version": 18, "cuda-libs-missing": 10}
+
+
+def _elsewhere(case: Case, gone: list[Lost], wanted: CudaVersion | None) -> dict[str, float]:
+    fits, _ = toolkit_fits(case, wanted)
+    opened = {name for name in _opened(case) if _CUDA.search(name) and not _CUDNN.search(name)}
+    if fits is True:
+        weights = {"ld-library-path-missing": 66.0, "env-not-inherited": 12.0, "cuda-libs-missing": 12.0, "cuda-libs-wrong-version": 10.0}
+    elif fits is False:
+        weights = {"cuda-libs-wrong-version": 84.0, "cuda-libs-missing": 8.0, "ld-library-path-missing": 8.0}
+    else:
+        weights = {"ld-library-path-missing": 38.0, "cuda-libs-missing": 28.0, "cuda-libs-wrong-version": 28.0, "env-not-inherited": 6.0}
+        if any(one.other for one in gone) or opened:
+            weights = {"cuda-libs-wrong-version": 56.0, "cuda-libs-missing": 30.0, "ld-library-path-missing": 14.0}
+        path = case.variables.get("LD_LIBRARY_PATH", "")
+        named_versions = [compare.cuda(text) for text in re.findall(r"/cuda-(\d+\.\d+)", path)]
+        if wanted is not None and named_versions and all(one is not None and one.major != wanted.major for one in named_versions):
+            weights = {"cuda-libs-wrong-version": 76.0, "ld-library-path-missing": 16.0, "cuda-libs-missing": 8.0}
+    if said(case, "notebook"):
+        weights["env-not-inherited"] = weights.get("env-not-inherited", 6.0) * 5
+    return weights
+
+
+def library_unusable(case: Case) -> Iterator[Finding]:
+    """A library of the stack is there and is damaged, or closed to this user."""
+    for one in said(case, "library-damaged"):
+        name = one.event.values.get("library", "")
+        if _kind(name):
+            cause = "cudnn-missing" if _kind(name) == "cudnn" else "environment-broken"
+            yield named(cause, "likely", f"{name}: {about(one)}", (one.evidence,), "library-damaged")
+    for one in said(case, "library-unreadable"):
+        if _kind(one.event.values.get("library", "")):
+            yield named("device-permissions", "possible", about(one), (one.evidence,), "library-unreadable")
+
+
+def library_wrong_class(case: Case) -> Iterator[Finding]:
+    """A library for another class of processor stands in the way."""
+    for one in said(case, "library-wrong-class"):
+        if _kind(one.event.values.get("library", "")):
+            yield named("cuda-libs-wrong-version", "likely", about(one), (one.evidence,), "library-wrong-class")

@@ -1,0 +1,162 @@
+"""How the surroundings tell look-alikes apart: what a known fact does to the weight of each cause of a shared line.
+
+The unit is ``Hint``: a question to the case, and by what it multiplies the weight of which causes. A hint never
+names a cause by itself; it orders those that a line could have. Where a fact is unknown, nothing changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from fixer.model.record import record
+from fixer.model.versions import CudaVersion
+from fixer.rules import ask, compare
+from fixer.rules.case import Case
+from fixer.rules.events import said
+
+_FIRST_WITHOUT_WINDOWS = (2, 11)
+_PLENTY_BYTES = 512 << 20
+_WINDOWS = ("windows-dll-missing", "windows-dll-search-path", "windows-msvc-or-avx", "zlibwapi-missing", "windows-native-no-gpu")
+_LINUX = ("ld-library-path-missing", "ld-library-path-shadows-env", "pip-nvidia-libs-not-found", "secure-boot", "nouveau-active",
+          "device-permissions", "libc-musl", "glibc-too-old", "libcuda-stub-loaded", "driver-wrong-module-flavour",
+          "nv-compute-cache", "wsl-libcuda-path", "container-without-gpu")  # fmt: skip
+_NVIDIA = ("gpu-memory-growth", "gpu-memory-held", "gpu-too-small", "gpu-busy", "gpu-arch-too-new", "gpu-arch-too-old",
+           "cuda-visible-devices", "uvm-or-driver-state", "driver-too-old", "driver-library-mismatch", "driver-not-loaded",
+           "container-without-gpu", "wsl-libcuda-path", "cuda-libs-missing", "cuda-libs-wrong-version", "device-permissions",
+           "pip-nvidia-libs-not-found", "ld-library-path-missing", "cpu-build-selected", "secure-boot")  # fmt: skip
+
+
+@record(frozen=True)
+class Hint:
+    """``asks`` the case; where the answer is yes, the weight of each cause in ``factors`` is multiplied."""
+
+    name: str
+    asks: Callable[[Case], bool]
+    factors: Mapping[str, float]
+
+
+def hints(case: Case) -> Iterator[Hint]:
+    """The hints that hold for ``case``."""
+    return (hint for hint in HINTS if hint.asks(case))
+
+
+def _all(causes: tuple[str, ...], factor: float) -> dict[str, float]:
+    return dict.fromkeys(causes, factor)
+
+
+def _is(os: str) -> Callable[[Case], bool]:
+    return lambda case: case.facts.os.is_found and case.os == os
+
+
+def _plenty_free(case: Case) -> bool:
+    return any(_number(one.event.values.get("free")) > _PLENTY_BYTES for one in said(case, "cudnn-memory-usage"))
+
+
+def _none_free(case: Case) -> bool:
+    usage = said(case, "cudnn-memory-usage")
+    return bool(usage) and not _plenty_free(case)
+
+
+def _number(text: str | None) -> float:
+    try:
+        return float(text or 0)
+    except ValueError:
+        return 0.0
+
+
+def _new_card(case: Case) -> bool:
+    """A card of the first generation that the CUDA in use does not know, or newer."""
+    built = compare.cuda(case.cuda_built) or _toolkit(case)
+    for card in case.cards:
+        first = compare.cuda(card.family.first_cuda) if card.family is not None and card.family.first_cuda else None
+        if first is not None and built is not None and first > built:
+            return True
+    return False
+
+
+def _toolkit(case: Case) -> CudaVersion | None:
+    versions = [compare.cuda(one.version) for one in case.facts.toolkits.or_else(())]
+    known = [version for version in versions if version is not None]
+    return max(known) if known else None
+
+
+def _known_card(case: Case) -> bool:
+    """A card that the CUDA in use knows."""
+    return bool(case.cards) and all(card.capability for card in case.cards) and not _new_card(case)
+
+
+def _old_card(case: Case) -> bool:
+    numbers = [compare.capability(card.capability) for card in case.cards if card.capability]
+    return bool(numbers) and all(number is not None and number[:2] < (6, 0) for number in numbers)
+
+
+def driver_fits(case: Case, wanted: bool) -> bool:
+    """Whether the driver is known to be new enough (or known to be too old) for the CUDA in use."""
+    present = compare.driver(case.driver_version)
+    built = compare.cuda(case.cuda_built) or _toolkit(case)
+    if present is None or built is None:
+        return False
+    exact, general = ask.cuda(case.dataset, str(built)), ask.cuda_major(case.dataset, built.major)
+    windows = case.os == "windows" or case.wsl
+    floors = []
+    for row in (exact, general):
+        text = None if row is None else row.windows_driver if windows else row.linux_driver
+        floor = compare.driver(text)
+        if floor is not None:
+            floors.append(floor)
+    return bool(floors) and (present >= min(floors)) is wanted
+
+
+def _smi_works(case: Case) -> bool:
+    return bool(said(case, "smi-table", "smi-table-old", "smi-list"))
+
+
+def _has_wheels(case: Case) -> bool:
+    listed = said(case, "wheels-listed")
+    return bool(listed) or any(name.startswith("nvidia-cud") for name in case.packages)
+
+
+def _tensorflow_without_windows(case: Case) -> bool:
+    return case.tensorflow is not None and compare.minor(case.tensorflow) >= _FIRST_WITHOUT_WINDOWS
+
+
+def _recent_tensorflow(case: Case) -> bool:
+    return case.tensorflow is not None and compare.minor(case.tensorflow) >= (2, 14)
+
+
+def _gpu_stated(case: Case) -> bool:
+    return bool(case.cards) or case.facts.driver.is_found or case.facts.toolkits.is_found
+
+
+HINTS: tuple[Hint, ...] = (
+    Hint("on Linux", _is("linux"), {**_all(_WINDOWS, 0.01), "apple-silicon": 0.01}),
+    Hint("on Windows", _is("windows"), {**_all(_LINUX, 0.02), "apple-silicon": 0.01}),
+    Hint("on macOS", _is("macos"), {**_all(_WINDOWS + _LINUX + _NVIDIA, 0.05), "apple-silicon": 8, "cpu-without-avx": 0.3}),
+    Hint("TensorFlow without CUDA on Windows", lambda case: case.os == "windows" and _tensorflow_without_windows(case),
+         {"windows-native-no-gpu": 40, "cpu-build-selected": 0.2}),
+    Hint("TensorFlow with CUDA on Windows",
+         lambda case: case.tensorflow is not None and not _tensorflow_without_windows(case), {"windows-native-no-gpu": 0.02}),
+    Hint("WSL", lambda case: case.wsl, {"wsl-libcuda-path": 6, "secure-boot": 0.02, "nouveau-active": 0.02,
+         "driver-not-loaded": 0.3, "device-permissions": 0.1, "driver-library-mismatch": 0.1, "uvm-or-driver-state": 0.3}),
+    Hint("no WSL", lambda case: case.facts.wsl.value is False or _is("windows")(case), {"wsl-libcuda-path": 0.02}),
+    Hint("a container", lambda case: bool(case.container), {"container-without-gpu": 6, "secure-boot": 0.1, "nouveau-active": 0.1,
+         "cuda-compat-lib": 3, "driver-library-mismatch": 0.4}),
+    Hint("no NVIDIA card", lambda case: case.no_gpu, {**_all(_NVIDIA, 0.08), "no-nvidia-gpu": 20, "cpu-build-selected": 0.5}),
+    Hint("a card, a driver or a toolkit", _gpu_stated, {"no-nvidia-gpu": 0.08, "benign-noise": 0.2, "cuda-libs-missing": 0.8}),
+    Hint("nvidia-smi works", _smi_works, {"driver-not-loaded": 0.1, "secure-boot": 0.02, "nouveau-active": 0.02,
+         "no-nvidia-gpu": 0.02, "gpu-powered-off": 0.05, "cuda-visible-devices": 1.5, "uvm-or-driver-state": 1.5}),
+    Hint("Secure Boot is on", lambda case: case.facts.secure_boot.value is True, {"secure-boot": 10}),
+    Hint("Secure Boot is off", lambda case: case.facts.secure_boot.value is False, {"secure-boot": 0.01}),
+    Hint("memory was free", _plenty_free, {"gpu-memory-growth": 0.08, "gpu-memory-held": 0.03, "gpu-too-small": 0.05}),
+    Hint("no memory was free", _none_free, {"gpu-memory-growth": 5, "gpu-memory-held": 1.5}),
+    Hint("the card is newer than the CUDA", _new_card, {"gpu-arch-too-new": 12, "gpu-arch-too-old": 0.1}),
+    Hint("the CUDA knows the card", _known_card, {"gpu-arch-too-new": 0.25}),
+    Hint("an old card", _old_card, {"gpu-arch-too-old": 3, "gpu-arch-too-new": 0.05}),
+    Hint("the driver is new enough", lambda case: driver_fits(case, True), {"driver-too-old": 0.25}),
+    Hint("the driver is too old", lambda case: driver_fits(case, False), {"driver-too-old": 12}),
+    Hint("nvidia wheels are there", _has_wheels, {"pip-nvidia-libs-not-found": 6, "cuda-libs-missing": 0.1, "cudnn-missing": 0.3,
+         "cudnn-shadowed": 3, "ld-library-path-shadows-env": 3}),
+    Hint("TensorFlow that brings no wheels of its own", lambda case: case.tensorflow is not None and not _recent_tensorflow(case),
+         {"pip-nvidia-libs-not-found": 0.05}),
+    Hint("a toolkit is there", lambda case: case.facts.toolkits.is_found, {"cuda-libs-missing": 0.4, "cpu-build-selected": 0.8}),
+)  # fmt: skip

@@ -1,0 +1,55 @@
+"""What the surroundings alone suggest where a log says nothing that is known: candidates, never a verdict.
+
+The unit is a group of candidates. It speaks only where a log was read and nothing in it was recognised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fixer.model.finding import Evidence, Finding
+from fixer.rules import compare
+from fixer.rules.case import Case
+from fixer.rules.heard import candidates
+from fixer.rules.say import fact
+
+_WITHOUT_SEARCH = ((2, 14), (2, 15), (2, 16))
+_FIRST_WITHOUT_WINDOWS = (2, 11)
+
+
+def silent_log(case: Case) -> Iterator[Finding]:
+    """A log without a known line: what such surroundings most often suffer from."""
+    if not case.facts.events.is_absent:
+        return
+    weights: dict[str, float] = {}
+    seen: list[Evidence] = []
+
+    def add(evidence: Evidence, **causes: float) -> None:
+        seen.append(evidence)
+        for cause, weight in causes.items():
+            name = cause.replace("_", "-")
+            weights[name] = weights.get(name, 0.0) + weight
+
+    toolkits = case.facts.toolkits.or_else(())
+    if case.container:
+        add(fact("container", case.container, case.facts.container), container_without_gpu=40, cuda_compat_lib=8)
+    if case.wsl:
+        add(fact("wsl", "true", case.facts.wsl), wsl_libcuda_path=40, cuda_libs_missing=14)
+    if case.os == "windows" and case.facts.os.is_found and _modern(case):
+        add(fact("os", "windows", case.facts.os), windows_native_no_gpu=36, windows_dll_missing=8)
+    if case.os == "macos":
+        add(fact("os", "macos", case.facts.os), apple_silicon=40, env_not_inherited=10)
+    if len({one.version for one in toolkits}) > 1:
+        versions = ", ".join(one.version or "?" for one in toolkits)
+        add(fact("toolkits", f"CUDA {versions}", case.facts.toolkits), cuda_libs_wrong_version=40, ld_library_path_shadows_env=8)
+    if case.tensorflow is not None and compare.minor(case.tensorflow) in _WITHOUT_SEARCH and case.os == "linux":
+        add(case.package(case.distribution or ""), pip_nvidia_libs_not_found=24, cuda_libs_missing=10)
+    if case.kind == "conda" and case.tensorflow is None and not toolkits and case.environment is not None:
+        add(fact("environment.kind", "conda", case.environment.kind), cpu_build_selected=14)
+    if weights:
+        title = "nothing in the log is known; this is what such surroundings most often suffer from"
+        yield from candidates("surroundings", weights, title, tuple(seen), ("convfix", "doctor"))
+
+
+def _modern(case: Case) -> bool:
+    return case.tensorflow is None or compare.minor(case.tensorflow) >= _FIRST_WITHOUT_WINDOWS
