@@ -23,6 +23,7 @@ from fixer.model.outcome import Outcome
     "--fail-on", type=click.Choice(["blocks", "risks", "note"]), default="blocks", show_default=True,
     help="The least severity that ends with exit code 1.",
 )  # fmt: skip
+@click.option("--all", "every", is_flag=True, help="List every Python environment with TensorFlow that is found, and which is healthy.")
 @click.option("--pid", type=click.IntRange(1, 2**31 - 1), metavar="PID",
               help="Look at a running process: what it has mapped, in its own environment.")
 @options.output
@@ -32,6 +33,8 @@ def command(ctx: click.Context, /, **given: Any) -> Outcome:
     if given["pid"] is not None and given["machine"] is not None:
         raise UsageError("usage", "--pid looks at this machine and --machine at another: give one of them")
     session = options.session(**given)
+    if given["every"]:
+        return finish(ctx, given, _every(session, given))
     wish = session.wish
     facts = session.facts(options.importing("fixer.rules", "fixer.apply.journal", "fixer.report.as_json"))
     from fixer.rules import judge
@@ -41,6 +44,38 @@ def command(ctx: click.Context, /, **given: Any) -> Outcome:
     code = exit_code(findings, given["fail_on"])
     data = {"python": facts.patient.value.interpreter if facts.patient.value else None, "findings": findings}
     return finish(ctx, given, Outcome("doctor", code, data, view=_view(facts, findings, given), dataset=session.dataset.version))
+
+
+def _every(session: options.Session, given: dict[str, Any]) -> Outcome:
+    """A judgement of each environment by itself; the strongest of their exit codes."""
+    if any(given[name] is not None for name in ("python", "machine", "pid", "sys_root")):
+        raise UsageError("usage", "--all looks for every environment of this machine: name no single one with it")
+    from fixer import exit_codes
+    from fixer.probes import observe_all
+    from fixer.report.environments_page import EnvironmentsView
+    from fixer.rules import judge
+    from fixer.rules.ranking import exit_code
+
+    made, codes = [], []
+    for place, facts in observe_all(session.host, session.dataset):
+        findings = judge(facts, session.dataset, session.wish)
+        codes.append(exit_code(findings, given["fail_on"]))
+        made.append({
+            "python": place.python, "found_by": place.found_by, "tensorflow": tensorflow_of(facts),
+            "exit_code": codes[-1], "findings": findings,
+        })  # fmt: skip
+    code = exit_codes.strongest(codes)
+    data = {"python": None, "findings": (), "environments": made}
+    return Outcome("doctor", code, data, view=EnvironmentsView(tuple(made)), dataset=session.dataset.version)
+
+
+def tensorflow_of(facts: Facts) -> str | None:
+    """The TensorFlow of these facts in words: its version, led by its distribution's name where that is another."""
+    from fixer.probes import TENSORFLOW_NAMES
+
+    packages = facts.packages.or_else({})
+    name = next((name for name in TENSORFLOW_NAMES if name in packages), None)
+    return None if name is None else packages[name] if name == "tensorflow" else f"{name} {packages[name]}"
 
 
 def _view(facts: Facts, findings: tuple[Finding, ...], given: dict[str, Any]) -> Any:

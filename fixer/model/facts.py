@@ -219,6 +219,20 @@ class RepairFile:
 
 
 @record(frozen=True)
+class Launcher:
+    """What starts a Python beside the terminal: ``kind`` is jupyter, vscode, pycharm, systemd or cron.
+
+    ``path`` is the file that says so; ``variables`` are those that it sets itself, of the ones that matter.
+    """
+
+    kind: str
+    name: str
+    path: str
+    interpreter: str
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+@record(frozen=True)
 class Mapped:
     """A library file that a running process has mapped; ``deleted`` when it was replaced or removed since."""
 
@@ -294,6 +308,7 @@ class Facts:
     tensorflow_build: Observed[TensorFlowBuild] = _unknown()
     keras_setting: Observed[KerasSetting] = _unknown()
     resolutions: Observed[tuple[Resolution, ...]] = _unknown()
+    launchers: Observed[tuple[Launcher, ...]] = _unknown()
     process: Observed[Process] = _unknown()
     kernel_modules: Observed[tuple[str, ...]] = _unknown()
     device_nodes: Observed[Mapping[str, bool]] = _unknown()

@@ -8,7 +8,7 @@ for here: it comes from convfix's own journal.
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any, Callable, Iterable
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator
 
 from fixer.dataset.questions import Dataset
 from fixer.errors import ConvfixError
@@ -18,6 +18,7 @@ from fixer.model.facts import (
     Facts,
     Gpu,
     Interpreter,
+    Launcher,
     Library,
     Process,
     RepairFile,
@@ -32,6 +33,7 @@ from fixer.probes.patient import Seen, look
 from fixer.probes.plain import clean
 
 if TYPE_CHECKING:
+    from fixer.probes.environments import Place
     from fixer.probes.process import Running
 
 TENSORFLOW_NAMES = ("tensorflow", "tensorflow-gpu", "tensorflow-cpu", "tf-nightly", "tf-nightly-gpu", "tf-nightly-cpu")
@@ -158,6 +160,15 @@ def _libraries(at: Look) -> Observed[tuple[Library, ...]]:
     return libraries.observe(at.host, at.patient.patient.value, at.value("variables", {}), at.dataset, ask, mapped)
 
 
+def _launchers(at: Look) -> Observed[tuple[Launcher, ...]]:
+    from fixer.probes import launchers
+
+    if at.made["gpus"].is_absent:
+        return unknown("not looked for: there is no NVIDIA GPU", "gpus")
+    patient = at.patient.patient.value
+    return launchers.observe(at.host, patient.prefix if patient is not None else None)
+
+
 def _process(at: Look) -> Observed[Process]:
     from fixer.probes import process
 
@@ -221,6 +232,7 @@ TABLE: tuple[tuple[str, Callable[[Look], Observed[Any]]], ...] = (
     ("managers", _managers),
     ("disk_free_mib", _disk),
     ("toolkits", _toolkits),
+    ("launchers", _launchers),
     ("process", _process),
     ("libraries", _libraries),
     ("resolutions", _resolutions),
@@ -247,6 +259,20 @@ def observe(
     at = Look(host, python, dataset, meanwhile, running)
     at.fill(at.probes)
     return Facts(**at.made)
+
+
+def observe_all(host: Host, dataset: Dataset) -> Iterator[tuple[Place, Facts]]:
+    """Every environment with TensorFlow that is found here, and its facts; what belongs to the machine is seen once."""
+    from fixer.probes import environments, launchers
+
+    shared: dict[str, Observed[Any]] = {}
+    named = launchers.observe(host).or_else(())
+    for place in environments.find(host, interpreters.observe(host).or_else(()), named):
+        at = Look(host, place.python, dataset)
+        at.made.update(shared)
+        at.fill(at.probes)
+        shared = {name: at.made[name] for name in INDEPENDENT}
+        yield place, Facts(**at.made)
 
 
 def _guarded(name: str, probe: Callable[[Look], Observed[Any]], at: Look) -> Observed[Any]:

@@ -219,6 +219,15 @@ def _library(facts: Facts, library: str) -> str | None:
     return None
 
 
+def _process(facts: Facts) -> str | None:
+    process = facts.process.value
+    if process is None:
+        return None
+    loaded = any(one.soname.startswith("libtensorflow") for one in process.mapped)
+    libraries = sum(not one.soname.startswith("libtensorflow") for one in process.mapped)
+    return f"{process.pid}, TensorFlow is {'loaded' if loaded else 'not loaded'}, {libraries} CUDA libraries mapped"
+
+
 def _cuda(facts: Facts) -> str | None:
     return _library(facts, "cudart")
 
@@ -247,6 +256,7 @@ _ROWS: dict[str, Callable[[Facts], str | None]] = {
     "Driver": _driver,
     "Python": _python,
     "TensorFlow": _tensorflow,
+    "Process": _process,
     "CUDA": _cuda,
     "cuDNN": _cudnn,
     "Keras": _keras,

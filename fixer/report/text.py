@@ -9,12 +9,13 @@ from __future__ import annotations
 from typing import IO, Any, Callable, Mapping
 
 from fixer.model.outcome import Outcome, Verification
-from fixer.report import doctor_page, explain_page, plan_page, run_pages, small_pages, why_not_page
+from fixer.report import doctor_page, environments_page, explain_page, plan_page, run_pages, small_pages, why_not_page
 from fixer.report.paper import Paper
 
 # By the kind of view, since one verb can end with different pages.
 PAGES: Mapping[type, Callable[[Any, int, Paper], None]] = {
     doctor_page.DoctorView: doctor_page.show,
+    environments_page.EnvironmentsView: environments_page.show,
     explain_page.ExplainView: explain_page.show,
     plan_page.PlanView: plan_page.show,
     why_not_page.WhyNotView: why_not_page.show,
