@@ -175,7 +175,8 @@ def test_a_start_makes_few_system_calls_more(lab: Lab) -> None:
     assert len(after) - len(before) <= 15, (len(before), len(after))
     assert more and not any("_convfix_preload.py" in call for call in more)
     opened = [call for call in more if call.startswith("open")]
-    assert len(opened) == 1 and "convfix_preload.pth" in opened[0]
+    # In a virtual environment site reads its .pth files twice.
+    assert 1 <= len(opened) <= 2 and all("convfix_preload.pth" in call for call in opened)
 
 
 def _calls(lab: Lab) -> list[str]:
