@@ -40,6 +40,9 @@ def _hash(seen: Any, name: str) -> str:
         return _of_nothing(seen.state)
     if name == "gpus":
         value = tuple(dataclasses.replace(gpu, free_mib=None) for gpu in value)
+    if name == "variables":
+        # Which program comes first decides a risk at most, and the same user has another PATH in every terminal.
+        value = {key: one for key, one in value.items() if key != "PATH"}
     return _digest([seen.state, to_json(value)])
 
 

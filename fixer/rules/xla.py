@@ -10,7 +10,9 @@ from __future__ import annotations
 from typing import Iterator
 
 from fixer.model.finding import Evidence, Finding
+from fixer.model.record import record
 from fixer.rules import compare
+from fixer.rules.cards import Card
 from fixer.rules.case import Case
 from fixer.rules.copies import folder, library_name, toolkit_version
 from fixer.rules.loading import openings
@@ -20,6 +22,9 @@ _FIRST_PTXAS_FOR_BLACKWELL = (12, 8)
 # XLA passes over a ptxas older than this one.
 _OLDEST_PTXAS = (11, 8)
 _XLA_OPTIMIZERS = (2, 11)
+_FIXED = ("/usr/local/cuda/bin", "/opt/cuda/bin")
+# What a shell starts with where nobody told: a distribution's own ptxas lies there.
+_USUAL_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
 def _nvcc(case: Case) -> str:
@@ -61,30 +66,80 @@ def ptxas_too_old(case: Case) -> Iterator[Finding]:
     """XLA takes its PTX version from the first ptxas it finds: one older than 12.8 cannot compile for Blackwell."""
     new = tuple(card for card in case.cards if (compare.capability(card.capability or "") or (0,))[0] >= 10)
     first = _first_ptxas(case) if new and case.tensorflow_may_use_gpu and not _data_dir_is_set(case) else None
-    if first is None or compare.minor(first[0]) >= _FIRST_PTXAS_FOR_BLACKWELL:
+    if first is None:
         return
-    yield finding(
+    if first.version is None:
+        yield _unknown_version(case, first, new)
+    elif compare.minor(first.version) < _FIRST_PTXAS_FOR_BLACKWELL:
+        yield finding(
+            "ptxas-missing",
+            "risks",
+            "likely",
+            f"the ptxas that XLA finds first is of CUDA {first.version} and cannot compile for {new[0].name}",
+            (first.evidence, *case.card_evidence(new)),
+            f"Install {_nvcc(case)} 12.8 or newer; where an older toolkit stands on PATH or in /usr/local/cuda, point "
+            "XLA_FLAGS=--xla_gpu_cuda_data_dir at the wheel's folder.",
+            code="ptxas-too-old",
+            subject={"package": _nvcc(case), "wanted": ">=12.8"},
+        )
+
+
+def _unknown_version(case: Case, first: Ptxas, new: tuple[Card, ...]) -> Finding:
+    return finding(
         "ptxas-missing",
         "risks",
-        "likely",
-        f"the ptxas that XLA finds first is of CUDA {first[0]} and cannot compile for {new[0].name}",
-        (first[1], *case.card_evidence(new)),
-        f"Install {_nvcc(case)} 12.8 or newer; where an older toolkit stands on PATH or in /usr/local/cuda, point "
-        "XLA_FLAGS=--xla_gpu_cuda_data_dir at the wheel's folder.",
-        code="ptxas-too-old",
-        subject={"package": _nvcc(case), "wanted": ">=12.8"},
+        "cannot-tell",
+        f"cannot tell whether {first.path}, which XLA finds first, can compile for {new[0].name}",
+        (first.evidence, *case.card_evidence(new)),
+        f"Ask it: {first.path} --version. It must be of CUDA 12.8 or newer.",
+        code="ptxas-version-unknown",
+        commands=((first.path, "--version"),),
+        plan="none",
+        needs=(f"libraries: the version of {first.path}",),
     )
 
 
-def _first_ptxas(case: Case) -> tuple[str, Evidence] | None:
-    """The version of the ptxas that XLA would take, and where that is known from."""
-    toolkits = {folder(case, one.path): one for one in case.facts.toolkits.or_else(())}
-    places = [entry for entry in case.variables.get("PATH", "").split(":") if entry]
-    for entry in (*places, "/usr/local/cuda/bin", "/opt/cuda/bin"):
-        base = folder(case, entry.rstrip("/").removesuffix("/bin"))
-        one = toolkits.get(base)
-        version = toolkit_version(one) if one is not None else None
-        if version is not None and compare.minor(version) >= _OLDEST_PTXAS:
-            return version, fact("toolkits", f"CUDA {version} in {base}, reached by {entry}", case.facts.toolkits)
+@record(frozen=True)
+class Ptxas:
+    """A ptxas that XLA may take; ``version`` None means unknown."""
+
+    path: str
+    version: str | None
+    evidence: Evidence
+
+
+def _first_ptxas(case: Case) -> Ptxas | None:
+    """The ptxas that XLA would take: one on PATH, in the two fixed folders, in the wheel, in a conda prefix.
+
+    Called in the wheels of 2.20 and 2.21 (PreferPtxasFromPath); a copy whose version is known to be too old for
+    XLA itself is passed over.
+    """
     wheel = case.packages.get(_nvcc(case))
-    return (wheel, case.package(_nvcc(case))) if wheel is not None else None
+    own = [Ptxas(_nvcc(case), wheel, case.package(_nvcc(case)))] if wheel is not None else []
+    on_path = [entry for entry in case.variables.get("PATH", _USUAL_PATH).split(":") if entry.startswith("/")]
+    prefix = [f"{case.patient.prefix}/bin"] if case.kind == "conda" and case.patient is not None else []
+    outside = _outside(case)
+    searched = [
+        *(outside[place] for place in (folder(case, one) for one in (*on_path, *_FIXED)) if place in outside),
+        *own,
+        *(outside[place] for place in (folder(case, one) for one in prefix) if place in outside),
+    ]
+    return next((one for one in searched if one.version is None or compare.minor(one.version) >= _OLDEST_PTXAS), None)
+
+
+def _outside(case: Case) -> dict[str, Ptxas]:
+    """Every ptxas outside the wheels by its folder: those that are listed, else the one that each toolkit brings."""
+    listed = [one for one in case.facts.libraries.or_else(()) if one.name == "ptxas"]
+    if listed:
+        return {
+            folder(case, one.path.rpartition("/")[0]): Ptxas(
+                one.path, one.version, fact("libraries", f"{one.path} {one.version or '(version unknown)'}", case.facts.libraries)
+            )
+            for one in listed
+        }
+    made = {}
+    for kit in case.facts.toolkits.or_else(()):
+        version, base = toolkit_version(kit), folder(case, f"{kit.path.rstrip('/')}/bin")
+        if version is not None:
+            made[base] = Ptxas(f"{base}/ptxas", version, fact("toolkits", f"CUDA {version} in {kit.path}", case.facts.toolkits))
+    return made
