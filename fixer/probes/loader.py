@@ -2,18 +2,21 @@
 
 The unit is ``observe``: it starts a model of the patient's process (``loader.search``), loads what convfix's
 own hook would load, then the object that opens the CUDA libraries, and calls dlopen in TensorFlow's order.
-It does nothing for a CPU build. Nothing of the patient is run.
+What was read of a file is remembered in the user's cache by its path, size and time. It does
+nothing for a CPU build. Nothing of the patient is run.
 """
 
 from __future__ import annotations
 
 import ast
+import os
 import posixpath
 from typing import Mapping, Sequence
 
 from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import TensorFlowRow
 from fixer.host.base import Host
+from fixer.loader.remember import Memory
 from fixer.loader.search import Answer, Loaded, Process
 from fixer.model.facts import Library, Patient, Resolution, TensorFlowBuild
 from fixer.model.observed import Observed, absent, found, unknown
@@ -39,7 +42,8 @@ def observe(
     opener = next((path for path in (posixpath.join(patient.site_packages, part) for part in _OPENERS) if host.exists(path)), None)
     if not sonames or opener is None:
         return unknown("which libraries this TensorFlow opens is not known", "TensorFlow's build")
-    process = _process(host, patient, variables)
+    memory = _memory(host)
+    process = _process(host, patient, variables, memory)
     if process.started is not None:
         return unknown(f"the patient's own start cannot be followed: {process.started.message}", _SOURCE)
     for path in _hooked(host, patient):
@@ -49,10 +53,22 @@ def observe(
         return unknown(f"{opener} cannot be followed", _SOURCE)
     known = {copy.path: copy.version for copy in libraries}
     made = tuple(_resolution(host, process.dlopen(soname, caller), opener, known, patient, packages, dataset) for soname in sonames)
+    memory.save()
     return found(made, _SOURCE)
 
 
-def _process(host: Host, patient: Patient, variables: Mapping[str, str]) -> Process:
+def _memory(host: Host) -> Memory:
+    """What was read of ELF files in earlier runs, in the user's own cache; a described root's files are not remembered."""
+    home, cache = host.environ.get("HOME", ""), host.environ.get("XDG_CACHE_HOME", "")
+    folder = cache if posixpath.isabs(cache) else posixpath.join(home, ".cache") if posixpath.isabs(home) else None
+    above = host.stat(cache if folder == cache else home) if folder is not None else None
+    # Root in another user's home (sudo) must leave no file there.
+    if host.is_data or folder is None or (above is not None and above.st_uid != os.geteuid()):
+        return Memory()
+    return Memory(posixpath.join(folder, "convfix"))
+
+
+def _process(host: Host, patient: Patient, variables: Mapping[str, str], memory: Memory) -> Process:
     from fixer.loader.cache import PATH, parse_cache
     from fixer.loader.files import HostFiles
     from fixer.loader.search import Setting
@@ -65,7 +81,7 @@ def _process(host: Host, patient: Patient, variables: Mapping[str, str]) -> Proc
         cache = None
     system = learn(host, DEFAULT_LOADER, executable, variables)
     preload = host.text("/etc/ld.so.preload", 1 << 16) or ""
-    process = Process(HostFiles(host), Setting(system, cache, variables, preload_file=preload), executable)
+    process = Process(HostFiles(host, memory), Setting(system, cache, variables, preload_file=preload), executable)
     process.start()
     return process
 
