@@ -21,6 +21,7 @@ from packaging.version import Version
 HEAD = 4096
 LONGEST_NAME = 4096
 VERSION_NEEDS = 4096
+MOST_NEEDS = VERSION_NEEDS // 16
 NAMES = {"DT_NEEDED": "needed", "DT_SONAME": "soname", "DT_RPATH": "RPATH", "DT_RUNPATH": "RUNPATH"}
 Read = Callable[[int, int], bytes]
 
@@ -129,13 +130,15 @@ class _Reader:
         data = self.read(self.offset("DT_VERNEED"), VERSION_NEEDS)
         need, aux = self.elf.structs.Elf_Verneed, self.elf.structs.Elf_Vernaux
         found, at = [], 0
-        for _ in range(self.places.get("DT_VERNEEDNUM", 0)):
+        for _ in range(min(self.places.get("DT_VERNEEDNUM", 0), MOST_NEEDS)):
             entry = need.parse(data[at:])
             where = at + entry.vn_aux
             for _ in range(entry.vn_cnt):
                 one = aux.parse(data[where:])
                 found.append(int(one.vna_name))
                 where += one.vna_next
+                if len(found) > MOST_NEEDS:
+                    raise ValueError("its version needs go round in circles")
             at += entry.vn_next
         return found
 

@@ -25,6 +25,8 @@ HEADER, DEFLATED = 30, 8
 DIRECTORY = "central directory"
 END, ENTRY, LOCATOR64, END64 = b"PK\x05\x06", b"PK\x01\x02", b"PK\x06\x07", b"PK\x06\x06"
 BIG = 0xFFFFFFFF
+LARGEST_DIRECTORY = 32 << 20
+LARGEST_MEMBER = 2 << 30
 
 
 @dataclass(frozen=True)
@@ -65,10 +67,12 @@ class RemoteZip:
         """The bytes fetched so far."""
         return self.spent.total()
 
-    def named(self, wanted: Callable[[str], bool]) -> bytes | None:
-        """The whole of the first member whose name is wanted."""
+    def named(self, wanted: Callable[[str], bool], most: int = LARGEST_MEMBER) -> bytes | None:
+        """The whole of the first member whose name is wanted; ValueError when it is longer than ``most`` bytes."""
         for name, member in self.members.items():
             if wanted(name):
+                if member.size > most:
+                    raise ValueError(f"{self.file.filename}: {name[:100]} is longer than {most} bytes")
                 return self.head(member, member.size)
         return None
 
@@ -116,13 +120,15 @@ class RemoteZip:
         tail = self._part(base, self.size)
         at = tail.rfind(END)
         if at < 0:
-            raise ValueError(f"{self.file.filename}: no central directory")
+            raise ValueError(f"{self.file.filename}: it is no wheel, there is no central directory")
         length, start = struct.unpack("<LL", tail[at + 12 : at + 20])
         locator = tail.rfind(LOCATOR64, 0, at)
         if start == BIG and locator >= 0:
             (place,) = struct.unpack("<Q", tail[locator + 8 : locator + 16])
             record = self._part(place, place + 56)
             length, start = struct.unpack("<QQ", record[40:56])
+        if length > LARGEST_DIRECTORY or start + length > self.size:
+            raise ValueError(f"{self.file.filename}: its central directory cannot be read")
         data = tail[start - base : start - base + length] if start >= base else self._part(start, start + length)
         return list(_entries(data))
 
@@ -154,7 +160,13 @@ class Beginning:
 
     def _take(self, packed: bytes) -> None:
         self.fetched += len(packed)
-        self._data += self._inflate.decompress(packed) if self._inflate else packed
+        if self._inflate is None:
+            self._data += packed
+            return
+        # One byte more than the directory promises is enough to know that it lies.
+        self._data += self._inflate.decompress(packed, max(1, min(self._member.size, LARGEST_MEMBER) + 1 - len(self._data)))
+        if len(self._data) > self._member.size or self._inflate.unconsumed_tail:
+            raise ValueError(f"{self._member.name[:100]} unpacks to more than the directory says")
 
 
 def _entries(data: bytes) -> Iterator[Member]:

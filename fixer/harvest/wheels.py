@@ -22,13 +22,14 @@ from fixer.harvest.releases import LINUX
 FRAMEWORK = re.compile(r"libtensorflow_framework\.so(\.\d+)?$")
 INTERNAL = "python/_pywrap_tensorflow_internal.so"
 BUILD_INFO = "python/platform/build_info.py"
+LARGEST_INFO = 1 << 20
 
 
 def read_wheel(index: Index, file: File) -> dict[str, Any]:
     """One wheel's facts; ``bytes_read`` says what each of them cost."""
     wheel = RemoteZip(index, file)
     with wheel.fact("build_info"):
-        info = wheel.named(lambda name: name.endswith(BUILD_INFO))
+        info = wheel.named(lambda name: name.endswith(BUILD_INFO), LARGEST_INFO)
     row: dict[str, Any] = {"platform": LINUX, **build_facts(info.decode("utf-8", "replace") if info else "")}
     opener = opener_of(wheel, row)
     if opener is not None:

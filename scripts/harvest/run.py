@@ -10,9 +10,11 @@ from typing import Any
 from fixer.dataset.load import DEFAULTS
 from fixer.dataset.meaning import violations
 from fixer.dataset.questions import Dataset
+from fixer.harvest.configuration import configuration
 from fixer.harvest.index import HarvestError, Index
 from fixer.harvest.releases import package_rows, tensorflow_rows
 from fixer.harvest.write import Sections, write
+from fixer.host.real import RealHost
 from fixer.planning.faults import refusal
 from fixer.rules.causes import CAUSES
 from scripts.harvest import builds, schemas, tables
@@ -34,7 +36,7 @@ def harvest(
     if only_tables:
         files.update({name: _as_they_are(out / name) for name in FROM_INDEX})
     else:
-        index = Index(cache, offline)
+        index = Index(cache, None if offline else configuration(RealHost()))
         if wheels:
             yield from builds.read_wheels(index, wheels)
         files["tensorflow.json"] = _tensorflow(index, today), ""

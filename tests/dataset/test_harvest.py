@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-import http.server
-import json
 import shutil
 import subprocess
 import sys
-import threading
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from fixer.harvest import index, library, releases, wheels
+from fixer.harvest import library, releases, wheels
+from fixer.harvest.configuration import configuration
 from fixer.harvest.index import File, HarvestError, Index
 from fixer.harvest.ranges import RemoteZip
 from fixer.harvest.write import write
 from fixer.host.real import RealHost
 from scripts.harvest import builds, tables
 from scripts.harvest.run import _as_they_are
+from tests.dataset.wheel_index import Server, serving, shared_library, wheel
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "compat_data"
@@ -39,94 +36,16 @@ numpy>=99 in the description is no requirement
 """
 
 
-class Server(http.server.ThreadingHTTPServer):
-    ranges = True
-    kind = "json"
-    files: dict[str, bytes]
-    requests: list[tuple[str, str | None]]
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    server: Server
-
-    def do_GET(self) -> None:
-        self.server.requests.append((self.path, self.headers.get("Range")))
-        if self.path.startswith("/simple/"):
-            self._page(self.path.split("/")[2])
-        elif self.path.rsplit("/", 1)[-1] in self.server.files:
-            self._file(self.server.files[self.path.rsplit("/", 1)[-1]])
-        else:
-            self.send_error(404)
-
-    do_HEAD = do_GET
-
-    def _page(self, project: str) -> None:
-        names = [name for name in self.server.files if name.startswith(project + "-") and name.endswith(".whl")]
-        if not names:
-            self.send_error(404)
-            return
-        sha = {name: hashlib.sha256(self.server.files[name]).hexdigest() for name in names}
-        if self.server.kind == "json":
-            files = [{"filename": n, "url": f"../../files/{n}", "hashes": {"sha256": sha[n]}, "requires-python": ">=3.9",
-                      "yanked": False, "size": len(self.server.files[n])} for n in names]  # fmt: skip
-            self._send(json.dumps({"files": files}).encode(), "application/vnd.pypi.simple.v1+json")
-        else:
-            links = "".join(f'<a href="../../files/{n}#sha256={sha[n]}" data-requires-python="&gt;=3.9">{n}</a>' for n in names)
-            self._send(f"<html><body>{links}</body></html>".encode(), "text/html")
-
-    def _file(self, data: bytes) -> None:
-        asked = self.headers.get("Range")
-        if asked and self.server.ranges and self.command == "GET":
-            first, last = asked.removeprefix("bytes=").split("-")
-            self._send(data[int(first) : int(last) + 1], "application/octet-stream", 206)
-        else:
-            self._send(data, "application/octet-stream")
-
-    def _send(self, data: bytes, kind: str, status: int = 200) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(data)
-
-    def log_message(self, format: str, *args: object) -> None:
-        return
-
-
-def shared_library(folder: Path, *flags: str) -> bytes:
-    """A real shared library made by the C compiler."""
-    compiler = shutil.which("cc") or shutil.which("gcc")
-    if compiler is None:
-        pytest.skip("no C compiler")
-    source = folder / "x.c"
-    source.write_text("#include <stdio.h>\nint f(void) { return printf(\"%d\", 1); }\n")
-    out = folder / "libtensorflow_framework.so.2"
-    subprocess.run([compiler, "-shared", "-fPIC", str(source), "-o", str(out), *flags], check=True)
-    return out.read_bytes()
-
-
-def wheel(path: Path, members: dict[str, bytes]) -> bytes:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in members.items():
-            archive.writestr(name, data)
-    return path.read_bytes()
-
-
 @pytest.fixture
 def server() -> Iterator[Server]:
-    made = Server(("127.0.0.1", 0), Handler)
-    made.files, made.requests = {}, []
-    threading.Thread(target=made.serve_forever, daemon=True).start()
-    yield made
-    made.shutdown()
-    made.server_close()
+    with serving() as made:
+        yield made
 
 
 @pytest.fixture
 def client(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Index:
     monkeypatch.setenv("UV_DEFAULT_INDEX", f"http://127.0.0.1:{server.server_address[1]}/simple")
-    return Index(tmp_path / "cache")
+    return Index(tmp_path / "cache", configuration(RealHost()))
 
 
 @pytest.fixture
@@ -178,7 +97,7 @@ def test_metadata_comes_from_inside_where_none_lies_beside_it_and_is_kept(stocke
     before = len(stocked.requests)
     assert client.metadata(file) == METADATA
     assert len(stocked.requests) == before
-    assert Index(client.cache, offline=True).metadata(file) == METADATA
+    assert Index(client.cache, None).metadata(file) == METADATA
 
 
 def test_rows_from_the_index(stocked: Server, client: Index) -> None:
@@ -205,20 +124,7 @@ def test_a_wrong_hash_is_refused(stocked: Server, client: Index) -> None:
 
 def test_offline_without_a_cache_says_so(tmp_path: Path) -> None:
     with pytest.raises(HarvestError, match="offline"):
-        Index(tmp_path, offline=True).project("tensorflow")
-
-
-def test_the_address_comes_from_the_users_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in index.VARIABLES:
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    (tmp_path / "uv").mkdir()
-    (tmp_path / "uv" / "uv.toml").write_text('index-url = "https://mirror.example/simple"\n')
-    assert index.configured_address(RealHost()) == "https://mirror.example/simple"
-    monkeypatch.setenv("PIP_INDEX_URL", "https://pip.example/simple")
-    assert index.configured_address(RealHost()) == "https://pip.example/simple"
-    monkeypatch.setenv("UV_DEFAULT_INDEX", "own=https://uv.example/simple")
-    assert index.configured_address(RealHost()) == "https://uv.example/simple"
+        Index(tmp_path, None).project("tensorflow")
 
 
 @pytest.mark.parametrize(

@@ -23,8 +23,8 @@ from tests.patients import POINTING, ROOT, make_patient, need, need_python
 
 IGNORED = shutil.ignore_patterns("__pycache__", ".git", ".cache", ".convfix", ".hypothesis", "*.egg-info", "build", "dist", "tests", ".*cache")
 DATA = sorted(path.relative_to(ROOT / "compat_data").as_posix() for path in (ROOT / "compat_data").rglob("*.json"))
-# Import names of the requirements in setup.cfg; uv is a program.
-IMPORTS = {"pyelftools": "elftools", "uv": None}
+# Import names of the requirements in setup.cfg; uv is a program, tomli stands in for an older Python's tomllib.
+IMPORTS = {"pyelftools": "elftools", "tomli": None, "uv": None}
 
 
 def config() -> configparser.ConfigParser:
