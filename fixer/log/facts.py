@@ -14,7 +14,7 @@ from typing import Any
 
 from fixer.log.matcher import Hit
 from fixer.model.events import Event
-from fixer.model.facts import Driver, Environment, Facts, Gpu, KernelLine, SmiAnswer, TensorFlowBuild
+from fixer.model.facts import SOME_PACKAGES, Driver, Environment, Facts, Gpu, KernelLine, SmiAnswer, TensorFlowBuild
 from fixer.model.machine import normal_name
 from fixer.model.observed import Observed, absent, found
 
@@ -134,7 +134,8 @@ class _Told:
                 parts[name] = self._text(f"environment.{name}")
         packages = self._named("package.")
         if packages:
-            parts["packages"] = found({normal_name(key): value for key, (value, _) in packages.items()}, *_sources(packages))
+            named = {normal_name(key): value for key, (value, _) in packages.items()}
+            parts["packages"] = found(named, *_sources(packages), detail=SOME_PACKAGES)
         return found(Environment(**parts), self.name) if parts else None
 
     def _build(self) -> Observed[TensorFlowBuild] | None:

@@ -35,6 +35,9 @@ _KINDS = {
 }
 _MARKS = rf"[ \t\\{re.escape(_QUOTES)}]{{0,12}}"
 _MARKS_OR_BREAK = rf"[\s\\{re.escape(_QUOTES)}]{{0,12}}"
+_NO_WORD = r"(?![0-9A-Za-z_])"
+# A program's own name for an error at a template's end: CUDA_ERROR_INVALID_DEVICE is not the longer names that begin so.
+_NAME = re.compile(r"(?:[A-Z0-9]+_[A-Z0-9_]+|cuda[A-Z]\w+)$")
 _SPLIT = re.compile(r"\{(\.\.|[a-z_]{1,30}(?::[^{}]{1,200})?)\}")
 
 
@@ -62,6 +65,8 @@ class Template:
         for at, part in enumerate(self._parts):
             if at % 2 == 0:
                 yield _literal(part)
+                if at == len(self._parts) - 1 and _NAME.search(part):
+                    yield _NO_WORD
             elif part == "..":
                 yield r"[^\n]{0,160}?"
             else:
@@ -78,7 +83,7 @@ def squeeze(text: str) -> str:
 
 def _value(kind: str, last: bool) -> str:
     if "|" in kind:
-        return "(?:" + "|".join(_literal(word) for word in kind.split("|") if word) + r")(?![0-9A-Za-z_])"
+        return "(?:" + "|".join(_literal(word) for word in kind.split("|") if word) + rf"){_NO_WORD}"
     # In the middle the shortest value that lets the rest match; at the end the longest.
     return _KINDS[kind] + ("" if last or kind in ("v", "n", "q", "w") else "?")
 

@@ -17,6 +17,8 @@ from fixer.model.observed import Observed, unknown
 from fixer.model.record import record
 
 NOT_LOOKED = "nobody looked"
+# The detail of a list of packages that names some of what is installed: a package it leaves out is unknown.
+SOME_PACKAGES = "only some packages were named"
 
 
 def _unknown() -> Any:

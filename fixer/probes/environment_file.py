@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fixer.errors import UsageError
-from fixer.model.facts import Distro, Driver, Environment, Facts, Gpu, Library, Toolkit
+from fixer.model.facts import SOME_PACKAGES, Distro, Driver, Environment, Facts, Gpu, Library, Toolkit
 from fixer.model.observed import absent, found
 from fixer.probes import machine_file
 
@@ -143,7 +143,7 @@ def _environment(texts: Mapping[str, str]) -> Environment | None:
         parts["kind"] = found("conda", f"{_SOURCE}: install_method")
     packages = _packages(texts)
     if packages:
-        parts["packages"] = found(packages, f"{_SOURCE}: tensorflow")
+        parts["packages"] = found(packages, f"{_SOURCE}: tensorflow", detail=SOME_PACKAGES)
     return Environment(**parts) if parts else None
 
 
@@ -152,12 +152,18 @@ def _packages(texts: Mapping[str, str]) -> dict[str, str]:
     text = texts.get("tensorflow", "")
     if not re.search(r"wanted|->|[<>]|after|source|chosen", text.lower()):
         for name, version in _TENSORFLOW.findall(text):
-            known = name.lower() if name.lower() not in ("", "tf") else "tensorflow"
+            known = name.lower() if name.lower() not in ("", "tf") else _unsaid(version)
             packages.setdefault("tensorflow-rocm" if known == "rocm" else known, version)
     keras = re.match(r"\s*v?(\d+\.\d+(?:\.\d+)?)\s*$", texts.get("keras", ""))
     if keras:
         packages["keras"] = keras.group(1)
     return {name: version for name, version in packages.items() if _readable(version)}
+
+
+def _unsaid(version: str) -> str:
+    """The distribution that a bare version means: before 2.1 the one with CUDA had a name of its own."""
+    numbers = [int(part) for part in re.findall(r"\d{1,4}", version)[:2]]
+    return "tensorflow-gpu" if numbers < [2, 1] else "tensorflow"
 
 
 def _readable(version: str) -> bool:

@@ -125,6 +125,7 @@ RULES: tuple[Rule, ...] = (
     heard_libraries.driver_library_not_loaded,
     heard_libraries.cudnn_not_loaded,
     heard_libraries.cuda_not_loaded,
+    heard_libraries.library_symbol,
     heard_libraries.library_unusable,
     heard_libraries.library_wrong_class,
 )

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from fixer.dataset.questions import Dataset, normal_name
 from fixer.dataset.rows import TensorFlowRow
-from fixer.model.facts import Driver, Environment, Facts, Patient
+from fixer.model.facts import SOME_PACKAGES, Driver, Environment, Facts, Patient
 from fixer.model.finding import Certainty, Evidence, RowRef, Severity
 from fixer.model.observed import Observed
 from fixer.model.plan import Wish
@@ -129,9 +129,14 @@ class Case:
         """Whether the list of packages names everything that is installed: true for a live machine."""
         return self.facts.patient.is_found
 
+    @property
+    def some_packages(self) -> bool:
+        """Whether the packages are only those that a log or a report happened to name."""
+        return self.packages_seen.detail == SOME_PACKAGES
+
     def lacks(self, name: str) -> bool:
         """Whether ``name`` is known not to be installed."""
-        if self.packages_seen.is_unknown or name in self.packages:
+        if self.packages_seen.is_unknown or self.some_packages or name in self.packages:
             return False
         return self.complete or name in COMPLETE_NAMES or name.startswith(COMPLETE)
 

@@ -23,6 +23,8 @@ from fixer.rules.ranking import rank
 FAILING = ("error", "headline")
 SAID, SAID_FACT = "said-", "said"
 _TRUST: dict[Certainty, int] = {"proven": 3, "likely": 2, "possible": 1, "cannot-tell": 0}
+# Where nobody wishes for the GPU these are notes; whoever shows a log of a missing GPU wishes for it.
+_NAMED_AS_NOTES = ("apple-silicon", "no-nvidia-gpu")
 _BY_FACT = {3: 10.0, 2: 8.0, 1: 3.0, 0: 1.0}
 _RAISES = 6.0
 _FLOOR = 0.012
@@ -69,7 +71,9 @@ class _Reading:
         self.facts = [
             found
             for found in alone
-            if not self._speaks(found) and found.severity == "blocks" and found.certainty != "cannot-tell"
+            if not self._speaks(found)
+            and found.certainty != "cannot-tell"
+            and (found.severity == "blocks" or found.cause in _NAMED_AS_NOTES)
         ]
 
     def _speaks(self, found: Finding) -> bool:

@@ -182,6 +182,16 @@ def _elsewhere(case: Case, gone: list[Lost], wanted: CudaVersion | None) -> dict
     return weights
 
 
+def library_symbol(case: Case) -> Iterator[Finding]:
+    """A library of the stack lacks a function that another wants: two releases meet."""
+    for one in said(case, "library-symbol"):
+        name, symbol = one.event.values.get("library", ""), one.event.values.get("symbol", "")
+        if _kind(name.rpartition("/")[2]) or _CUDNN.match(symbol) or symbol.startswith(("cublas", "__nvJitLink", "nccl", "cusparse")):
+            weights = {"cuda-libs-wrong-version": 36.0, "cudnn-shadowed": 26.0, "tf-torch-pin-conflict": 18.0, "ld-library-path-shadows-env": 20.0}
+            yield from candidates("library-symbol", weights, f"{name} lacks {symbol}", (one.evidence,), ("convfix", "doctor"))
+            return
+
+
 def library_unusable(case: Case) -> Iterator[Finding]:
     """A library of the stack is there and is damaged, or closed to this user."""
     for one in said(case, "library-damaged"):

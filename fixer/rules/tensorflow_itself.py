@@ -36,7 +36,7 @@ def tensorflow_missing(case: Case) -> Iterator[Finding]:
             needs=(what,),
         )
         return
-    if case.distributions:
+    if case.distributions or case.some_packages:
         return
     nowhere = case.facts.environment.is_absent
     yield finding(
