@@ -28,6 +28,14 @@ _SONAME = re.compile(r"lib([A-Za-z_]+)\.(?:so\.(\d+(?:\.\d+)*)|(\d+\.\d+)\.dylib
 _DLL = re.compile(r"([A-Za-z]+)64_(\d+)\.dll", re.IGNORECASE)
 
 
+_TWO_RELEASES = {
+    "cuda-libs-wrong-version": 36.0,
+    "cudnn-shadowed": 26.0,
+    "ld-library-path-shadows-env": 20.0,
+    "tf-torch-pin-conflict": 18.0,
+}
+
+
 @record(frozen=True)
 class Lost:
     """A library that was not loaded: its file name, its kind, the CUDA that its name tells, and the line."""
@@ -187,8 +195,7 @@ def library_symbol(case: Case) -> Iterator[Finding]:
     for one in said(case, "library-symbol"):
         name, symbol = one.event.values.get("library", ""), one.event.values.get("symbol", "")
         if _kind(name.rpartition("/")[2]) or _CUDNN.match(symbol) or symbol.startswith(("cublas", "__nvJitLink", "nccl", "cusparse")):
-            weights = {"cuda-libs-wrong-version": 36.0, "cudnn-shadowed": 26.0, "tf-torch-pin-conflict": 18.0, "ld-library-path-shadows-env": 20.0}
-            yield from candidates("library-symbol", weights, f"{name} lacks {symbol}", (one.evidence,), ("convfix", "doctor"))
+            yield from candidates("library-symbol", _TWO_RELEASES, f"{name} lacks {symbol}", (one.evidence,), ("convfix", "doctor"))
             return
 
 
