@@ -22,6 +22,7 @@ from fixer.harvest.index import File, Index
 PYTHONS = ("2.7", "3.4", "3.5", "3.6", "3.7", "3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14", "3.15")
 OLD_MANYLINUX = {"manylinux1": "2.5", "manylinux2010": "2.12", "manylinux2014": "2.17"}
 LINUX = "linux_x86_64"
+INDEX_SOURCE = "the package index: file names and METADATA of the wheels"
 WHEEL = re.compile(r"(?P<name>[^-]+)-(?P<version>[^-]+)(-\d[^-]*)?-(?P<py>[^-]+)-(?P<abi>[^-]+)-(?P<plat>[^-]+)\.whl")
 SDIST = re.compile(r"(?P<name>.+)-(?P<version>[^-]+)\.(tar\.gz|zip|tar\.bz2)")
 SYSTEMS = {"linux": ("linux", "Linux", "posix"), "win": ("win32", "Windows", "nt"), "macosx": ("darwin", "Darwin", "posix")}
@@ -194,30 +195,46 @@ def tensorflow_rows(index: Index, distribution: str) -> dict[str, list[dict[str,
     """Every release of a TensorFlow distribution: version -> one row per platform."""
     families = wheel_families(index.project(distribution))
     ordered = sorted(families)
-    texts = index.each(lambda key: _metadata(index, families[key]), ordered)
+    texts = index.each(lambda key: metadata_of(index, families[key]), ordered)
     rows: dict[str, list[dict[str, Any]]] = {}
     for key, metadata in zip(ordered, texts, strict=True):
-        version, platform = key
-        family = families[key]
-        pythons = family_pythons(family)
-        file = newest_python(family)
-        tags = [WHEEL.fullmatch(item.filename) for item in family]
-        needs = [place[1] for tag in tags if tag and (place := platform_of(tag["plat"])) and place[1]]
-        row: dict[str, Any] = {"distribution": distribution, "version": str(version), "python": pythons, "platform": platform}
-        if version.is_prerelease:
-            row["prerelease"] = True
-        if needs:
-            row["glibc"] = max(needs, key=Version)
-        if all(item.yanked for item in family):
-            row["yanked"] = True
-        row.update(dependency_fields(metadata or "", platform, pythons))
-        row["size_bytes"] = file.size
-        row["sources"] = [f"{file.filename}: file name and METADATA"]
-        rows.setdefault(str(version), []).append(row)
+        rows.setdefault(str(key[0]), []).append(tensorflow_row(distribution, key, families[key], metadata))
     return rows
 
 
-def _metadata(index: Index, family: list[File]) -> str | None:
+def tensorflow_row(distribution: str, key: tuple[Version, str], family: list[File], metadata: str | None) -> dict[str, Any]:
+    """The row of one release for one platform, as far as file names and METADATA tell."""
+    version, platform = key
+    pythons = family_pythons(family)
+    file = newest_python(family)
+    tags = [WHEEL.fullmatch(item.filename) for item in family]
+    needs = [place[1] for tag in tags if tag and (place := platform_of(tag["plat"])) and place[1]]
+    row: dict[str, Any] = {"distribution": distribution, "version": str(version), "python": pythons, "platform": platform}
+    if version.is_prerelease:
+        row["prerelease"] = True
+    if needs:
+        row["glibc"] = max(needs, key=Version)
+    if all(item.yanked for item in family):
+        row["yanked"] = True
+    row.update(dependency_fields(metadata or "", platform, pythons))
+    row["size_bytes"] = file.size
+    row["sources"] = [f"{file.filename}: file name and METADATA"]
+    return row
+
+
+def without_cuda(distribution: str, platform: str, version: Version) -> str | None:
+    """Why a wheel of this name and platform is a CPU build, where its name alone tells; None where it does not."""
+    if distribution == "tensorflow-cpu" or platform.startswith("macosx"):
+        return "no CUDA build is published under this name or for this system"
+    if platform == "linux_aarch64":
+        return "the wheels of Linux aarch64 are CPU builds (2.21.0 scanned)"
+    if platform == "win_amd64" and version >= Version("2.11.0.dev0"):
+        return "native Windows has no GPU build from 2.11 on (2.20.0 scanned)"
+    return None
+
+
+def metadata_of(index: Index, family: list[File]) -> str | None:
+    """The METADATA of the wheel that stands for a family; None for a source archive."""
     file = newest_python(family)
     return index.metadata(file) if file.filename.endswith(".whl") else None
 
@@ -233,32 +250,40 @@ def package_rows(index: Index, name: str, follow: Mapping[str, str]) -> list[dic
     ``follow`` maps a name to the oldest release worth a row. Releases that have only source archives
     are left out: a plan never builds.
     """
-    grouped: dict[Version, list[File]] = {}
-    for (version, platform), family in wheel_families(index.project(name)).items():
-        if platform in (LINUX, "any") and version >= Version(follow[name]) and _wanted(name, version):
-            grouped.setdefault(version, []).extend(family)
+    grouped = package_families(index.project(name), name, follow[name])
     ordered = sorted(grouped, reverse=True)
-    texts = index.each(lambda version: _metadata(index, grouped[version]), ordered)
-    rows = []
-    for version, metadata in zip(ordered, texts, strict=True):
-        family = grouped[version]
-        file = newest_python(family)
-        pythons = family_pythons(family)
-        if not pythons:
-            continue
-        row: dict[str, Any] = {
-            "name": name, "version": str(version), "requires_python": file.requires_python, "python": pythons,
-        }  # fmt: skip
-        if version.is_prerelease:
-            row["prerelease"] = True
-        if all(item.yanked for item in family):
-            row["yanked"] = True
-        tags = [match["plat"] for item in family if (match := WHEEL.fullmatch(item.filename))]
-        needs = [place[1] for tag in tags if (place := platform_of(tag)) and place[1]]
-        if needs:
-            row["glibc"] = min(needs, key=Version)
-        fields = dependency_fields(metadata or "", LINUX, pythons)
-        row.update({key: value for key, value in fields.items() if key != "extras" and value})
-        row["size_bytes"] = file.size
-        rows.append(row)
-    return rows
+    texts = index.each(lambda version: metadata_of(index, grouped[version]), ordered)
+    made = (package_row(name, version, grouped[version], metadata) for version, metadata in zip(ordered, texts, strict=True))
+    return [row for row in made if row is not None]
+
+
+def package_families(files: Iterable[File], name: str, oldest: str) -> dict[Version, list[File]]:
+    """The wheels of each release from ``oldest`` on that a Linux x86_64 machine can install."""
+    grouped: dict[Version, list[File]] = {}
+    for (version, platform), family in wheel_families(files).items():
+        if platform in (LINUX, "any") and version >= Version(oldest) and _wanted(name, version):
+            grouped.setdefault(version, []).extend(family)
+    return grouped
+
+
+def package_row(name: str, version: Version, family: list[File], metadata: str | None) -> dict[str, Any] | None:
+    """The row of one release; None when no Python that is known can install it."""
+    file = newest_python(family)
+    pythons = family_pythons(family)
+    if not pythons:
+        return None
+    row: dict[str, Any] = {
+        "name": name, "version": str(version), "requires_python": file.requires_python, "python": pythons,
+    }  # fmt: skip
+    if version.is_prerelease:
+        row["prerelease"] = True
+    if all(item.yanked for item in family):
+        row["yanked"] = True
+    tags = [match["plat"] for item in family if (match := WHEEL.fullmatch(item.filename))]
+    needs = [place[1] for tag in tags if (place := platform_of(tag)) and place[1]]
+    if needs:
+        row["glibc"] = min(needs, key=Version)
+    fields = dependency_fields(metadata or "", LINUX, pythons)
+    row.update({key: value for key, value in fields.items() if key != "extras" and value})
+    row["size_bytes"] = file.size
+    return row

@@ -93,11 +93,23 @@ def _json(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False).encode()
 
 
-def write(folder: Path, files: Mapping[str, tuple[Sections, str]], day: str) -> list[str]:
+def as_it_is(path: Path) -> tuple[dict[str, dict[str, list[dict[str, Any]]]], str]:
+    """The sections of a data file as rows with all their fields, and its note: what ``write`` takes."""
+    data = json.loads(path.read_bytes())
+    common = {part: rows[0] for part, rows in data.get(DEFAULTS, {}).items()}
+    sections = {
+        part: {key: [{**common.get(part, {}), **row} for row in rows] for key, rows in groups.items()}
+        for part, groups in data.items()
+        if isinstance(groups, dict) and part != DEFAULTS
+    }
+    return sections, str(data.get("note", ""))
+
+
+def write(folder: Path, files: Mapping[str, tuple[Sections, str]], day: str, version: str | None = None) -> list[str]:
     """Write every file and the manifest to ``folder``; returns the names of the files whose bytes changed.
 
-    ``day`` is the dataset's version: the day of the harvest, which is an input, so that the same
-    inputs give the same bytes.
+    ``day`` is the day of the harvest, and the dataset's version where none is given; it is an input, so
+    that the same inputs give the same bytes.
     """
     folder.mkdir(parents=True, exist_ok=True)
     listed: dict[str, Any] = {}
@@ -107,7 +119,7 @@ def write(folder: Path, files: Mapping[str, tuple[Sections, str]], day: str) -> 
         if not (folder / name).is_file() or (folder / name).read_bytes() != data:
             _replace(folder / name, data)
             changed.append(name)
-    manifest = {"format": FORMAT, "version": day.replace("-", "."), "date": day, "files": listed}
+    manifest = {"format": FORMAT, "version": version or day.replace("-", "."), "date": day, "files": listed}
     text = _manifest_text(manifest)
     if not (folder / MANIFEST).is_file() or (folder / MANIFEST).read_bytes() != text:
         _replace(folder / MANIFEST, text)

@@ -15,7 +15,7 @@ from packaging.version import Version
 
 from fixer.dataset.questions import contains
 from fixer.harvest.index import File, Index
-from fixer.harvest.releases import LINUX, newest_python, wheel_families
+from fixer.harvest.releases import LINUX, newest_python, wheel_families, without_cuda
 from scripts.harvest import tables
 from scripts.harvest.reads import Reads, cost
 
@@ -107,12 +107,9 @@ class Knowledge:
 
     def _without_artefact(self, row: dict[str, Any]) -> dict[str, Any]:
         platform, version = row["platform"], Version(row["version"])
-        if row["distribution"] == "tensorflow-cpu" or platform.startswith("macosx"):
-            return {"is_cuda_build": False, "sources": ["no CUDA build is published under this name or for this system"]}
-        if platform == "linux_aarch64":
-            return {"is_cuda_build": False, "sources": ["the wheels of Linux aarch64 are CPU builds (2.21.0 scanned)"]}
-        if platform == "win_amd64" and version >= Version("2.11.0.dev0"):
-            return {"is_cuda_build": False, "sources": ["native Windows has no GPU build from 2.11 on (2.20.0 scanned)"]}
+        why = without_cuda(row["distribution"], platform, version)
+        if why is not None:
+            return {"is_cuda_build": False, "sources": [why]}
         tested = self.tested.get((f"{version.major}.{version.minor}", platform))
         if tested is None or platform not in (LINUX, "win_amd64") or not self._gpu_name(row["distribution"], version):
             return {"sources": row["sources"]}

@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from fixer.dataset.load import DEFAULTS
 from fixer.dataset.meaning import violations
 from fixer.dataset.questions import Dataset
 from fixer.harvest.configuration import configuration
 from fixer.harvest.index import HarvestError, Index
-from fixer.harvest.releases import package_rows, tensorflow_rows
-from fixer.harvest.write import Sections, write
+from fixer.harvest.releases import INDEX_SOURCE, package_rows, tensorflow_rows
+from fixer.harvest.write import Sections, as_it_is, write
 from fixer.host.real import RealHost
 from fixer.planning.faults import refusal
 from fixer.rules.causes import CAUSES
@@ -21,7 +20,6 @@ from scripts.harvest import builds, schemas, tables
 
 DISTRIBUTIONS = ("tensorflow", "tensorflow-gpu", "tensorflow-cpu")
 DAY_FILE = tables.TABLES / "harvest.json"
-INDEX_SOURCE = "the package index: file names and METADATA of the wheels"
 FROM_INDEX = ("tensorflow.json", "packages.json")
 
 
@@ -34,7 +32,7 @@ def harvest(
     today = str(json.loads(DAY_FILE.read_text(encoding="utf-8"))["day"])
     files: dict[str, tuple[Sections, str]] = {name: tables.curated(name) for name in tables.BUILDERS}
     if only_tables:
-        files.update({name: _as_they_are(out / name) for name in FROM_INDEX})
+        files.update({name: as_it_is(out / name) for name in FROM_INDEX})
     else:
         index = Index(cache, None if offline else configuration(RealHost()))
         if wheels:
@@ -73,15 +71,3 @@ def _packages(index: Index, day: str) -> dict[str, dict[str, list[dict[str, Any]
         rows = package_rows(index, name, follow)
         groups[name] = [{**row, "source": INDEX_SOURCE, "checked": day} for row in rows]
     return {"rows": groups}
-
-
-def _as_they_are(path: Path) -> tuple[Sections, str]:
-    """The sections of a data file that this run does not renew."""
-    data = json.loads(path.read_bytes())
-    common = {part: rows[0] for part, rows in data.get(DEFAULTS, {}).items()}
-    sections = {
-        part: {key: [{**common.get(part, {}), **row} for row in rows] for key, rows in groups.items()}
-        for part, groups in data.items()
-        if isinstance(groups, dict) and part != DEFAULTS
-    }
-    return sections, str(data.get("note", ""))

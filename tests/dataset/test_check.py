@@ -11,10 +11,9 @@ import pytest
 
 from fixer.dataset.meaning import violations
 from fixer.dataset.questions import TABLES, Dataset
-from fixer.harvest.write import write
+from fixer.harvest.write import as_it_is, write
 from fixer.planning.faults import refusal
 from fixer.rules.causes import CAUSES
-from scripts.harvest.run import _as_they_are
 from tests.schemas import valid
 
 DATA = Path(__file__).resolve().parents[2] / "compat_data"
@@ -76,7 +75,7 @@ BREACHES: tuple[tuple[Callable[[dict[str, Sections]], object], str], ...] = (
 def broken(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The bundled rows with every breach at once, well hashed."""
     folder = tmp_path_factory.mktemp("broken")
-    read = {name: _as_they_are(DATA / name) for name in FILES}
+    read = {name: as_it_is(DATA / name) for name in FILES}
     files: dict[str, Any] = {name: sections for name, (sections, _) in read.items()}
     for breach, _ in BREACHES:
         breach(files)
@@ -139,7 +138,7 @@ def test_all_damage_is_named_with_its_place(convfix: Any, tmp_path: Path) -> Non
 
 def test_rows_of_the_wrong_shape_are_all_named(convfix: Any, tmp_path: Path) -> None:
     """A whole dataset of somebody else's: the hashes are right, the fields are not."""
-    files = {name: _as_they_are(DATA / name) for name in FILES}
+    files = {name: as_it_is(DATA / name) for name in FILES}
     files["gpus.json"][0]["rows"]["10de:2206"][0]["name"] = 7  # type: ignore[index]
     files["cuda.json"][0]["rows"]["11.4.0"][0]["surprise"] = 1  # type: ignore[index]
     del files["distros.json"][0]["rows"]["debian"][0]["id"]  # type: ignore[attr-defined]

@@ -14,10 +14,9 @@ from fixer.harvest import library, releases, wheels
 from fixer.harvest.configuration import configuration
 from fixer.harvest.index import File, HarvestError, Index
 from fixer.harvest.ranges import RemoteZip
-from fixer.harvest.write import write
+from fixer.harvest.write import as_it_is, write
 from fixer.host.real import RealHost
 from scripts.harvest import builds, tables
-from scripts.harvest.run import _as_they_are
 from tests.dataset.wheel_index import Server, serving, shared_library, wheel
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -182,7 +181,7 @@ def test_the_tables_alone_give_the_committed_bytes(tmp_path: Path) -> None:
 
 
 def test_a_data_file_read_and_written_again_keeps_its_bytes(tmp_path: Path) -> None:
-    write(tmp_path, {name: _as_they_are(DATA / name) for name in ("tensorflow.json", "packages.json")}, "2026-01-01")
+    write(tmp_path, {name: as_it_is(DATA / name) for name in ("tensorflow.json", "packages.json")}, "2026-01-01")
     for name in ("tensorflow.json", "packages.json"):
         assert (tmp_path / name).read_bytes() == (DATA / name).read_bytes()
 
