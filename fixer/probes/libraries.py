@@ -2,8 +2,9 @@
 
 The unit is ``observe``. Copies are found by the sonames that the dataset knows, in the toolkits, the
 distribution's folders, a conda prefix, LD_LIBRARY_PATH, ld.so.cache, WSL's folder, cuda-compat and stubs;
-libdevice and ptxas beside them. cuDNN, cudart and ptxas are asked for their version in a child; a version is
-never read off a file name, so the others stay unknown.
+libdevice and ptxas beside them. A version is what the library answers in a child, or what its toolkit's own
+version.json records of it; it is never read off a file name. CUPTI, libcuda and cuDNN's parts have no such call:
+without a record they stay unknown.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ import json
 import os
 import posixpath
 import re
-from typing import Iterable, Iterator, Mapping
+import sys
+from dataclasses import replace
+from typing import Iterable, Iterator, Mapping, Sequence
 
 from fixer.dataset.questions import Dataset
 from fixer.host.base import Host
@@ -29,9 +32,27 @@ _TOOLKIT = (
     "targets/x86_64-linux/lib",
     "targets/x86_64-linux/lib/stubs",
 )
-_ASKED = ("libcudnn.so.", "libcudart.so.")
+# In this order: the versions that decide come before those that are only told.
+_ASKED = (
+    "cudnn", "cudart", "cublas", "cublasLt", "cufft", "curand", "cusolver", "cusparse", "nvjitlink", "nccl", "nvrtc",
+)  # fmt: skip
+# The components of a toolkit's version.json, and the libraries that they bring.
+_COMPONENTS = {
+    "libcublas": ("cublas", "cublasLt", "nvblas"),
+    "libcufft": ("cufft", "cufftw"),
+    "libcurand": ("curand",),
+    "libcusolver": ("cusolver", "cusolverMg"),
+    "libcusparse": ("cusparse",),
+    "libnvjitlink": ("nvjitlink",),
+    "cuda_cupti": ("cupti",),
+    "cuda_cudart": ("cudart",),
+    "cuda_nvrtc": ("nvrtc", "nvrtc-builtins"),
+    "cuda_nvcc": ("ptxas", "libdevice"),
+}
+_DECIDES = ("cudnn", "cudart")
 _PAYLOAD = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "payloads", "library_versions.py")
 _LIMIT = 10.0
+_VERSION = re.compile(r"[0-9]{1,4}(\.[0-9]{1,5}){1,3}")
 _RELEASE = re.compile(r"release [0-9.]+, V([0-9]{1,2}(?:\.[0-9]{1,4}){1,2})")
 
 
@@ -65,10 +86,43 @@ def observe(
     tools = _compilers(host, patient, kits, ask)
     if not seen and not tools:
         return absent(*folders[:2])
-    asked = [path for _, path in seen.values() if posixpath.basename(path).startswith(_ASKED) and "stubs" not in path]
-    versions = _versions(host, asked) if ask and asked else {}
-    copies = [Library(name, versions.get(path), path) for name, path in seen.values()]
+    records = {host.real_path(kit): _recorded(host, kit) for kit in kits}
+    copies = [_with_record(host, Library(name, None, path), records) for name, path in seen.values()]
+    versions = _versions(host, _worth_asking(copies)) if ask else {}
+    copies = [replace(copy, version=versions.get(copy.path) or copy.version) for copy in copies]
+    tools = [copy if copy.version else _with_record(host, copy, records) for copy in tools]
     return found(tuple(sorted((*copies, *tools), key=lambda copy: copy.path)), *folders[:2])
+
+
+def _recorded(host: Host, kit: str) -> dict[str, str]:
+    """What a toolkit's version.json says of its libraries, by their names in the dataset."""
+    try:
+        told = json.loads(host.text(posixpath.join(kit, "version.json"), 1 << 16) or "")
+    except (ValueError, RecursionError):
+        return {}
+    made = {}
+    for component, names in _COMPONENTS.items():
+        entry = told.get(component) if isinstance(told, dict) else None
+        version = entry.get("version") if isinstance(entry, dict) else None
+        if isinstance(version, str) and _VERSION.fullmatch(version):
+            made.update(dict.fromkeys(names, version))
+    return made
+
+
+def _with_record(host: Host, copy: Library, records: Mapping[str, Mapping[str, str]]) -> Library:
+    """``copy`` with its toolkit's word for its version. A stub is no such library."""
+    real = host.real_path(copy.path)
+    if "/stubs/" in copy.path:
+        return copy
+    kit = next((kit for kit in records if real.startswith(kit + "/")), None)
+    return copy if kit is None else replace(copy, version=records[kit].get(copy.name))
+
+
+def _worth_asking(copies: Iterable[Library]) -> list[str]:
+    """The copies to ask: those whose version decides a verdict, whatever is recorded; others without a record."""
+    wanted = [copy for copy in copies if copy.name in _ASKED and "/stubs/" not in copy.path]
+    wanted = [copy for copy in wanted if copy.name in _DECIDES or copy.version is None]
+    return [copy.path for copy in sorted(wanted, key=lambda copy: (_ASKED.index(copy.name), copy.path))]
 
 
 def _cached(host: Host, names: Mapping[str, str]) -> Iterator[tuple[str, str]]:
@@ -118,17 +172,19 @@ def _folders(host: Host, patient: Patient | None, variables: Mapping[str, str], 
     return tuple(dict.fromkeys(part for part in wanted if own is None or not part.startswith(own)))
 
 
-def _versions(host: Host, paths: Iterable[str]) -> dict[str, str | None]:
-    """What the libraries answer; a library that kills the child is asked no more, and all of them stay unknown."""
-    if host.is_data:
+def _versions(host: Host, paths: Sequence[str]) -> dict[str, str | None]:
+    """What the libraries answer; one that kills the child leaves those after it unknown."""
+    if host.is_data or not paths:
         return {}
     marker = os.urandom(16).hex()
-    ran = host.run([host.vantage.python, "-I", "-B", _PAYLOAD, marker, *paths], timeout=min(_LIMIT, host.timeout))
+    ran = host.run([sys.executable, "-I", "-B", _PAYLOAD, marker, *paths], timeout=min(_LIMIT, host.timeout))
+    made: dict[str, str | None] = {}
     for line in ran.stdout.splitlines():
         if line.startswith(marker):
             try:
-                told = json.loads(line[len(marker) :])
-            except ValueError:
-                return {}
-            return {path: version for path, version in told.items() if isinstance(version, str)} if isinstance(told, dict) else {}
-    return {}
+                path, version = json.loads(line[len(marker) :])
+            except (ValueError, TypeError):
+                continue
+            if path in paths and isinstance(version, str):
+                made[path] = version
+    return made

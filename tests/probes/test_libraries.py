@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -13,6 +14,7 @@ from fixer.host.real import RealHost
 from fixer.model.facts import Patient
 from fixer.probes import libraries, loader, toolkits
 from tests import patients
+from tests.lab.build import Builder, cudnn, mathematics, runtime
 
 DATA = Dataset.open()
 
@@ -68,6 +70,59 @@ def test_a_version_is_asked_of_the_library_and_not_read_off_its_name(tmp_path: P
     library.write_bytes(b"\x7fELF rubbish")
     again = libraries.observe(host, None, {"LD_LIBRARY_PATH": str(folder)}, DATA).or_else(())
     assert {copy.version for copy in again if copy.path.startswith(str(folder))} == {None}
+
+
+MATHEMATICS = {
+    "libcublas.so.12": "12.5.3", "libcublasLt.so.12": "12.5.3", "libcufft.so.11": "11.2.3", "libcurand.so.10": "10.3.6",
+    "libcusolver.so.11": "11.6.3", "libcusparse.so.12": "12.5.1", "libnvJitLink.so.12": "12.5", "libnccl.so.2": "2.21.5",
+}  # fmt: skip
+
+
+def test_every_library_tells_its_own_version_in_a_conda_prefix_too(builder: Builder, tmp_path: Path) -> None:
+    folder = tmp_path / "lib"
+    for soname, version in MATHEMATICS.items():
+        # The file's own name says otherwise.
+        builder.install(mathematics(soname, version), folder, f"{soname}.99.99")
+    builder.install(runtime("12.5"), folder)
+    builder.install(mathematics("libcupti.so.12", "12.5.82"), folder)
+    (tmp_path / "conda-meta").mkdir()
+    patient = Patient("/x/bin/python", str(tmp_path), str(tmp_path / "site-packages"), True, True, False)
+    seen = libraries.observe(RealHost({"PATH": "/usr/bin"}), patient, {}, DATA).or_else(())
+    ours = {copy.path.rpartition("/")[2]: copy.version for copy in seen if copy.path.startswith(str(folder))}
+    assert ours == {**MATHEMATICS, "libcudart.so.12": "12.5", "libcupti.so.12": None}
+
+
+def test_a_library_that_kills_the_child_leaves_only_those_after_it_unknown(builder: Builder, tmp_path: Path) -> None:
+    builder.install(cudnn("8.9.4.25", "12.2")[0], tmp_path)
+    builder.install(mathematics("libcurand.so.10", "10.3.6"), tmp_path)
+    deadly = tmp_path / "deadly.c"
+    deadly.write_text("int cublasGetProperty(int which, int *value) { return *(volatile int *)0; }\n")
+    argv = [patients.need("cc"), "-shared", "-fPIC", "-w", "-o", str(tmp_path / "libcublas.so.12"), str(deadly)]
+    subprocess.run(argv, check=True)
+    seen = libraries.observe(RealHost({"PATH": "/usr/bin"}), None, {"LD_LIBRARY_PATH": str(tmp_path)}, DATA).or_else(())
+    ours = {copy.path.rpartition("/")[2]: copy.version for copy in seen if copy.path.startswith(str(tmp_path))}
+    assert ours == {"libcudnn.so.8": "8.9.4", "libcublas.so.12": None, "libcurand.so.10": None}
+
+
+RECORD = {
+    "cuda": {"version": "12.5.0"}, "libcublas": {"version": "12.5.2.13"}, "cuda_cupti": {"version": "12.5.39"},
+    "cuda_nvcc": {"version": "12.5.40"}, "libcusolver": {"version": ["12"]}, "libcufft": "11",
+}  # fmt: skip
+
+
+def test_a_described_root_has_what_toolkits_record_and_nothing_of_stubs_compat_or_wsl(tmp_path: Path) -> None:
+    kit = "/usr/local/cuda-12.5"
+    lib, tools = f"{kit}/targets/x86_64-linux/lib", f"{kit}/bin/ptxas"
+    known = {f"{lib}/libcublas.so.12": "12.5.2.13", f"{kit}/extras/CUPTI/lib64/libcupti.so.12": "12.5.39", tools: "12.5.40"}
+    unknown = [
+        f"{lib}/libcusolver.so.11", f"{lib}/libcufft.so.11", f"{kit}/lib64/stubs/libcublas.so.12", f"{kit}/compat/libcuda.so.1",
+        "/usr/lib/wsl/lib/libcuda.so.1", "/usr/lib/x86_64-linux-gnu/libcudnn.so.9", "/usr/lib64/libnccl.so.2",
+    ]  # fmt: skip
+    for path in (*known, *unknown):
+        _put(tmp_path, path, "")
+    _put(tmp_path, f"{kit}/version.json", json.dumps(RECORD))
+    seen = libraries.observe(RealHost({}, sys_root=str(tmp_path)), None, {}, DATA).or_else(())
+    assert {copy.path: copy.version for copy in seen} == {**known, **dict.fromkeys(unknown)}
 
 
 def test_the_loader_is_not_followed_for_a_cpu_build_or_an_unknown_one(tmp_path: Path) -> None:
