@@ -145,20 +145,22 @@ def _resolution(
     others = dict.fromkeys(
         [_plain(host, one.path) or one.path for one in answer.passed] + _own_copies(host, answer.name, path, patient, dataset)
     )
-    passed = tuple((one, _version(one, known, patient, packages, dataset)) for one in others)
+    passed = tuple((one, _version(host, one, known, patient, packages, dataset)) for one in others)
     return Resolution(
         soname=answer.name,
         library=row.name if row is not None else answer.name,
         opened_by=opener,
         path=path,
-        version=_version(path, known, patient, packages, dataset) if path is not None else None,
+        version=_version(host, path, known, patient, packages, dataset) if path is not None else None,
         why=answer.detail or answer.rule or "not found",
         passed_over=passed,
         problem=answer.failure.message if answer.failure is not None and path is not None else None,
     )
 
 
-def _version(path: str, known: Mapping[str, str | None], patient: Patient, packages: Mapping[str, str], dataset: Dataset) -> str | None:
+def _version(
+    host: Host, path: str, known: Mapping[str, str | None], patient: Patient, packages: Mapping[str, str], dataset: Dataset
+) -> str | None:
     """The version of a copy: what its call answered, or the version of the wheel whose folder it lies in."""
     if path in known:
         return known[path]
@@ -167,7 +169,17 @@ def _version(path: str, known: Mapping[str, str | None], patient: Patient, packa
         return None
     row = dataset.library(posixpath.basename(path))
     wheels = [wheel for wheel in row.wheels if wheel in packages] if row is not None else []
-    if len(wheels) != 1:
-        # Two wheels own this folder (-cu12 and -cu13): which of them wrote the file is not known.
-        return None
-    return packages[wheels[0]]
+    if len(wheels) > 1:
+        # Two wheels own this folder (-cu12 and -cu13): the one whose record fits the file has written it.
+        wheels = [wheel for wheel in wheels if _wrote(host, patient, wheel, packages[wheel], path)]
+    told = {packages[wheel] for wheel in wheels}
+    return told.pop() if len(told) == 1 else None
+
+
+def _wrote(host: Host, patient: Patient, wheel: str, version: str, path: str) -> bool:
+    """Whether the file has the size that this wheel's RECORD gives it."""
+    status = host.stat(path)
+    record = host.text(posixpath.join(patient.site_packages, f"{wheel.replace('-', '_')}-{version}.dist-info", "RECORD"), 1 << 20)
+    name = posixpath.relpath(posixpath.normpath(path), patient.site_packages)
+    line = next((line for line in (record or "").splitlines() if line.startswith(f"{name},")), "")
+    return status is not None and line.rpartition(",")[2] == str(status.st_size)

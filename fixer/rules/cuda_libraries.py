@@ -19,7 +19,8 @@ from fixer.rules.hardware import cuda_of_libraries
 from fixer.rules.loading import Opening, openings, trust
 from fixer.rules.say import fact, few, finding, joined, weaker
 
-_COLLIDING = ("nvidia-cudnn",)
+# Wheels that put one soname into one folder whatever CUDA they are for; one GPU needs the first alone.
+_COLLIDING = ("nvidia-cudnn", "nvidia-nccl", "nvidia-nvshmem")
 
 
 def _wanted(case: Case) -> str:
@@ -167,7 +168,7 @@ def cuda_older_minor(case: Case) -> Iterator[Finding]:
 
 
 def nvidia_wheel_collision(case: Case) -> Iterator[Finding]:
-    """Wheels for two CUDA majors own the same cuDNN files: the one installed last has won."""
+    """Wheels for two CUDA majors own the same files: the one installed last has won."""
     if case.os != "linux":
         return
     for stem in _COLLIDING:
@@ -175,7 +176,7 @@ def nvidia_wheel_collision(case: Case) -> Iterator[Finding]:
         majors = {compare.release(case.packages[name])[:1] for name in both}
         if len(both) < 2 or len(majors) != 1:
             continue
-        used = case.tensorflow_may_use_gpu and case.facts.gpus.is_found
+        used = case.tensorflow_may_use_gpu and case.facts.gpus.is_found and stem == _COLLIDING[0]
         yield finding(
             "nvidia-wheel-collision",
             case.gpu_severity if used else "risks",

@@ -125,6 +125,20 @@ def test_a_described_root_has_what_toolkits_record_and_nothing_of_stubs_compat_o
     assert {copy.path: copy.version for copy in seen} == {**known, **dict.fromkeys(unknown)}
 
 
+@pytest.mark.parametrize(("on_disk", "version"), [(100, "9.10.2.21"), (200, "9.12.0.46"), (150, None)])
+def test_of_two_wheels_that_own_a_file_the_one_whose_record_fits_has_written_it(tmp_path: Path, on_disk: int, version: str | None) -> None:
+    name = "nvidia/cudnn/lib/libcudnn.so.9"
+    packages = {"nvidia-cudnn-cu12": "9.10.2.21", "nvidia-cudnn-cu13": "9.12.0.46"}
+    for (wheel, release), size in zip(packages.items(), (100, 200)):
+        _put(tmp_path, f"{wheel.replace('-', '_')}-{release}.dist-info/RECORD", f"{name},sha256=x,{size}\n")
+    _put(tmp_path, name, "x" * on_disk)
+    patient = Patient("/usr/bin/python3", str(tmp_path), str(tmp_path), True, True, False)
+    host = RealHost({"PATH": "/usr/bin"})
+    assert loader._version(host, str(tmp_path / name), {}, patient, packages, DATA) == version
+    alone = {"nvidia-cudnn-cu12": "9.10.2.21"}
+    assert loader._version(host, str(tmp_path / name), {}, patient, alone, DATA) == "9.10.2.21"
+
+
 def test_the_loader_is_not_followed_for_a_cpu_build_or_an_unknown_one(tmp_path: Path) -> None:
     patient = Patient("/usr/bin/python3", str(tmp_path), str(tmp_path / "site-packages"), True, True, False)
     host = RealHost({"PATH": "/usr/bin"})
