@@ -5,15 +5,21 @@ The unit is ``Channel``. Virtual packages are given, never looked for, so that a
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import io
 import json
+import os
+import subprocess
+import sys
 import tarfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-import rattler
+
+class NoSolution(Exception):
+    """The solver found none."""
 
 
 class Channel:
@@ -67,23 +73,56 @@ class Channel:
             document = {"info": {"subdir": subdir}, "packages": packages, "packages.conda": {}, "repodata_version": 1}
             (folder / "repodata.json").write_text(json.dumps(document))
 
-    async def solve(self, specs: Sequence[str], virtual: Mapping[str, str] | None = None) -> dict[str, str]:
-        """Names to versions of the solution; raises rattler's SolverError where there is none."""
-        return {one.name.normalized: str(one.version) for one in await self.records_of(specs, virtual)}
+    def solve(self, specs: Sequence[str], virtual: Mapping[str, str] | None = None) -> dict[str, tuple[str, str]]:
+        """Names to version and build of the solution; raises NoSolution with the solver's own words where there is none.
 
-    async def records_of(self, specs: Sequence[str], virtual: Mapping[str, str] | None = None) -> list[Any]:
-        """The solution's records, for ``install``."""
-        given = {"__glibc": "2.36", "__linux": "6.1", "__unix": "0", **(virtual or {})}
-        packages = [
-            rattler.GenericVirtualPackage(rattler.PackageName(name), rattler.Version(version), _build("0"))
-            for name, version in given.items()
-        ]
-        found: list[Any] = await rattler.solve(
-            [rattler.Channel(f"file://{self.folder}")], list(specs), platforms=["linux-64", "noarch"], virtual_packages=packages
-        )
-        return found
+        The solver runs in a child: its threads do not always survive the end of an interpreter.
+        """
+        asked = json.dumps({"specs": list(specs), "virtual": dict(virtual or {})})
+        command = [sys.executable, __file__, str(self.folder)]
+        done = subprocess.run(command, input=asked, capture_output=True, text=True, timeout=300)
+        if done.returncode != 0:
+            raise NoSolution(done.stderr.strip() or f"exit status {done.returncode}")
+        return {name: (version, build) for name, version, build in json.loads(done.stdout)}
 
 
-def _build(text: str) -> Any:
-    kind = getattr(getattr(rattler, "package", None), "build_string", None)
-    return kind.BuildString(text) if kind is not None else text
+async def records(folder: Path, specs: Sequence[str], virtual: Mapping[str, str]) -> list[Any]:
+    """The solution's records; raises NoSolution. For a child alone."""
+    import rattler
+    from rattler.exceptions import SolverError
+    from rattler.package.build_string import BuildString
+
+    given = {"__glibc": "2.36", "__linux": "6.1", "__unix": "0", **virtual}
+    packages = [
+        rattler.GenericVirtualPackage(rattler.PackageName(name), rattler.Version(version), BuildString("0"))
+        for name, version in given.items()
+    ]
+    # Lenient as conda's own command line is, which takes name=version=build.
+    wanted = [rattler.MatchSpec(text, strict=False) for text in specs]
+    place = [rattler.Channel(f"file://{folder}")]
+    try:
+        return list(await rattler.solve(place, wanted, platforms=["linux-64", "noarch"], virtual_packages=packages))
+    except SolverError as error:
+        raise NoSolution(str(error)) from error
+
+
+def _main() -> int:
+    asked = json.load(sys.stdin)
+    try:
+        found = asyncio.run(records(Path(sys.argv[1]), asked["specs"], asked["virtual"]))
+    except NoSolution as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(json.dumps([(one.name.normalized, str(one.version), str(one.build)) for one in found]))
+    return 0
+
+
+def leave(code: int) -> NoReturn:
+    """End this process at once, without the solver's threads."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    leave(_main())

@@ -8,9 +8,8 @@ effort, and it may need the network. Nothing is written here but through the man
 from __future__ import annotations
 
 import os
-import re
 
-from fixer.actions import dry_run
+from fixer.actions import conda_specs, dry_run
 from fixer.actions.base import NothingKept, Params, StepFailed, Workplace, owner_problem
 from fixer.actions.installer_world import environment
 from fixer.host import durable
@@ -19,8 +18,7 @@ from fixer.model import installers
 from fixer.model.action import ActionSpec, Preview
 from fixer.model.journal import JournalEntry
 
-_KNOWN = ("prefix", "manager", "requirements")
-_SPEC = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*==?[A-Za-z0-9][A-Za-z0-9.+!_-]*(=[A-Za-z0-9._*-]+)?\Z")
+_KNOWN = ("prefix", "manager", "requirements", "channels", "cuda")
 _SECONDS = 3600.0
 
 
@@ -58,8 +56,7 @@ class CondaPackages(NothingKept):
 
     def satisfied(self, spec: ActionSpec, host: Host) -> bool:
         prefix, _, wanted = _read(spec)
-        there = _installed(prefix)
-        return all(_matches(there.get(name), version) for name, version in wanted.items())
+        return not conda_specs.missing(prefix, wanted)
 
     def undo(self, spec: ActionSpec, entry: JournalEntry, host: Host, work: Workplace) -> tuple[str, ...]:
         prefix, manager, _ = _read(spec)
@@ -96,41 +93,16 @@ class CondaPackages(NothingKept):
 
 def _read(spec: ActionSpec) -> tuple[str, str, dict[str, str]]:
     params = Params(spec, _KNOWN)
-    wanted = {}
-    for text in params.texts("requirements"):
-        if not _SPEC.match(text):
-            raise params.error("requirements", f"must hold exact versions such as cudnn=8.9.2, found {text[:60]!r}")
-        name, _, version = text.replace("==", "=").partition("=")
-        wanted[name.lower()] = version
+    wanted = conda_specs.read(params, "requirements")
+    conda_specs.check_channels(params)
+    conda_specs.check_cuda(params, spec.params.get("cuda"))
     if not wanted:
         raise params.error("requirements", "is empty")
     return params.path("prefix"), params.choice("manager", installers.CONDA_MANAGERS), wanted
 
 
-def _installed(prefix: str) -> dict[str, str]:
-    """Name to ``version=build`` from conda-meta."""
-    found = {}
-    for name in sorted(os.listdir(os.path.join(prefix, "conda-meta"))):
-        if not name.endswith(".json") or name.startswith("."):
-            continue
-        parts = name[: -len(".json")].rsplit("-", 2)
-        if len(parts) == 3:
-            found[parts[0].lower()] = f"{parts[1]}={parts[2]}"
-    return found
-
-
 def _names(prefix: str) -> list[str]:
-    return [f"{name}={version}" for name, version in sorted(_installed(prefix).items())]
-
-
-def _matches(there: str | None, wanted: str) -> bool:
-    """conda's single ``=``: the version or a longer one that begins with it, and the build where it is named."""
-    if there is None:
-        return False
-    version, _, build = there.partition("=")
-    wanted_version, _, wanted_build = wanted.partition("=")
-    fits = version == wanted_version or version.startswith(wanted_version + ".")
-    return fits and (not wanted_build or wanted_build in ("*", build))
+    return [f"{name}={version}" for name, version in sorted(conda_specs.installed(prefix).items())]
 
 
 def _ran(host: Host, argv: list[str], cwd: str) -> Ran:

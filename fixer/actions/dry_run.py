@@ -82,6 +82,11 @@ def of_new(
     return _pip((base, "-m", "pip", "install", "--ignore-installed", *texts), host, cwd, offline)
 
 
+def of_conda(argv: Sequence[str], host: Host, cwd: str, offline: bool = False) -> None:
+    """Let conda resolve ``argv`` without doing it. Raises NotProved where it finds no solution."""
+    run([*argv, "--dry-run", *(["--offline"] if offline else [])], host, cwd, offline)
+
+
 def run(argv: Sequence[str], host: Host, cwd: str, offline: bool, stdin: bytes | None = None) -> Ran:
     """Run an installer to its end; raises NotProved with its own words when it fails."""
     called = located(argv, host)

@@ -13,7 +13,7 @@ import re
 import secrets
 from typing import Any
 
-from fixer.actions import distributions, dry_run
+from fixer.actions import conda_specs, distributions, dry_run
 from fixer.actions.base import NothingKept, Params, Pin, StepFailed, Workplace, owner_problem
 from fixer.actions.installer_world import environment
 from fixer.actions.interpreter import ask
@@ -25,7 +25,7 @@ from fixer.model.action import ActionSpec, Preview
 from fixer.model.journal import JournalEntry
 
 MARKER = ".convfix-environment.json"
-_KNOWN = ("path", "python", "interpreter", "manager", "requirements")
+_KNOWN = ("path", "python", "interpreter", "manager", "requirements", "conda", "cuda")
 _PYTHON = re.compile(r"3\.\d{1,2}(\.\d{1,2})?\Z")
 # What venv, uv, conda and wheels' data folders put right into an environment's folder.
 _USUAL = {
@@ -85,7 +85,7 @@ class NewEnvironment(NothingKept):
             ran = work.child(dry_run.located(argv, host), environment(host.environ), os.path.dirname(path))
             if not ran.ok:
                 raise StepFailed("installer-failed", f"{os.path.basename(argv[0])} failed: {dry_run.said(ran)}")
-        wrong = _wrong(path, pins, host)
+        wrong = [*_wrong(path, pins, host), *conda_specs.missing(path, _by_conda(spec))]
         if wrong:
             raise StepFailed("not-whole", f"the installer ended well, but: {'; '.join(wrong[:_SHOWN])}")
         durable.sync_filesystem(path)
@@ -95,7 +95,9 @@ class NewEnvironment(NothingKept):
 
     def satisfied(self, spec: ActionSpec, host: Host) -> bool:
         path, pins = _read(spec)
-        return os.path.isfile(os.path.join(path, MARKER)) and not _wrong(path, pins, host, whole=False)
+        if not os.path.isfile(os.path.join(path, MARKER)) or _wrong(path, pins, host, whole=False):
+            return False
+        return not conda_specs.missing(path, _by_conda(spec))
 
     def undo(self, spec: ActionSpec, entry: JournalEntry, host: Host, work: Workplace) -> tuple[str, ...]:
         path, _ = _read(spec)
@@ -126,8 +128,16 @@ def _read(spec: ActionSpec) -> tuple[str, tuple[Pin, ...]]:
         raise params.error("python", "must be a version such as 3.12")
     if spec.params.get("interpreter") is not None:
         params.path("interpreter")
-    params.choice("manager", installers.NEW_ENVIRONMENT_MANAGERS)
+    manager = params.choice("manager", installers.NEW_ENVIRONMENT_MANAGERS)
+    if (_by_conda(spec) or spec.params.get("cuda") is not None) and manager not in installers.CONDA_MANAGERS:
+        raise params.error("conda", f"is nothing that {manager} can install")
+    conda_specs.check_cuda(params, spec.params.get("cuda"))
     return path, params.pins("requirements") if spec.params.get("requirements") else ()
+
+
+def _by_conda(spec: ActionSpec) -> dict[str, str]:
+    """What conda itself puts into the environment, by name."""
+    return conda_specs.read(Params(spec, _KNOWN), "conda") if spec.params.get("conda") else {}
 
 
 def _missing(path: str) -> list[str]:

@@ -23,7 +23,7 @@ from fixer.model import installers
 from fixer.model.action import ActionSpec
 from fixer.model.plan import Plan
 
-_KINDS = ("pip_requirements", "new_environment")
+_KINDS = ("pip_requirements", "new_environment", "conda_packages")
 
 
 def prove(plan: Plan, host: Host, offline: bool, hashes: bool = False) -> Plan:
@@ -48,8 +48,13 @@ def prove(plan: Plan, host: Host, offline: bool, hashes: bool = False) -> Plan:
         if spec.kind not in _KINDS:
             continue
         params = Params(spec, tuple(spec.params))
-        pins = params.pins("requirements") if spec.params.get("requirements") else ()
+        pinned = spec.params.get("requirements") and spec.kind != "conda_packages"
+        pins = params.pins("requirements") if pinned else ()
         by = by or str(spec.params["manager"])
+        for argv in _by_conda(spec):
+            dry_run.of_conda(argv, host, _nearest(str(spec.params.get("path") or spec.params["prefix"])), offline)
+        if spec.kind == "conda_packages":
+            continue
         change, there = _asked(spec, pins, host, offline)
         found.update(_hashes(spec, change, host, offline) if hashes else {})
         _compare(change, pins, wanted, there)
@@ -60,6 +65,13 @@ def prove(plan: Plan, host: Host, offline: bool, hashes: bool = False) -> Plan:
     return dataclasses.replace(
         plan, actions=tuple(actions), notes=tuple(dict.fromkeys(notes)), proved={"by": by, "at": at}, hashes=found
     )
+
+
+def _by_conda(spec: ActionSpec) -> tuple[tuple[str, ...], ...]:
+    """The calls that conda itself resolves; an environment of wheels in a new conda environment needs no proof of its Python."""
+    if spec.kind == "conda_packages":
+        return installers.conda_packages(spec.params)
+    return installers.new_environment(spec.params)[:1] if spec.params.get("conda") else ()
 
 
 def _hashes(spec: ActionSpec, change: Change, host: Host, offline: bool) -> dict[str, tuple[str, ...]]:

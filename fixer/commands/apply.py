@@ -128,18 +128,15 @@ def _surroundings(session: Session, plan: Plan) -> Surroundings:
 
 def _entered(plan: Plan) -> tuple[str | None, str | None]:
     """The interpreter to verify, and how to enter it when the plan made a new environment."""
+    from fixer.model import installers
+    from fixer.report.paper import shown_argv
+
     for action in plan.actions:
         if action.kind == "new_environment":
             path = str(action.params["path"])
-            return os.path.join(path, "bin", "python"), f"Enter it with: . {click_quote(os.path.join(path, 'bin', 'activate'))}"
+            words = installers.enter(str(action.params["manager"]), path)
+            return os.path.join(path, "bin", "python"), f"Enter it with: {shown_argv(words)}"
     return plan.python, None
-
-
-def click_quote(path: str) -> str:
-    """``path`` as a POSIX shell reads it."""
-    from fixer.report.paper import shown_argv
-
-    return shown_argv([path])
 
 
 def _must_wait(plan: Plan) -> bool:

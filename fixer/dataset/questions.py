@@ -20,7 +20,7 @@ from fixer.model.finding import RowRef
 R = TypeVar("R")
 TENSORFLOW, PACKAGES, FAULTS = "tensorflow.json", "packages.json", "package_faults.json"
 CUDA, CUDNN, GPUS, LIBRARIES = "cuda.json", "cudnn.json", "gpus.json", "libraries.json"
-KNOWN_FAULTS, DRIVERS, DISTROS = "known_faults.json", "drivers.json", "distros.json"
+KNOWN_FAULTS, DRIVERS, DISTROS, CONDA = "known_faults.json", "drivers.json", "distros.json", "conda.json"
 SYMPTOMS = "symptoms.json"
 ROWS, MAJORS, FAMILIES, NAMES = "rows", "majors", "families", "names"
 TABLES: dict[type, tuple[str, str, tuple[str, ...]]] = {
@@ -35,6 +35,7 @@ TABLES: dict[type, tuple[str, str, tuple[str, ...]]] = {
     kinds.LibraryRow: (LIBRARIES, ROWS, ("name",)),
     kinds.KnownFaultRow: (KNOWN_FAULTS, ROWS, ("id",)),
     kinds.DriverStepRow: (DRIVERS, ROWS, ("distro", "versions", "branch", "module")),
+    kinds.CondaRow: (CONDA, ROWS, ("name",)),
     kinds.DistroRow: (DISTROS, ROWS, ("id", "version")),
     kinds.SymptomRow: (SYMPTOMS, "*", ("id",)),
 }
@@ -208,6 +209,10 @@ class Dataset:
         if self._sonames is None:
             self._sonames = {soname: row for row in self.libraries() for soname in row.sonames}
         return self._sonames.get(soname)
+
+    def conda_libraries(self) -> tuple[kinds.CondaRow, ...]:
+        """What conda-forge has of CUDA for TensorFlow's own wheels."""
+        return self.all(kinds.CondaRow)
 
     def known_faults(self, distribution: str, version: str) -> tuple[kinds.KnownFaultRow, ...]:
         """The faults that a release has as published."""

@@ -80,6 +80,24 @@ class ReleaseRow:
 
 
 @record(frozen=True)
+class CondaRow:
+    """The CUDA libraries of conda-forge for TensorFlow's own wheels: ``conda.json``.
+
+    ``packages`` are conda's specifications, ``cuda`` and ``cudnn`` what they bring.
+    """
+
+    name: str
+    tensorflow: str
+    platform: str
+    cuda: str
+    cudnn: str
+    packages: tuple[str, ...]
+    source: str = ""
+    checked: str = ""
+    confidence: str = "primary"
+
+
+@record(frozen=True)
 class PackageFaultRow:
     """What really happens when two packages meet: ``package_faults.json``.
 

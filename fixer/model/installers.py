@@ -41,11 +41,30 @@ def pip_uninstall(manager: str, interpreter: str, names: Iterable[str]) -> Argv:
     raise ValueError(f"expected uv or pip, not {manager!r}")
 
 
-def conda_install(manager: str, prefix: str, requirements: Iterable[str]) -> Argv:
-    """Install exact ``requirements`` into the conda environment at ``prefix``; ValueError for another manager."""
+def conda_install(
+    manager: str, prefix: str, requirements: Iterable[str], channels: Iterable[str] = (), cuda: str | None = None
+) -> Argv:
+    """Install exact ``requirements`` into the conda environment at ``prefix``; ValueError for another manager.
+
+    ``cuda`` tells conda for which CUDA to choose on a machine that shows no driver.
+    """
     if manager not in CONDA_MANAGERS:
         raise ValueError(f"expected one of {', '.join(CONDA_MANAGERS)}, not {manager!r}")
-    return (manager, "install", "--yes", "--prefix", prefix, *requirements)
+    return (*_told(cuda), manager, "install", "--yes", "--prefix", prefix, *_channels(channels), *requirements)
+
+
+def _told(cuda: str | None) -> Argv:
+    # https://docs.conda.io/projects/conda/en/stable/user-guide/tasks/manage-virtual.html
+    return ("env", f"CONDA_OVERRIDE_CUDA={cuda}") if cuda else ()
+
+
+def _channels(channels: Iterable[str]) -> Argv:
+    return tuple(word for name in channels for word in ("--channel", name))
+
+
+def enter(manager: str, path: str) -> Argv:
+    """What a person types to enter the environment at ``path``."""
+    return (manager, "activate", path) if manager in CONDA_MANAGERS else (".", posixpath.join(path, "bin", "activate"))
 
 
 def environment_python(path: str) -> str:
@@ -53,17 +72,22 @@ def environment_python(path: str) -> str:
     return posixpath.join(path, "bin", "python")
 
 
-def make_environment(manager: str, path: str, python: str, interpreter: str | None) -> Argv:
-    """Make an empty environment at ``path`` with ``python`` ("3.12"), from ``interpreter`` where one is named.
+def make_environment(
+    manager: str, path: str, python: str, interpreter: str | None, packages: Iterable[str] = (), cuda: str | None = None
+) -> Argv:
+    """Make an environment at ``path`` with ``python`` ("3.12"), from ``interpreter`` where one is named.
 
-    uv finds or fetches a Python by its version; conda brings its own; ``python -m venv`` needs one at hand.
+    ``packages`` are conda's, from conda-forge; ``cuda`` is as in ``conda_install``. uv finds or fetches a Python by
+    its version; conda brings its own; ``python -m venv`` needs one at hand.
     """
     if manager == "uv":
         return ("uv", "venv", "--python", interpreter or python, path)
     if manager == "pip":
         return (interpreter or f"python{python}", "-m", "venv", path)
     if manager in CONDA_MANAGERS:
-        return (manager, "create", "--yes", "--prefix", path, f"python={python}", "pip")
+        wanted = tuple(packages)
+        channels = _channels(("conda-forge",) if wanted else ())
+        return (*_told(cuda), manager, "create", "--yes", "--prefix", path, *channels, f"python={python}", "pip", *wanted)
     raise ValueError(f"expected one of {', '.join(NEW_ENVIRONMENT_MANAGERS)}, not {manager!r}")
 
 
@@ -88,13 +112,15 @@ def pip_requirements(params: Mapping[str, Any]) -> tuple[Argv, ...]:
 
 def conda_packages(params: Mapping[str, Any]) -> tuple[Argv, ...]:
     """The commands of a ``conda_packages`` action."""
-    return (conda_install(str(params["manager"]), str(params["prefix"]), params["requirements"]),)
+    manager, prefix, wanted = str(params["manager"]), str(params["prefix"]), params["requirements"]
+    return (conda_install(manager, prefix, wanted, params.get("channels") or (), params.get("cuda")),)
 
 
 def new_environment(params: Mapping[str, Any]) -> tuple[Argv, ...]:
     """The commands of a ``new_environment`` action: make it, then fill it."""
     manager, path = str(params["manager"]), str(params["path"])
-    made = make_environment(manager, path, str(params["python"]), params.get("interpreter"))
+    by_conda = (params.get("conda") or (), params.get("cuda"))
+    made = make_environment(manager, path, str(params["python"]), params.get("interpreter"), *by_conda)
     wanted = tuple(params.get("requirements") or ())
     if not wanted:
         return (made,)

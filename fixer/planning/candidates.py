@@ -13,7 +13,7 @@ from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import TensorFlowRow
 from fixer.model.plan import Reason
 from fixer.model.record import record
-from fixer.planning import compare
+from fixer.planning import compare, conda
 from fixer.planning.frameworks import TORCH, Beside, torch_beside
 from fixer.planning.gates import Verdict, wheels
 from fixer.planning.libraries import LibrarySet, Needs, library_set
@@ -77,7 +77,11 @@ def fit(situation: Situation, option: Option) -> Stack | tuple[Reason, ...]:
         libraries, wished = joint.libraries, {**wished, TORCH: f"=={joint.version}"}
         reasons += joint.reasons
     elif option.gpu and (option.with_libraries or not same):
-        libraries = library_set(situation.dataset, option.row, _needs(situation, option))
+        by_conda = conda.libraries(situation, option.row, option.here)
+        if by_conda is not None:
+            libraries = LibrarySet(conda=by_conda.packages)
+        else:
+            libraries = library_set(situation.dataset, option.row, _needs(situation, option))
         reasons += libraries.reasons
     packages = _packages(situation, option, same, wished) if not reasons else Resolved()
     reasons += packages.reasons

@@ -5,6 +5,7 @@ The unit is a function that adds notes to a draft. Nothing is decided here.
 
 from __future__ import annotations
 
+from fixer.model import installers
 from fixer.model.finding import Finding
 from fixer.planning import compare
 from fixer.planning.candidates import Stack
@@ -66,7 +67,7 @@ def chosen(situation: Situation, draft: Draft, stack: Stack, search: Search, *, 
         if stack.fetched:
             draft.note(f"Python {stack.python} is not at hand; the installer fetches it.")
         if situation.owner is None:
-            draft.note(f"Enter it with: . {situation.new_path}/bin/activate")
+            entered(draft)
     elif stack.rung in ("patch", "minor") and not by_wish:
         draft.note(
             f"Chosen: {words(stack.rung)}, since what is there cannot be repaired beside "
@@ -79,6 +80,14 @@ def chosen(situation: Situation, draft: Draft, stack: Stack, search: Search, *, 
             "for the same CUDA and cuDNN."
         )
     _driver_advice(situation, draft, stack, search)
+
+
+def entered(draft: Draft) -> None:
+    """How a person enters the environment that the plan makes."""
+    for action in draft.actions:
+        if action.kind == "new_environment":
+            words = installers.enter(str(action.params["manager"]), str(action.params["path"]))
+            draft.note(f"Enter it with: {' '.join(words)}")
 
 
 def _bystanders(draft: Draft, stack: Stack, search: Search) -> None:

@@ -22,6 +22,8 @@ from fixer.planning.situation import Ground
 
 # The fact behind a fault of the release itself: only another release mends it.
 RELEASE = "wish.tensorflow"
+# The name under which ``wheels`` knows conda-forge's builds, which are judged by the same gates.
+CONDA_FORGE = "conda-forge"
 _FIRST_WITH_AVX = (1, 6)
 _FIRST_PARTLY_COMPILED = 9
 _COMPILED = (("compiled", "the driver compiles every kernel at the first run, which is slow"),)
@@ -49,9 +51,10 @@ def row_name(dataset: Dataset, row: Any) -> str:
 
 @lru_cache(maxsize=64)
 def wheels(dataset: Dataset, distribution: str, platform: str) -> tuple[TensorFlowRow, ...]:
-    """The index's wheels of a distribution for a platform, newest first."""
-    rows = dataset.tensorflow_releases(distribution)
-    return tuple(row for row in rows if row.platform == platform and not row.build)
+    """The index's wheels of a distribution for a platform, newest first; or conda-forge's builds of TensorFlow."""
+    by_conda = distribution == CONDA_FORGE
+    rows = dataset.tensorflow_releases("tensorflow" if by_conda else distribution)
+    return tuple(row for row in rows if row.platform == platform and bool(row.build) == by_conda)
 
 
 @lru_cache(maxsize=512)

@@ -11,7 +11,7 @@ from typing import Iterable
 
 from fixer.model import installers
 from fixer.model.finding import Finding
-from fixer.planning import causes, explain, people, steps
+from fixer.planning import causes, conda, conda_install, explain, people, steps
 from fixer.planning.candidates import Stack
 from fixer.planning.draft import Draft
 from fixer.planning.loader_repair import compiler_of_wheels, load_first
@@ -34,6 +34,9 @@ def carry_out(
     libraries = gpu and (demanded.replace or any(one.cause in causes.LIBRARIES for one in findings))
     search = Search(situation, gpu, demanded.forced, with_libraries=libraries, renew=demanded.replace)
     stack = search.first()
+    because = tuple(one.code for one in findings) or tuple(f"wish: {name}" for name in wanting)
+    if conda_install.instead(situation, draft, search, stack, because):
+        return
     if stack is None and not search.needs and gpu:
         stack, search = _otherwise(situation, draft, search, demanded, libraries)
     draft.rejected += search.refusals.listed()
@@ -44,12 +47,13 @@ def carry_out(
     if stack is None:
         draft.no_stack = True
         explain.ways_out(situation, draft, gpu_absent=False)
+        conda_install.way_out(situation, draft)
         return
     draft.device = "gpu" if search.gpu else "cpu"
     draft.driver_floor = stack.verdict.driver
-    because = tuple(one.code for one in findings) or tuple(f"wish: {name}" for name in wanting)
     _install(situation, draft, search, stack, demanded, findings, because)
     explain.chosen(situation, draft, stack, search, by_wish="tensorflow" in wanting)
+    conda_install.advice(situation, draft, stack)
 
 
 def _otherwise(
@@ -90,14 +94,18 @@ def _install(
         _by_owner(situation, draft, stack, packages, remove, findings)
         return
     if not stack.here:
-        action = steps.new_environment(situation, stack.python, packages, stack.row, because)
+        told = conda.override(situation, _cuda(stack.libraries.conda))
+        specs = stack.libraries.conda
+        action = steps.new_environment(situation, stack.python, packages, stack.row, because, specs, told)
         draft.actions.append(action)
         path = str(action.params["path"])
         site = posixpath.join(path, "lib", f"python{stack.python}", "site-packages")
         place = (installers.environment_python(path), path, site)
         first = preload(situation, stack.row, stack.libraries.pins, site, ()) if search.gpu else Preload()
-        load_first(situation, draft, first, place, because, conda=False)
-        compiler_of_wheels(situation, draft, stack, place, because, conda=False)
+        first = conda.preload(situation, stack.row, path) if specs else first
+        by_conda = action.params["manager"] in installers.CONDA_MANAGERS
+        load_first(situation, draft, first, place, because, conda=by_conda)
+        compiler_of_wheels(situation, draft, stack, place, because, conda=by_conda)
         return
     _here(situation, draft, stack, packages, remove, demanded, because)
     if search.gpu:
@@ -106,6 +114,7 @@ def _install(
         wrong = wrong_sonames(one for one in findings if one.cause in causes.LOADER_ONLY)
         there = bool(stack.libraries.pins) or any(one.cause in causes.LIBRARIES for one in findings)
         first = preload(situation, stack.row, after, situation.site_packages, wrong) if there else Preload()
+        first = conda.preload(situation, stack.row, situation.prefix) if stack.libraries.conda else first
         place = (situation.interpreter, situation.prefix, situation.site_packages)
         load_first(situation, draft, first, place, because, conda=situation.kind == "conda")
         compiler_of_wheels(situation, draft, stack, place, because, conda=situation.kind == "conda")
@@ -144,9 +153,17 @@ def _here(
         draft.note(
             "conda installed some of these packages, so conda changes them; that is undone as well as conda can."
         )
+    if stack.libraries.conda:
+        specs = stack.libraries.conda
+        draft.actions.append(steps.conda_specs(situation, specs, conda.override(situation, _cuda(specs)), because))
     if rest or remove:
         again = tuple(name for name in demanded.reinstall if name in rest)
         draft.actions.append(steps.pip(situation, rest, stack.row, because, remove, again))
+
+
+def _cuda(specs: tuple[str, ...]) -> str | None:
+    """The CUDA that conda's specifications bring."""
+    return conda.versions(specs).get("cudatoolkit")
 
 
 def _by_owner(

@@ -37,13 +37,15 @@ _BY_CUDA = (
 class LibrarySet:
     """Exact versions of the nvidia wheels; ``reasons`` says why there are none.
 
-    ``remove`` are wheels of another CUDA major that own the same files and must go first.
+    ``remove`` are wheels of another CUDA major that own the same files and must go first. ``conda`` are conda's
+    specifications where conda brings the libraries instead.
     """
 
     pins: Mapping[str, str] = field(default_factory=dict)
     reasons: tuple[Reason, ...] = ()
     borrowed_from: str = ""
     remove: tuple[str, ...] = ()
+    conda: tuple[str, ...] = ()
 
 
 @record(frozen=True)

@@ -70,6 +70,12 @@ def preload(
     return Preload(tuple(found[soname] for soname in chain if soname in found))
 
 
+def in_folder(dataset: Dataset, row: TensorFlowRow, folder: str) -> Preload:
+    """Everything that ``row`` opens and its check asks for, and what that needs, as files of one folder."""
+    wanted = [soname for soname in row.sonames if _stem(soname) in REQUIRED]
+    return Preload(tuple(posixpath.join(folder, soname) for soname in _with_needs(dataset, row, wanted, {})))
+
+
 def outside(situation: Situation, row: TensorFlowRow | None, sonames: Iterable[str], folders: Iterable[str]) -> Preload:
     """The same for copies outside the environment that a finding named by folder."""
     known = tuple(folders)

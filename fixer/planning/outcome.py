@@ -12,10 +12,12 @@ from typing import Any, Iterable, Mapping
 from fixer.dataset.questions import normal_name
 from fixer.model.action import ActionSpec
 from fixer.model.plan import PlannedOutcome
-from fixer.planning import compare
+from fixer.planning import compare, conda
 from fixer.planning.gates import wheels
 from fixer.planning.situation import DISTRIBUTIONS, Situation
 
+# conda's names of libraries: they are no Python packages.
+_NO_DISTRIBUTIONS = ("cudatoolkit", "cudnn", "cuda-version")
 _NUMBERED_BY_CUDA = re.compile(r"nvidia-cuda-runtime(-cu\d+)?$")
 
 
@@ -28,10 +30,20 @@ def packages_after(packages: Mapping[str, str], actions: Iterable[ActionSpec]) -
         for name in action.params.get("remove") or ():
             after.pop(normal_name(name), None)
         if action.kind in ("pip_requirements", "new_environment", "conda_packages"):
-            for text in action.params.get("requirements") or ():
+            for text in (*(action.params.get("requirements") or ()), *(action.params.get("conda") or ())):
                 name, _, version = text.replace("==", "=", 1).partition("=")
-                after[normal_name(name.partition("[")[0])] = version.partition("=")[0]
+                if name not in _NO_DISTRIBUTIONS:
+                    after[normal_name(name.partition("[")[0])] = version.partition("=")[0]
     return after
+
+
+def conda_libraries(actions: Iterable[ActionSpec]) -> dict[str, str]:
+    """The CUDA libraries that conda brings, by conda's names, as the commands specify them."""
+    texts: list[str] = []
+    for action in actions:
+        texts += action.params.get("conda") or ()
+        texts += (action.params.get("requirements") or ()) if action.kind == "conda_packages" else ()
+    return {name: version for name, version in conda.versions(tuple(texts)).items() if name in _NO_DISTRIBUTIONS}
 
 
 def derive(situation: Situation, actions: tuple[ActionSpec, ...], device: str, driver: Any) -> PlannedOutcome:
@@ -42,6 +54,8 @@ def derive(situation: Situation, actions: tuple[ActionSpec, ...], device: str, d
     python = compare.feature(str(new.params["python"])) if new is not None else situation.python
     gpu = device == "gpu"
     major = _major(situation, distribution, after)
+    brought = conda_libraries(actions)
+    cuda = brought.get("cuda-version") or brought.get("cudatoolkit") or _cuda(situation, after, new is not None, major)
     return PlannedOutcome(
         device=device,
         python=python,
@@ -49,9 +63,9 @@ def derive(situation: Situation, actions: tuple[ActionSpec, ...], device: str, d
         distribution=distribution,
         keras=after.get("keras"),
         packages=after,
-        cuda=_cuda(situation, after, new is not None, major) if gpu else None,
-        cudnn=_cudnn(situation, after, actions, major) if gpu else None,
-        libraries_from=_sources(situation, after, new is not None) if gpu else (),
+        cuda=cuda if gpu else None,
+        cudnn=(brought.get("cudnn") or _cudnn(situation, after, actions, major)) if gpu else None,
+        libraries_from=(("conda",) if brought else _sources(situation, after, new is not None)) if gpu else (),
         driver=driver if gpu else "keep",
     )
 

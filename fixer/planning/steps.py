@@ -80,26 +80,43 @@ def conda(situation: Situation, packages: Mapping[str, str], because: Iterable[s
     )  # fmt: skip
 
 
+def conda_specs(situation: Situation, specs: tuple[str, ...], cuda: str | None, because: Iterable[str]) -> ActionSpec:
+    """What conda-forge brings into the conda environment; ``cuda`` for a machine that shows no driver."""
+    params = {
+        "prefix": situation.prefix, "manager": situation.conda or "conda", "requirements": list(specs),
+        "channels": ["conda-forge"], **({"cuda": cuda} if cuda else {}),
+    }  # fmt: skip
+    return ActionSpec(
+        id="conda-packages", kind="conda_packages", params=params, because=tuple(because),
+        summary=f"Install {', '.join(specs)} from conda-forge into {situation.prefix}",
+        commands=installers.conda_packages(params), reversible="best-effort", reaches=EVERYWHERE,
+    )  # fmt: skip
+
+
 def new_environment(
-    situation: Situation, python: str, packages: Mapping[str, str], row: TensorFlowRow, because: Iterable[str]
-) -> ActionSpec:
-    """A new environment with everything pinned."""
+    situation: Situation, python: str, packages: Mapping[str, str], row: TensorFlowRow, because: Iterable[str],
+    specs: tuple[str, ...] = (), cuda: str | None = None,
+) -> ActionSpec:  # fmt: skip
+    """A new environment with everything pinned; ``specs`` are conda's part of it."""
     patch = situation.wishes.python_patch(python)
     at_hand = situation.interpreter_of(python) if patch is None else None
     manager = situation.manager
     if manager == "pip" and at_hand is None and python not in situation.pythons and situation.conda is not None:
         manager = situation.conda
-    if situation.wish.manager == "conda" and situation.conda is not None:
+    if (specs or situation.wish.manager == "conda") and situation.conda is not None:
         manager = situation.conda
     params = {
         "path": situation.new_path, "python": patch or python,
         "interpreter": None if manager in installers.CONDA_MANAGERS else at_hand,
-        "manager": manager, "requirements": pins(packages),
+        "manager": manager, "requirements": pins(packages), **({"conda": list(specs)} if specs else {}),
+        **({"cuda": cuda} if cuda else {}),
     }  # fmt: skip
-    fetched = size(situation, packages, row)
+    # Nobody knows what else conda takes.
+    fetched = size(situation, packages, row) if not specs else None
+    named = ", ".join(part for part in (", ".join(specs), _named(packages)) if part)
     return ActionSpec(
         id="environment", kind="new_environment", params=params,
-        summary=f"Make the environment {situation.new_path} with Python {python} and install {_named(packages)}",
+        summary=f"Make the environment {situation.new_path} with Python {python} and install {named}",
         because=tuple(because), commands=installers.new_environment(params), reversible="exact", reaches=EVERYWHERE,
         download_bytes=fetched, disk_bytes=None if fetched is None else fetched * _UNPACKED,
     )  # fmt: skip

@@ -100,6 +100,7 @@ BUILDERS: dict[str, Callable[[Row], dict[str, Groups]]] = {
     "gpus.json": _gpus,
     "libraries.json": _by("name"),
     "known_faults.json": _by("id"),
+    "conda.json": _by("name"),
     "drivers.json": _by("distro"),
     "distros.json": _by("id"),
     "package_faults.json": _by("package"),

@@ -1,0 +1,125 @@
+"""What conda can bring: CUDA libraries for TensorFlow's older wheels, and conda-forge's own builds of TensorFlow.
+
+The unit is a question about one situation. conda resolves what the plan does not pin, so a plan by conda is
+best-effort: only what stands in its commands is promised. It is asked where the wish is conda, or where no wheel
+serves the machine and conda is at hand.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import field, replace
+from functools import lru_cache
+from typing import Mapping
+
+from fixer.dataset.questions import Dataset
+from fixer.dataset.rows import CondaRow, TensorFlowRow
+from fixer.model.plan import Reason, Rejected
+from fixer.model.record import record
+from fixer.planning import compare
+from fixer.planning.gates import CONDA_FORGE, RELEASE, Verdict, row_name, verdicts, wheels
+from fixer.planning.loading import Preload, in_folder
+from fixer.planning.refusals import WISHED, Key
+from fixer.planning.situation import Situation
+
+
+@record(frozen=True)
+class Build:
+    """One of conda-forge's builds on a Python, and what the gates say of it."""
+
+    row: TensorFlowRow
+    python: str
+    verdict: Verdict
+
+    @property
+    def requirements(self) -> tuple[str, ...]:
+        """The specifications that choose this very build, and keep its CUDA where it was built."""
+        named = f"{self.row.distribution}={self.row.version}={self.row.build}*"
+        return (named, f"cuda-version={self.row.cuda}") if self.row.cuda else (named,)
+
+
+@record(frozen=True)
+class Found:
+    """The best build, and the refusals of the others; they are told from those of the index's wheels."""
+
+    build: Build | None = None
+    refused: Mapping[Key, Rejected] = field(default_factory=dict)
+
+
+def wished(situation: Situation) -> bool:
+    """Whether the person asks for conda, and it is there."""
+    return situation.wish.manager == "conda" and situation.conda is not None
+
+
+def libraries(situation: Situation, row: TensorFlowRow, here: bool) -> CondaRow | None:
+    """conda's CUDA libraries for the wheel ``row``, where they may go: the conda environment, or a new one."""
+    if not wished(situation) or (here and situation.kind != "conda"):
+        return None
+    return next((one for one in _libraries(situation.dataset) if _for(one, row)), None)
+
+
+@lru_cache(maxsize=16)
+def _libraries(dataset: Dataset) -> tuple[CondaRow, ...]:
+    return dataset.conda_libraries()
+
+
+def _for(one: CondaRow, row: TensorFlowRow) -> bool:
+    return row.is_cuda_build is True and row.platform == one.platform and compare.within(one.tensorflow, row.version)
+
+
+def preload(situation: Situation, row: TensorFlowRow, prefix: str) -> Preload:
+    """The libraries in a conda environment that TensorFlow's own wheel would not find there by itself."""
+    return in_folder(situation.dataset, row, posixpath.join(prefix, "lib"))
+
+
+def override(situation: Situation, cuda: str | None) -> str | None:
+    """For which CUDA conda must be told to choose: this machine shows no driver, so conda would take CPU builds."""
+    return cuda if cuda is not None and situation.driver_version is None else None
+
+
+def best_build(situation: Situation, gpu: bool) -> Found:
+    """The newest of conda-forge's builds that serves this machine and the wish, machine code before compiled kernels."""
+    known = (situation.dataset, CONDA_FORGE, situation.platform)
+    refused, fitting = dict[Key, Rejected](), []
+    others = [name for name in situation.wishes.others if name not in ("keras",)]
+    for row, verdict in zip(wheels(*known), verdicts(*known, situation.ground(gpu))):
+        if row.is_cuda_build is not gpu:
+            continue
+        reasons = [*verdict.reasons, *_against(situation, row, others)]
+        python = next((one for one in reversed(row.python) if situation.wishes.admits_python(one)), None)
+        if python is None:
+            text = f"conda-forge has it for Python {', '.join(row.python)}; {WISHED}python{situation.wishes.python}"
+            reasons.append(Reason(text, row_name(situation.dataset, row), "wish.python"))
+        if reasons or python is None or verdict.needs:
+            stack = {row.distribution: row.version, "build": f"conda-forge {row.build}"}
+            refused[row.version, row.build, False] = Rejected(stack, tuple(reasons))
+            continue
+        fitting.append(Build(row, python, verdict))
+    return Found(min(fitting, key=lambda one: len(one.verdict.flaws), default=None), refused)
+
+
+def _against(situation: Situation, row: TensorFlowRow, others: list[str]) -> list[Reason]:
+    wish, name = situation.wishes.tensorflow, row_name(situation.dataset, row)
+    found = [Reason(f"{WISHED}tensorflow{wish}", fact=RELEASE)] if wish and not compare.within(wish, row.version) else []
+    if others:
+        text = f"what conda-forge has of {', '.join(others)} beside it is not known"
+        found.append(Reason(text, name, f"wish.{others[0]}"))
+    return found
+
+
+def in_place(situation: Situation, build: Build) -> Build | None:
+    """``build`` on the Python of the present environment, where conda itself put TensorFlow there; else None."""
+    if situation.kind != "conda" or not situation.by_conda or situation.not_editable is not None:
+        return None
+    if situation.python not in build.row.python or not situation.wishes.admits_python(situation.python or ""):
+        return None
+    return replace(build, python=situation.python or build.python)
+
+
+def versions(requirements: Mapping[str, str] | tuple[str, ...]) -> dict[str, str]:
+    """Names to versions of conda's specifications: ``{"cudnn": "8.1.0"}`` for ``cudnn=8.1.0``."""
+    found = {}
+    for text in requirements:
+        name, _, version = str(text).replace("==", "=", 1).partition("=")
+        found[name] = version.partition("=")[0]
+    return found
