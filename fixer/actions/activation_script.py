@@ -20,7 +20,7 @@ from fixer.model.edits import deactivate_head
 from fixer.model.journal import JournalEntry
 from fixer.shells import SHELLS, Values, begin, end, off_line, script
 
-_KNOWN = ("interpreter", "prefix", "shell", "path", "prepend", "set", "unset")
+_KNOWN = ("interpreter", "prefix", "shell", "path", "prepend", "set", "unset", "drop")
 _NEVER = ("PATH", "HOME", "SHELL", "USER", "LD_PRELOAD", "IFS", "BASH_ENV", "ENV", "PYTHONSTARTUP", "PROMPT_COMMAND")
 _LOADER_TOKEN = re.compile(r"\$\{?(ORIGIN|LIB|PLATFORM)\b")
 
@@ -106,25 +106,31 @@ def _read(spec: ActionSpec) -> tuple[str, str, str, Values]:
 
 def read_values(params: Params) -> Values:
     """The values of an activation, checked: only variables that a program environment may set, and whole path lists."""
-    prepend = {}
-    for name, folders in params.mapping("prepend").items():
-        if not name.endswith("PATH") or name == "PATH":
-            raise params.error("prepend", f"names {name}, which is no path list of a program's")
-        if not isinstance(folders, (list, tuple)) or not folders:
-            raise params.error("prepend", f"{name} must be a list of folders")
-        prepend[name] = tuple(_folder(params, name, folder) for folder in folders)
+    prepend, drop = _lists(params, "prepend"), _lists(params, "drop")
     values = {}
     for name, value in params.mapping("set").items():
         if not isinstance(value, str) or "\0" in value or "\n" in value or len(value) > 4096:
             raise params.error("set", f"{name} must be one line of text")
         values[name] = value
     unset = tuple(params.variable("unset", name) for name in params.texts("unset", optional=True))
-    for name in (*prepend, *values, *unset):
+    changed = {*prepend, *drop}
+    for name in (*changed, *values, *unset):
         if name in _NEVER or name.startswith("_CONVFIX"):
             raise params.error("set", f"names {name}, which convfix does not touch")
-    if len({*prepend, *values, *unset}) != len(prepend) + len(values) + len(unset):
+    if len({*changed, *values, *unset}) != len(changed) + len(values) + len(unset):
         raise params.error("set", "names a variable twice")
-    return Values(prepend, values, unset)
+    return Values(prepend, values, unset, drop)
+
+
+def _lists(params: Params, key: str) -> dict[str, tuple[str, ...]]:
+    made = {}
+    for name, folders in params.mapping(key).items():
+        if not name.endswith("PATH") or name == "PATH":
+            raise params.error(key, f"names {name}, which is no path list of a program's")
+        if not isinstance(folders, (list, tuple)) or not folders:
+            raise params.error(key, f"{name} must be a list of folders")
+        made[name] = tuple(_folder(params, name, folder) for folder in folders)
+    return made
 
 
 def _folder(params: Params, name: str, folder: object) -> str:

@@ -25,7 +25,7 @@ from fixer.model.outcome import Outcome
     type=click.Choice(["script", "json"]),
     default="script",
     show_default=True,
-    help="json is for any other consumer: what to prepend, to set and to unset.",
+    help="json is for any other consumer: what to prepend, to set, to unset and to take off a list.",
 )
 @click.option("-o", "--output", "target", metavar="FILE", help="Write to FILE, which must not exist yet.")
 @options.output
@@ -45,7 +45,7 @@ def command(ctx: click.Context, /, **given: Any) -> Outcome:
     elif needed == type(needed)():
         text = "# convfix: this environment needs no variable\n"
     else:
-        text = script(given["shell"], Values(needed.prepend, needed.set, needed.unset))
+        text = script(given["shell"], Values(needed.prepend, needed.set, needed.unset, needed.drop))
     if given["target"] is not None:
         _write(given["target"], text)
     data = {"shell": given["shell"], "script": text, "variables": dataclasses.asdict(needed)}

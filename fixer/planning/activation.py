@@ -14,11 +14,12 @@ from fixer.model.record import record
 
 @record(frozen=True)
 class Variables:
-    """Folders put before a path list, variables set, variables removed."""
+    """Folders put before a path list, variables set, variables removed, folders taken off a path list."""
 
     prepend: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     set: Mapping[str, str] = field(default_factory=dict)
     unset: tuple[str, ...] = ()
+    drop: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def variables(plan: Plan) -> Variables:
@@ -26,11 +27,14 @@ def variables(plan: Plan) -> Variables:
     prepend: dict[str, tuple[str, ...]] = {}
     chosen: dict[str, str] = {}
     unset: dict[str, None] = {}
+    drop: dict[str, tuple[str, ...]] = {}
     for action in plan.actions:
         if action.kind != "activation_script":
             continue
         for name, folders in action.params.get("prepend", {}).items():
             prepend[name] = tuple(dict.fromkeys((*prepend.get(name, ()), *folders)))
+        for name, folders in action.params.get("drop", {}).items():
+            drop[name] = tuple(dict.fromkeys((*drop.get(name, ()), *folders)))
         chosen.update(action.params.get("set", {}))
         unset.update(dict.fromkeys(action.params.get("unset", ())))
-    return Variables(prepend, chosen, tuple(unset))
+    return Variables(prepend, chosen, tuple(unset), drop)

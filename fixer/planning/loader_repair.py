@@ -55,7 +55,8 @@ def repair_loader(situation: Situation, draft: Draft, findings: tuple[Finding, .
         draft.step(_by_hand(situation, first))
         return True
     place = (situation.interpreter, situation.prefix, situation.site_packages)
-    load_first(situation, draft, first, place, because, conda=situation.kind == "conda")
+    harmful = _harmful(situation, findings, first)
+    load_first(situation, draft, first, place, because, conda=situation.kind == "conda", harmful=harmful)
     explain.setting_left(situation, draft)
     return True
 
@@ -99,6 +100,16 @@ def _folders(findings: Iterable[Finding], left: Iterable[str]) -> tuple[str, ...
     return tuple(dict.fromkeys(folder for folder in found if folder))
 
 
+def _harmful(situation: Situation, findings: Iterable[Finding], first: Preload) -> tuple[str, ...]:
+    """The folders of LD_LIBRARY_PATH whose copies hide the right ones; an activation takes them off before it adds any."""
+    hiding = [one for one in findings if one.cause in ("ld-library-path-shadows-env", "cudnn-shadowed")]
+    named = [part for one in hiding for part in one.subject.get("folders", "").split(":")]
+    named += [posixpath.dirname(one.subject.get("winner", "")) for one in hiding]
+    entries = [part.rstrip("/") for part in situation.variables.get("LD_LIBRARY_PATH", "").split(":") if part.startswith("/")]
+    bad = {part.rstrip("/") for part in named} - set(first.folders)
+    return tuple(dict.fromkeys(part for part in entries if part in bad and posixpath.normpath(part) == part))
+
+
 def _soname(path: str) -> str:
     name = posixpath.basename(path)
     stem, _, tail = name.partition(".so.")
@@ -113,6 +124,7 @@ def load_first(
     because: tuple[str, ...],
     *,
     conda: bool,
+    harmful: tuple[str, ...] = (),
 ) -> None:
     """The way that ``--paths`` asks for; the hook unless another is named, because it reaches every launcher."""
     if not first.paths:
@@ -121,13 +133,19 @@ def load_first(
     made: list[ActionSpec]
     if situation.wish.paths == "activation":
         made = steps.activations(
-            situation, prefix, interpreter, because, conda_environment=conda, prepend={"LD_LIBRARY_PATH": first.folders}
+            situation,
+            prefix,
+            interpreter,
+            because,
+            conda_environment=conda,
+            prepend={"LD_LIBRARY_PATH": first.folders},
+            drop={"LD_LIBRARY_PATH": harmful},
         )
         draft.note(
             "The activation reaches terminals alone; notebooks, IDEs and cron jobs started elsewhere do not see it."
         )
     elif situation.wish.paths == "profile":
-        made = steps.profile(situation, prefix, interpreter, because, first.folders)
+        made = steps.profile(situation, prefix, interpreter, because, first.folders, harmful)
         draft.note("A profile changes LD_LIBRARY_PATH for every program started from such a shell.")
     else:
         made = [steps.hook(interpreter, prefix, site, first.paths, because)]

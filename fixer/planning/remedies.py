@@ -97,25 +97,35 @@ def setting(situation: Situation, finding: Finding, draft: Draft) -> None:
         draft.step(step)
         return
     unset, values, prepend = _change(situation, finding)
+    drop = _harmful(finding)
     mine = (
         situation.not_editable is None
         and situation.owner is None
         and finding.remedy.plan in ("auto", "ask")
-        and (unset or values or prepend)
+        and (unset or values or prepend or drop)
     )
     if not mine:
         draft.step(people.from_finding(finding))
         return
     made = steps.activations(
         situation, situation.prefix, situation.interpreter, (finding.code,),
-        conda_environment=situation.kind == "conda",         prepend=prepend, setting=values, unset=unset,
+        conda_environment=situation.kind == "conda", prepend=prepend, setting=values, unset=unset, drop=drop,
     )  # fmt: skip
     draft.actions += made
-    words = ", ".join((*unset, *values, *prepend))
+    words = ", ".join((*unset, *values, *prepend, *drop))
     draft.note(
         f"{words}: changed when the environment is activated, which reaches terminals. A notebook server, an IDE or a "
         "job that sets it itself must be told there; what is running must be restarted."
     )
+
+
+def _harmful(finding: Finding) -> dict[str, tuple[str, ...]]:
+    """Folders to take off LD_LIBRARY_PATH: those of stubs, which no program needs to run."""
+    if finding.cause != "libcuda-stub-loaded":
+        return {}
+    named = finding.subject.get("folders", "").split(":")
+    folders = tuple(dict.fromkeys(one.rstrip("/") for one in named if one.startswith("/")))
+    return {"LD_LIBRARY_PATH": folders} if folders else {}
 
 
 def _change(

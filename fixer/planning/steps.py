@@ -148,7 +148,7 @@ def hook(
 def activations(
     situation: Situation, prefix: str, interpreter: str, because: Iterable[str], *, conda_environment: bool,
     prepend: Mapping[str, tuple[str, ...]] | None = None, setting: Mapping[str, str] | None = None,
-    unset: tuple[str, ...] = (),
+    unset: tuple[str, ...] = (), drop: Mapping[str, tuple[str, ...]] | None = None,
 ) -> list[ActionSpec]:  # fmt: skip
     """Values that hold while the environment is activated: one script for sh-like shells, one for fish."""
     made = []
@@ -161,9 +161,10 @@ def activations(
         params = {
             "interpreter": interpreter, "prefix": prefix, "shell": shell, "path": path,
             "prepend": {key: list(value) for key, value in (prepend or {}).items()},
-            "set": dict(setting or {}), "unset": list(unset),
+            "set": dict(setting or {}), "unset": list(unset), **_dropped(drop),
         }  # fmt: skip
-        said = [*(f"{key} led by {len(value)} folders" for key, value in (prepend or {}).items())]
+        said = [f"{key} without {', '.join(value)}" for key, value in (drop or {}).items() if value]
+        said += [*(f"{key} led by {len(value)} folders" for key, value in (prepend or {}).items())]
         said += [f"{key}={value}" for key, value in (setting or {}).items()] + [f"without {key}" for key in unset]
         made.append(
             ActionSpec(
@@ -181,15 +182,21 @@ def activations(
     return made
 
 
+def _dropped(drop: Mapping[str, tuple[str, ...]] | None) -> dict[str, object]:
+    held = {key: list(value) for key, value in (drop or {}).items() if value}
+    return {"drop": held} if held else {}
+
+
 def profile(
-    situation: Situation, prefix: str, interpreter: str, because: Iterable[str], folders: tuple[str, ...]
-) -> list[ActionSpec]:
+    situation: Situation, prefix: str, interpreter: str, because: Iterable[str], folders: tuple[str, ...],
+    harmful: tuple[str, ...] = (),
+) -> list[ActionSpec]:  # fmt: skip
     """A script of ours and one guarded block in the profile of the user's shell that sources it."""
     shell, target = situation.profile
     script = posixpath.join(prefix, "share", "convfix", "activate.fish" if shell == "fish" else "activate.sh")
     values = {
         "interpreter": interpreter, "prefix": prefix, "shell": shell, "path": script,
-        "prepend": {"LD_LIBRARY_PATH": list(folders)}, "set": {}, "unset": [],
+        "prepend": {"LD_LIBRARY_PATH": list(folders)}, "set": {}, "unset": [], **_dropped({"LD_LIBRARY_PATH": harmful}),
     }  # fmt: skip
     source = {"shell": shell, "path": target, "source": script}
     common = tuple(because)

@@ -30,12 +30,14 @@ end
 _PREPEND = """\
 set -g _convfix_new @FOLDERS@
 for _convfix_one in $@V@
-    if string match -q -- '/*' $_convfix_one; and not contains -- $_convfix_one $_convfix_new
+    if string match -q -- '/*' $_convfix_one; and not contains -- $_convfix_one $_convfix_new@DROP@
         set -g _convfix_new $_convfix_new $_convfix_one
     end
 end
 set -g _CONVFIX_NOW_@KEY@_@V@ $_convfix_new
-set -gx @V@ $_convfix_new
+if test (count $_convfix_new) -gt 0; or test "$_CONVFIX_HAD_@KEY@_@V@" = 1
+    set -gx @V@ $_convfix_new
+end
 set -e _convfix_new
 """
 
@@ -128,9 +130,11 @@ def script(values: Values) -> str:
     key = values.key
     parts = [_HEAD.replace("@KEY@", key)]
     off = []
-    for name, folders in sorted(values.prepend.items()):
-        words = " ".join(quote(folder) for folder in dict.fromkeys(folders))
-        parts.append(_filled(_SAVE + _PREPEND, key, name).replace("@FOLDERS@", words))
+    for name in values.lists:
+        words = " ".join(quote(folder) for folder in dict.fromkeys(values.prepend.get(name, ())))
+        dropped = " ".join(quote(folder) for folder in values.drop.get(name, ()))
+        drop = f"; and not contains -- (string replace -r '/$' '' -- $_convfix_one) {dropped}" if dropped else ""
+        parts.append(_filled(_SAVE + _PREPEND, key, name).replace("@DROP@", drop).replace("@FOLDERS@", words))
         off.append(_with_restore(_OFF_PREPEND, key, name).replace("@FOLDERS@", words))
     for name, value in sorted(values.set.items()):
         parts.append(_filled(_SAVE + _SET, key, name).replace("@VALUE@", quote(value)))
@@ -138,7 +142,7 @@ def script(values: Values) -> str:
     for name in sorted(values.unset):
         parts.append(_filled(_SAVE + _UNSET, key, name))
         off.append(_filled(_OFF_UNSET, key, name))
-    for name in sorted({*values.prepend, *values.set, *values.unset}):
+    for name in sorted({*values.lists, *values.set, *values.unset}):
         off.append(_filled(_FORGET, key, name))
     parts.append(_TAIL.replace("@KEY@", key).replace("@OFF@", "".join(off).rstrip("\n")))
     return "".join(parts)

@@ -36,15 +36,21 @@ while [ -n "$_convfix_rest" ]; do
     _convfix_rest="${_convfix_rest#*:}"
     case "$_convfix_one" in
         /*)
-            case ":$_convfix_new:" in
+@DROP@            case ":$_convfix_new:" in
                 *":$_convfix_one:"*) ;;
-                *) _convfix_new="$_convfix_new:$_convfix_one" ;;
+                *) _convfix_new="${_convfix_new:+$_convfix_new:}$_convfix_one" ;;
             esac ;;
     esac
 done
 _CONVFIX_NOW_@KEY@_@V@="$_convfix_new"
-export @V@="$_convfix_new"
+if [ -n "$_convfix_new" ] || [ "$_CONVFIX_HAD_@KEY@_@V@" = 1 ]; then export @V@="$_convfix_new"; fi
 unset _convfix_new _convfix_rest _convfix_one
+"""
+
+_DROP = """\
+            case @DROPPED@ in
+                *":${_convfix_one%/}:"*) continue ;;
+            esac
 """
 
 _SET = """\
@@ -143,9 +149,11 @@ def script(values: Values) -> str:
     key = values.key
     parts = [_HEAD.replace("@KEY@", key)]
     off = []
-    for name, folders in sorted(values.prepend.items()):
-        joined = ":".join(dict.fromkeys(folders))
-        parts.append(_filled(_SAVE + _PREPEND, key, name).replace("@FOLDERS@", quote(joined)))
+    for name in values.lists:
+        joined = ":".join(dict.fromkeys(values.prepend.get(name, ())))
+        dropped = ":".join(values.drop.get(name, ()))
+        drop = _DROP.replace("@DROPPED@", quote(f":{dropped}:")) if dropped else ""
+        parts.append(_filled(_SAVE + _PREPEND, key, name).replace("@DROP@", drop).replace("@FOLDERS@", quote(joined)))
         off.append(_with_restore(_OFF_PREPEND, key, name).replace("@OURS@", quote(f":{joined}:")))
     for name, value in sorted(values.set.items()):
         parts.append(_filled(_SAVE + _SET, key, name).replace("@VALUE@", quote(value)))
@@ -153,7 +161,7 @@ def script(values: Values) -> str:
     for name in sorted(values.unset):
         parts.append(_filled(_SAVE + _UNSET, key, name))
         off.append(_filled(_OFF_UNSET, key, name))
-    for name in sorted({*values.prepend, *values.set, *values.unset}):
+    for name in sorted({*values.lists, *values.set, *values.unset}):
         off.append(_filled(_FORGET, key, name))
     parts.append(_TAIL.replace("@KEY@", key).replace("@OFF@", "".join(off).rstrip("\n")))
     return "".join(parts)

@@ -76,6 +76,18 @@ def test_values_come_and_go(shell: Shell, old: str | None) -> None:
     assert lines == [repr([old, None, "--a=1"]), expected, expected, repr([old, None, "--a=1"])]
 
 
+@pytest.mark.parametrize("first", [(), ("/good one",)])
+@pytest.mark.parametrize("old", [None, "", "/bad", "/bad/:/x", "/x:/bad:/y:/bad", "/badder:/x/bad", ":/bad", "/good one:/bad"])
+def test_harmful_folders_go_before_good_ones_come(shell: Shell, old: str | None, first: tuple[str, ...]) -> None:
+    values = Values({"LD_LIBRARY_PATH": first} if first else {}, drop={"LD_LIBRARY_PATH": ("/bad", "/it's $worse")})
+    given = {} if old is None else {"LD_LIBRARY_PATH": old}
+    look = shell.show("LD_LIBRARY_PATH")
+    lines = shell.run(shell.strict + look + shell.source(values) + look + shell.source(values) + look + OFF + look, given)
+    kept = [item for item in (old or "").split(":") if item.startswith("/") and item.rstrip("/") not in ("/bad", *first)]
+    now = None if old is None and not first else ":".join([*first, *kept])
+    assert lines == [repr([old]), repr([now]), repr([now]), repr([old])]
+
+
 def test_nothing_of_ours_is_left_in_the_shell(shell: Shell) -> None:
     listing = {"fish": "set -n; functions -an", "zsh": "typeset +; typeset +f", "bash": "compgen -v; compgen -A function || true"}
     look = listing.get(shell.name, "set") + "\n"

@@ -78,6 +78,9 @@ CHECKS: dict[str, Callable[[Plan, Any, dict[str, Any]], bool]] = {
     "first_word": lambda p, v, m: _commands(p)[0][0] == v,
     "requirements": lambda p, v, m: _requirements(p) == v,
     "removes": lambda p, v, m: sorted(n for a in p.actions for n in a.params.get("remove", ())) == v,
+    "takes_off": lambda p, v, m: all(
+        list(a.params.get("drop", {}).get("LD_LIBRARY_PATH", ())) == v for a in p.actions if a.kind == "activation_script"
+    ),
     "human": lambda p, v, m: all(text in _human(p) for text in v),
     "human_not": lambda p, v, m: not any(text in _human(p) for text in v),
     "human_steps": lambda p, v, m: len(p.human_steps) == v,
