@@ -25,6 +25,8 @@ from fixer.rules import (
     heard,
     heard_cudnn,
     heard_driver,
+    heard_imports,
+    heard_installers,
     heard_libraries,
     heard_memory,
     keras,
@@ -128,6 +130,13 @@ RULES: tuple[Rule, ...] = (
     heard_libraries.library_symbol,
     heard_libraries.library_unusable,
     heard_libraries.library_wrong_class,
+    heard_imports.module_missing,
+    heard_imports.attribute_missing,
+    heard_imports.name_missing,
+    heard_imports.half_imported,
+    heard_imports.user_site_in_traceback,
+    heard_installers.requirement_unmet,
+    heard_installers.left_incompatible,
 )
 
 

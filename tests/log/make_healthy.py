@@ -55,7 +55,11 @@ class Maker:
             return
         settings = {"PYTHONUNBUFFERED": "1", "LANG": "C.UTF-8", **(variables or {})}
         command = self.lab.command(argv, machine, variables=settings, cwd=self.folder)
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600)
+        try:
+            done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
+        except subprocess.TimeoutExpired:
+            print(f"{name}: it does not end   <- LEFT OUT", flush=True)
+            return
         log = self.scrubbed(done.stdout.decode("utf-8", "replace"))
         expected = done.returncode == 0 if kind == "healthy" else done.returncode != 0
         print(f"{name}: exit {done.returncode}, {len(log)} characters" + ("" if expected else f"   <- LEFT OUT\n{log[-800:]}"), flush=True)
@@ -116,7 +120,7 @@ def on_the_gpu(maker: Maker) -> None:
             machine = Machine(gpu=gpu, driver=driver, cuda=cuda, over=over, used_mib=150 + 90 * turn)
             text = programs.TENSORFLOW[name]
             maker.keep(f"tensorflow-{release}-gpu-{name}", [python, "-c", text], machine, variables=variables)
-        for name in ("indices", "matmul", "key"):
+        for name in ("matmul", "key"):
             machine = Machine(gpu=CARDS[release][0][0], driver=CARDS[release][0][1], over=over)
             argv = [python, "-c", programs.UNRELATED[name]]
             maker.keep(f"tensorflow-{release}-gpu-fails-{name}", argv, machine, "unrelated", variables)

@@ -1,0 +1,206 @@
+"""Rules about imports that failed in a log: which module, which name, and out of which file decide the cause.
+
+Python has four sentences for all of it ("No module named X", "module X has no attribute Y", "cannot import name Y from
+X", "partially initialized module X"). The tables tell what is behind them by the module's name: the longest prefix that fits
+wins. A module that stands in no table is the user's own business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from fixer.model.finding import Certainty, Finding
+from fixer.model.record import record
+from fixer.rules.case import Case
+from fixer.rules.events import Heard, said
+from fixer.rules.heard import about, candidates, named
+
+_SITE = ("site-packages", "dist-packages")
+# Removed from NumPy in 1.20 to 2.0; code that still asks for them is older than the NumPy that is installed.
+_NUMPY = "numpy-abi"
+_KERAS = "keras-tf-mismatch"
+_SHADOWING = ("tensorflow", "keras", "numpy", "protobuf", "google", "h5py", "jax", "torch", "tf_keras", "typing_extensions")
+
+
+@record(frozen=True)
+class Meaning:
+    """What a module's name says: one cause with its certainty, or several with their weights."""
+
+    causes: Mapping[str, float]
+    certainty: Certainty = "likely"
+
+
+def _one(cause: str, certainty: Certainty = "likely") -> Meaning:
+    return Meaning({cause: 100.0}, certainty)
+
+
+# "No module named X": X, or X and what lies below it where it ends in a dot.
+MISSING: dict[str, Meaning] = {
+    "tensorflow": Meaning({"tensorflow-missing": 74, "env-not-inherited": 26}),
+    "tensorflow.": Meaning({"environment-broken": 52, "module-shadowed": 36, "duplicate-tf-packages": 12}),
+    "tensorflow.keras": Meaning({_KERAS: 46, "environment-broken": 30, "module-shadowed": 24}),
+    "tensorflow.python.keras": _one(_KERAS),
+    "tensorflow.python.keras.": _one(_KERAS),
+    "tensorflow_core.": Meaning({"duplicate-tf-packages": 50, "environment-broken": 50}),
+    "keras": Meaning({_KERAS: 60, "tensorflow-missing": 20, "env-not-inherited": 20}),
+    "keras.": _one(_KERAS),
+    "tf_keras": _one(_KERAS),
+    "keras_applications": _one(_KERAS),
+    "keras_preprocessing": _one(_KERAS),
+    "theano": _one("keras-backend-setting"),
+    "theano.": _one("keras-backend-setting"),
+    "cntk": _one("keras-backend-setting"),
+    "plaidml": _one("keras-backend-setting"),
+    "plaidml.": _one("keras-backend-setting"),
+    "numpy.": _one(_NUMPY),
+    "google.protobuf": Meaning({"environment-broken": 60, "protobuf-too-old": 40}),
+    "google.protobuf.": Meaning({"protobuf-too-old": 60, "environment-broken": 40}),
+    "google.protobuf.runtime_version": _one("protobuf-too-old"),
+    "ml_dtypes": Meaning({"ml-dtypes-mismatch": 56, "environment-broken": 44}),
+    "ml_dtypes.": _one("ml-dtypes-mismatch"),
+    "distutils": _one("python-unsupported"),
+    "distutils.": _one("python-unsupported"),
+    "imp": _one("python-unsupported"),
+}
+# "module X has no attribute Y".
+LACKING: dict[str, Meaning] = {
+    "ml_dtypes": _one("ml-dtypes-mismatch", "proven"),
+    "numpy": _one(_NUMPY),
+    "numpy.": _one(_NUMPY),
+    "google.protobuf.": _one("protobuf-too-old"),
+    "tensorflow.compat.v2": _one(_KERAS),
+    "tensorflow.compat.v2.": _one(_KERAS),
+    "tensorflow._api.v2.compat.v2.": _one(_KERAS),
+    "tensorflow._api.v2.": Meaning({_KERAS: 60, "environment-broken": 40}),
+    "tensorflow.keras": Meaning({_KERAS: 80, "environment-broken": 20}),
+    "tensorflow.keras.": Meaning({_KERAS: 80, "environment-broken": 20}),
+    "tensorflow.python.": Meaning({_KERAS: 50, "environment-broken": 50}),
+    "tensorflow.tools.": _one("environment-broken"),
+    "keras": _one(_KERAS),
+    "keras.": _one(_KERAS),
+    "tf_keras.": _one(_KERAS),
+}
+# Every TensorFlow has these: a module that lacks one is no TensorFlow, or half of one.
+_ALWAYS_THERE = ("__version__", "constant", "Variable", "keras", "config", "compat", "io", "math", "nn", "data", "function", "python")
+_NOT_TENSORFLOW = Meaning({"module-shadowed": 46, "environment-broken": 36, "duplicate-tf-packages": 10, "tensorflow-missing": 8})
+# "cannot import name Y from X".
+NAMELESS: dict[str, Meaning] = {
+    "google.protobuf": _one("protobuf-too-old"),
+    "google.protobuf.internal": _one("protobuf-too-old"),
+    "google.protobuf.pyext": Meaning({"protobuf-too-new": 55, "environment-broken": 45}),
+    "ml_dtypes": _one("ml-dtypes-mismatch"),
+    "ml_dtypes.": _one("ml-dtypes-mismatch"),
+    "typing_extensions": Meaning({"tf-torch-pin-conflict": 56, "environment-broken": 44}),
+    "numpy": _one(_NUMPY),
+    "numpy.": _one(_NUMPY),
+    "keras": _one(_KERAS),
+    "keras.": _one(_KERAS),
+    "tf_keras": _one(_KERAS),
+    "tf_keras.": _one(_KERAS),
+    "tensorflow.keras": _one(_KERAS),
+    "tensorflow.keras.": _one(_KERAS),
+    "tensorflow.python.keras": _one(_KERAS),
+    "tensorflow.python.keras.": _one(_KERAS),
+    "tensorflow.python.eager.context": _one(_KERAS),
+    "tensorflow.compat.v2.experimental": _one(_KERAS),
+    "tensorflow.python": Meaning({"environment-broken": 60, _KERAS: 40}),
+    "tensorflow.python.": Meaning({_KERAS: 50, "environment-broken": 50}),
+    "tensorflow": Meaning({"environment-broken": 48, "module-shadowed": 32, "duplicate-tf-packages": 20}),
+}
+
+
+def _meaning(table: Mapping[str, Meaning], module: str) -> Meaning | None:
+    """The row of the longest name that ``module`` is, or lies below."""
+    if module in table:
+        return table[module]
+    fitting = [key for key in table if key.endswith(".") and module.startswith(key)]
+    return table[max(fitting, key=len)] if fitting else None
+
+
+def _told(one: Heard, meaning: Meaning, group: str, title: str) -> Iterator[Finding]:
+    if len(meaning.causes) == 1:
+        yield named(next(iter(meaning.causes)), meaning.certainty, title, (one.evidence,), f"said-{group}")
+    else:
+        yield from candidates(group, meaning.causes, title, (one.evidence,))
+
+
+def _value(one: Heard, name: str) -> str:
+    return one.event.values.get(name, "").strip("\"'`‘’“” ")
+
+
+def module_missing(case: Case) -> Iterator[Finding]:
+    """A module that is not there."""
+    if said(case, "dll-load", "dll-init"):
+        # On Windows the DLL's own sentence comes first and says more than the fallback import after it.
+        return
+    for one in said(case, "no-module"):
+        module = _value(one, "module")
+        meaning = _meaning(MISSING, module)
+        if meaning is None:
+            continue
+        weights = dict(meaning.causes)
+        if module == "tensorflow" and said(case, "notebook"):
+            weights["env-not-inherited"] = 60.0
+        yield from _told(one, Meaning(weights, meaning.certainty), "module-missing", f"there is no module {module}")
+
+
+def attribute_missing(case: Case) -> Iterator[Finding]:
+    """A module that lacks what others expect of it."""
+    for one in said(case, "no-attribute"):
+        module, name = _value(one, "module"), _value(one, "name")
+        meaning = _meaning(LACKING, module)
+        if module == "tensorflow" and name in _ALWAYS_THERE:
+            meaning = _NOT_TENSORFLOW
+        elif module == "tensorflow" and name in ("get_default_graph", "__internal__"):
+            meaning = _one(_KERAS)
+        if meaning is not None:
+            yield from _told(one, meaning, "attribute-missing", f"{module} has no {name}")
+
+
+def name_missing(case: Case) -> Iterator[Finding]:
+    """A name that a module does not have; a file outside site-packages is the user's own."""
+    events = said(case, "cannot-import-name")
+    with_path = {one.event.line for one in events if one.event.values.get("path")}
+    for one in events:
+        if one.event.line in with_path and not one.event.values.get("path"):
+            # The same line by its shorter wording.
+            continue
+        module, name, path = (_value(one, key) for key in ("module", "name", "path"))
+        meaning = _meaning(NAMELESS, module)
+        if meaning is None:
+            continue
+        if _is_own(path) and module.partition(".")[0] in _SHADOWING:
+            meaning = _one("module-shadowed")
+        yield from _told(one, meaning, "name-missing", f"{module} has no {name}")
+
+
+def half_imported(case: Case) -> Iterator[Finding]:
+    """A module that is asked before it is loaded: mostly a file of the user's under its name."""
+    for one in said(case, "half-imported", "half-imported-name"):
+        module, path = _value(one, "module"), _value(one, "path")
+        if module.partition(".")[0] not in _SHADOWING:
+            continue
+        if _is_own(path):
+            yield named("module-shadowed", "likely", f"{path} hides the package {module}", (one.evidence,), "said-half-imported")
+        elif path:
+            weights = {"environment-broken": 50.0, _KERAS: 34.0, "module-shadowed": 16.0}
+            yield from candidates("half-imported", weights, about(one), (one.evidence,))
+        else:
+            weights = {"module-shadowed": 76.0, "environment-broken": 24.0}
+            yield from candidates("half-imported", weights, about(one), (one.evidence,))
+
+
+def _is_own(path: str) -> bool:
+    """Whether a module's file lies where nobody installs."""
+    return path.endswith(".py") and not any(part in path for part in _SITE) and "/lib/python" not in path.replace("\\", "/").lower()
+
+
+def user_site_in_traceback(case: Case) -> Iterator[Finding]:
+    """An environment's program took modules out of the user's own site-packages, and an import failed."""
+    own, environment = said(case, "in-user-site"), said(case, "in-environment")
+    if own and environment:
+        failed = said(case, "no-module", "no-attribute", "cannot-import-name", "numpy-two", "numpy-array-api", "numpy-import",
+                      "numpy-older", "protobuf-descriptors", "protobuf-runtime-older", "numpy-extensions-failed")  # fmt: skip
+        if failed:
+            title = "modules come from ~/.local although the program runs in an environment"
+            yield named("user-site-leak", "likely", title, (own[0].evidence, environment[0].evidence), "said-user-site")

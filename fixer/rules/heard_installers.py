@@ -1,0 +1,108 @@
+"""Rules about what an installer printed: which requirement was asked for decides what its failure means.
+
+"No matching distribution" for TensorFlow is a matter of the Python, for the extra's own libraries one of the extra, for
+tensorflow-gpu one of the package. Where the index was not reached, none of them is told.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from fixer.model.finding import Finding
+from fixer.rules import ask, compare
+from fixer.rules.case import DISTRIBUTIONS, Case
+from fixer.rules.events import Heard, said
+from fixer.rules.heard import candidates, named
+
+_NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
+_EXACT = re.compile(r"==\s*(\d+(?:\.\d+)*)")
+_VERSIONS = re.compile(r"from versions:\s*([^)]*)")
+_EXTRA = ("tensorrt", "nvidia-")
+_FRAMEWORKS = ("keras", "tf-keras", "tf-nightly", "jaxlib", "jax", "torch", "ml-dtypes", "tensorflow-io-gcs-filesystem")
+# 2.12.0 is an archive that only says that the package is gone; no release came after it.
+_LAST_GPU_PACKAGE = (2, 12)
+
+
+def requirement_unmet(case: Case) -> Iterator[Finding]:
+    """The index has no such release for this Python and system."""
+    asked = said(case, "pip-no-version") or said(case, "pip-no-match")
+    for one in asked:
+        text = one.event.values.get("requirement", "")
+        matched = _NAME.match(text)
+        if matched is None:
+            continue
+        yield from _unmet(case, one, matched.group(1).lower().replace("_", "-"), text)
+
+
+def _unmet(case: Case, one: Heard, name: str, text: str) -> Iterator[Finding]:
+    exact, listed = _EXACT.search(text), _VERSIONS.search(text)
+    version = exact.group(1) if exact else ""
+    if said(case, "pip-network"):
+        if _is_framework(name):
+            title = f"the index was not reached, so {name} was not found"
+            yield named("unresolved-other", "likely", title, (one.evidence,), "said-network")
+    elif name.startswith(_EXTRA):
+        title = f"{name}, which the extra asks for, cannot be had"
+        yield named("and-cuda-extra-unsatisfiable", "likely", title, (one.evidence,), "said-extra")
+    elif name == "tensorflow-gpu" and (_beyond(version) or listed is not None and "2.12.0" in listed.group(1) and not version):
+        title = "tensorflow-gpu ended with 2.12: the package is called tensorflow"
+        yield named("tensorflow-gpu-removed", "likely", title, (one.evidence,), "said-gpu-package")
+    elif _is_framework(name):
+        if case.facts.distro.value is not None and case.facts.distro.value.id == "alpine":
+            yield named("libc-musl", "likely", f"there are no wheels of {name} for musl", (one.evidence,), "said-musl")
+        elif case.os == "macos" and not _names_versions(listed):
+            weights = {"python-unsupported": 62.0, "apple-silicon": 38.0}
+            title = f"there is no wheel of {name} for this Python or this Mac"
+            yield from candidates("requirement-unmet", weights, title, (one.evidence,), ("python3", "--version"))
+        else:
+            title = f"there is no {name}{' ' + version if version else ''} for this Python"
+            certainty = "likely" if not version or _is_release(case, name, version) else "possible"
+            yield named("python-unsupported", certainty, title, (one.evidence,), "said-no-wheel")
+
+
+def _is_framework(name: str) -> bool:
+    return name in DISTRIBUTIONS or name in _FRAMEWORKS or name.startswith("tensorflow")
+
+
+def _beyond(version: str) -> bool:
+    return bool(version) and compare.minor(version) >= _LAST_GPU_PACKAGE
+
+
+def _names_versions(listed: re.Match[str] | None) -> bool:
+    return listed is not None and listed.group(1).strip() not in ("", "none")
+
+
+def _is_release(case: Case, name: str, version: str) -> bool:
+    """Whether the dataset knows a release of this number, or does not follow the package."""
+    known = ask.releases(case.dataset, name)
+    wanted = compare.release(version)
+    return not known or any(compare.release(row.version)[: len(wanted)] == wanted for row in known)
+
+
+def left_incompatible(case: Case) -> Iterator[Finding]:
+    """pip installed, and names the packages whose bounds it left."""
+    for one in said(case, "pip-incompatible"):
+        package, needs, dependency, have = (one.event.values.get(key, "").lower() for key in ("package", "needs", "dependency", "have"))
+        if not _is_framework(package.replace("_", "-")):
+            continue
+        cause = _by_dependency(dependency.replace("_", "-"), needs, have)
+        if cause:
+            title = f"{package} asks for {needs}, and {dependency} {have} is installed"
+            yield named(cause, "possible", title, (one.evidence,), "said-incompatible")
+
+
+def _by_dependency(dependency: str, needs: str, have: str) -> str | None:
+    if dependency == "protobuf":
+        floor = re.search(r">=\s*([\d.]+)", needs)
+        older = floor is not None and compare.release(have) < compare.release(floor.group(1))
+        return "protobuf-too-old" if older else "protobuf-too-new"
+    if dependency == "numpy":
+        return "numpy-abi"
+    if dependency == "ml-dtypes":
+        return "ml-dtypes-mismatch"
+    if dependency in ("keras", "tf-keras", "tensorflow-estimator"):
+        return "keras-tf-mismatch"
+    if dependency in DISTRIBUTIONS:
+        return "plugin-built-for-other-tf"
+    return "tf-torch-pin-conflict" if dependency.startswith("nvidia-") or dependency == "typing-extensions" else None
