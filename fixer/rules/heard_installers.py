@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from fixer.model.finding import Finding
+from fixer.model.finding import Certainty, Finding
 from fixer.rules import ask, compare
 from fixer.rules.case import DISTRIBUTIONS, Case
 from fixer.rules.events import Heard, said
@@ -57,7 +57,7 @@ def _unmet(case: Case, one: Heard, name: str, text: str) -> Iterator[Finding]:
             yield from candidates("requirement-unmet", weights, title, (one.evidence,), ("python3", "--version"))
         else:
             title = f"there is no {name}{' ' + version if version else ''} for this Python"
-            certainty = "likely" if not version or _is_release(case, name, version) else "possible"
+            certainty: Certainty = "likely" if not version or _is_release(case, name, version) else "possible"
             yield named("python-unsupported", certainty, title, (one.evidence,), "said-no-wheel")
 
 
