@@ -17,7 +17,8 @@ class TensorFlowRow:
     """One published wheel family of a TensorFlow distribution: ``tensorflow.json``.
 
     ``compute_capabilities`` is machine code ("8.6"), ``ptx`` PTX targets ("9.0", "9.0a" runs nowhere
-    else). ``search_path`` lists the nvidia folders that the opening library searches ("cudnn");
+    else); ``ptx_versions`` is the PTX version of the hand-written kernels and of the generated ones, which a driver that
+    compiles them must know. ``search_path`` lists the nvidia folders that the opening library searches ("cudnn");
     ``search_kind`` is RPATH or RUNPATH. ``bounds`` maps a required package to its specifier;
     ``extras`` maps an extra to such a map. ``build`` is "" for the index, a build string for conda-forge.
     ``bounds`` holds for the oldest Python of the row; ``python_bounds`` maps a newer Python to what differs.
@@ -36,6 +37,7 @@ class TensorFlowRow:
     cudnn_compiled: str | None = None
     compute_capabilities: tuple[str, ...] = ()
     ptx: tuple[str, ...] = ()
+    ptx_versions: tuple[str, ...] = ()
     search_kind: str | None = None
     search_path: tuple[str, ...] = ()
     sonames: tuple[str, ...] = ()

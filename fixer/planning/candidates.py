@@ -6,16 +6,14 @@ beside TensorFlow is part of the stack or the reason why there is none.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Iterator, Mapping
 
-from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import TensorFlowRow
 from fixer.model.plan import Reason
 from fixer.model.record import record
 from fixer.planning import compare, conda
 from fixer.planning.frameworks import TORCH, Beside, torch_beside
-from fixer.planning.gates import Verdict, wheels
+from fixer.planning.gates import Verdict
 from fixer.planning.libraries import LibrarySet, Needs, library_set
 from fixer.planning.packages import Resolved, Task, resolve
 from fixer.planning.releases import releases
@@ -24,7 +22,6 @@ from fixer.planning.situation import Situation
 _YES = ("1", "true", "True")
 _FIRST_LEGACY = (2, 15)
 _HOLDERS = ("torch", "jax-cuda12-plugin", "jax-cuda13-plugin")
-_NEWEST = 40
 
 
 @record(frozen=True)
@@ -116,19 +113,13 @@ def _joint(situation: Situation, option: Option, wished: Mapping[str, str]) -> B
 def _needs(situation: Situation, option: Option) -> Needs:
     """What decides the CUDA libraries; in a new environment nothing is there to be kept or held."""
     cards = tuple(dict.fromkeys(one for one in situation.capabilities if one is not None))
-    served = _served(situation.dataset, option.row.distribution, option.row.platform, cards)
+    # A card for which the wheel itself has no code asks nothing of the libraries.
+    served = tuple(one for one in cards if _has_code(option.row, one)) or cards
     if not option.here:
         return Needs(option.python, situation.glibc_step, served, ())
     present = {name: version for name, version in situation.packages.items() if name.startswith("nvidia-")}
     holders = [f"{name} {situation.packages[name]}" for name in _HOLDERS if name in situation.packages]
     return Needs(option.python, situation.glibc_step, served, tuple(sorted(present.items())), next(iter(holders), ""))
-
-
-@lru_cache(maxsize=1024)
-def _served(dataset: Dataset, distribution: str, platform: str, cards: tuple[str, ...]) -> tuple[str, ...]:
-    """The cards for which some recent wheel has code; all of them where none has."""
-    rows = wheels(dataset, distribution, platform)[:_NEWEST]
-    return tuple(one for one in cards if any(_has_code(row, one) for row in rows)) or cards
 
 
 def _has_code(row: TensorFlowRow, capability: str) -> bool:

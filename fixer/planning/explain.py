@@ -10,6 +10,7 @@ from fixer.model.finding import Finding
 from fixer.planning import compare
 from fixer.planning.candidates import Stack
 from fixer.planning.draft import Draft
+from fixer.planning.gates import IDLE
 from fixer.planning.order import words
 from fixer.planning.search import Search
 from fixer.planning.situation import Situation
@@ -51,8 +52,14 @@ def unknown_device(draft: Draft) -> None:
 
 def chosen(situation: Situation, draft: Draft, stack: Stack, search: Search, *, by_wish: bool) -> None:
     """Why this stack, and how it is entered."""
-    for _, flaw in stack.verdict.flaws:
-        if flaw:
+    _cards(situation, draft, search)
+    for kind, flaw in stack.verdict.flaws:
+        if kind == IDLE:
+            draft.note(
+                f"TensorFlow {stack.row.version} cannot use every card: {flaw}. Keep that one away from it with "
+                "CUDA_VISIBLE_DEVICES, or TensorFlow fails on it."
+            )
+        elif flaw:
             draft.note(
                 f"TensorFlow {stack.row.version} on {situation.card_name}: {flaw}; keep "
                 "CUDA_CACHE_PATH on a writable disk. Its code was read in the wheel and not run on such a card: likely."
@@ -98,6 +105,15 @@ def _bystanders(draft: Draft, stack: Stack, search: Search) -> None:
         told.update(dict.fromkeys(reason.text for reason in one.reasons if here and reason.fact.startswith("environment.packages.")))
     for text in told:
         draft.note(f"In the present environment TensorFlow {stack.row.version} would break something: {text}.")
+
+
+def _cards(situation: Situation, draft: Draft, search: Search) -> None:
+    """Cards that no one driver serves beside the others."""
+    idle = [card for card in situation.all_cards if card not in situation.cards] if search.gpu else []
+    if idle:
+        names = ", ".join(card.name or card.pci_id or "a card" for card in idle)
+        driver = f"driver {situation.driver_version}" if situation.driver_version else "the same driver"
+        draft.note(f"{names} is left out: {driver} does not serve it beside {situation.card_name}.")
 
 
 def _driver_advice(situation: Situation, draft: Draft, stack: Stack, search: Search) -> None:

@@ -26,8 +26,8 @@ RELEASE = "wish.tensorflow"
 CONDA_FORGE = "conda-forge"
 _FIRST_WITH_AVX = (1, 6)
 _FIRST_PARTLY_COMPILED = 9
+IDLE = "idle"
 _COMPILED = (("compiled", "the driver compiles every kernel at the first run, which is slow"),)
-_BY_DRIVER = ("compiled", "partly compiled")
 
 
 @record(frozen=True)
@@ -137,13 +137,19 @@ def _on_gpu(
             continue
         # One card that works is enough; the best served one decides what is said.
         best = min(served, key=lambda one: (bool(one.needs), len(one.flaws)))
-        key = (row.cuda, best.flaws, best.needs)
+        compiled = _compiled(dataset, row, best)
+        idle = tuple(card or "" for card, one in zip(cards, by_card) if one[place].reasons)
+        key = (row.cuda, best.flaws, best.needs, compiled, idle)
         if key not in known:
             told = _driver(dataset, row.cuda or "", cards, driver, driver_unknown, windows, wsl)
-            compiles = any(kind in _BY_DRIVER for kind, _ in best.flaws) and not wsl and not told.reasons
-            reasons = told.reasons or (tuple(_compiler(dataset, row.cuda or "", driver)) if compiles else ())
+            floor, reasons = told.driver, told.reasons
+            if compiled and not wsl:
+                floor = _newer(floor, compiler_floor(dataset, compiled))
+                reasons = reasons or tuple(_compiler(dataset, row, compiled, driver))
             flaws = tuple(flaw for flaw in best.flaws if flaw[0] != "partly compiled")
-            known[key] = Verdict(reasons, flaws, (*(need or best.needs), *told.needs), told.driver)
+            if idle:
+                flaws = (*flaws, (IDLE, f"it has no code for compute capability {', '.join(idle)}"))
+            known[key] = Verdict(reasons, flaws, (*(need or best.needs), *told.needs), floor)
         found.append(known[key])
     return tuple(found)
 
@@ -253,16 +259,36 @@ def floor_of(dataset: Dataset, cuda: str, windows: bool) -> tuple[DriverRelease 
     return compare.driver(exact.windows_driver if windows else exact.linux_driver), row_name(dataset, exact)
 
 
-def _compiler(dataset: Dataset, cuda: str, driver: str | None) -> Iterator[Reason]:
+def _compiled(dataset: Dataset, row: TensorFlowRow, verdict: Verdict) -> str | None:
+    """The PTX version that the driver must know to compile the wheel's kernels for a card; None where it compiles none."""
+    kinds = {kind for kind, _ in verdict.flaws}
+    if not kinds & {"compiled", "partly compiled"}:
+        return None
+    # Where the hand-written kernels have machine code for the card, the generated ones alone are compiled.
+    known = row.ptx_versions if "compiled" in kinds else row.ptx_versions[1:]
+    wanted = dataset.cuda(row.cuda or "") if not known else None
+    return max(known, key=compare.release) if known else wanted.ptx_isa if wanted is not None else None
+
+
+def _compiler(dataset: Dataset, row: TensorFlowRow, wanted: str, driver: str | None) -> Iterator[Reason]:
     """Why this driver cannot compile the wheel's PTX: minor-version compatibility does not cover it."""
     present = compare.driver(driver)
-    wanted = dataset.cuda(cuda)
-    if present is None or wanted is None or wanted.ptx_isa is None:
-        return
-    known = newest_isa(dataset, present.branch)
-    if known is not None and compare.release(known) < compare.release(wanted.ptx_isa):
-        words = f"its kernels for this GPU are PTX {wanted.ptx_isa}, and driver {present} compiles up to PTX {known}"
-        yield Reason(words, row_name(dataset, wanted), "driver.version")
+    known = newest_isa(dataset, present.branch) if present is not None else None
+    if known is not None and compare.release(known) < compare.release(wanted):
+        words = f"its kernels for this GPU are PTX {wanted}, and driver {present} compiles up to PTX {known}"
+        yield Reason(words, row_name(dataset, row), "driver.version")
+
+
+@lru_cache(maxsize=128)
+def compiler_floor(dataset: Dataset, wanted: str) -> str | None:
+    """The oldest driver of a toolkit that compiles this version of PTX."""
+    knowing = (one for one in dataset.cuda_releases() if one.ptx_isa and one.linux_driver)
+    fitting = [one.linux_driver for one in knowing if compare.release(one.ptx_isa or "") >= compare.release(wanted)]
+    return min(filter(None, fitting), key=compare.release, default=None)
+
+
+def _newer(one: str | None, other: str | None) -> str | None:
+    return max(filter(None, (one, other)), key=compare.release, default=None)
 
 
 @lru_cache(maxsize=128)

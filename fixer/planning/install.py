@@ -51,6 +51,10 @@ def carry_out(
         return
     draft.device = "gpu" if search.gpu else "cpu"
     draft.driver_floor = stack.verdict.driver
+    if not search.gpu and gpu:
+        for finding in findings:
+            if finding.remedy.plan == "advise":
+                draft.step(people.from_finding(finding))
     _install(situation, draft, search, stack, demanded, findings, because)
     explain.chosen(situation, draft, stack, search, by_wish="tensorflow" in wanting)
     conda_install.advice(situation, draft, stack)

@@ -14,7 +14,7 @@ from fixer.dataset.rows import TensorFlowRow
 from fixer.model.plan import Reason, Rejected
 from fixer.model.record import record
 from fixer.planning import compare
-from fixer.planning.gates import RELEASE, verdicts, wheels
+from fixer.planning.gates import IDLE, RELEASE, Verdict, verdicts, wheels
 from fixer.planning.loading import unsearched
 from fixer.planning.refusals import ANOTHER, WISHED, Key, refusal
 from fixer.planning.situation import Ground
@@ -75,4 +75,9 @@ def barred(dataset: Dataset, distribution: str, platform: str, ground: Ground) -
 def drawbacks(dataset: Dataset, distribution: str, platform: str, ground: Ground) -> tuple[int, ...]:
     """How much speaks against each wheel although it works: its flaws, and a loader that misses its libraries."""
     judged = zip(wheels(dataset, distribution, platform), verdicts(dataset, distribution, platform, ground))
-    return tuple(len(told.flaws) + (ground.gpu and bool(unsearched(dataset, row))) for row, told in judged)
+    return tuple(_weight(told) + (ground.gpu and bool(unsearched(dataset, row))) for row, told in judged)
+
+
+def _weight(verdict: Verdict) -> int:
+    # A card that lies idle weighs more than what is slow or wants a hook.
+    return sum(3 if kind == IDLE else 1 for kind, _ in verdict.flaws)

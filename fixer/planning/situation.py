@@ -19,7 +19,7 @@ from fixer.model.facts import Environment, Facts, Gpu, Patient
 from fixer.model.finding import Finding
 from fixer.model.plan import Wish
 from fixer.model.record import record
-from fixer.planning import compare, lookups
+from fixer.planning import compare, drivers, lookups
 from fixer.planning.wishes import Wishes, of
 
 DISTRIBUTIONS = (
@@ -121,9 +121,24 @@ class Situation:
     # the GPU and its driver
 
     @cached_property
-    def cards(self) -> tuple[Gpu, ...]:
+    def all_cards(self) -> tuple[Gpu, ...]:
         """The GPUs; their compute capability is filled in by PCI id or name where the rows are sure of it."""
         return tuple(map(self._known, self.facts.gpus.or_else(())))
+
+    @cached_property
+    def cards(self) -> tuple[Gpu, ...]:
+        """The GPUs that count: those that one driver can serve together, the present one where it serves any."""
+        known = [(card, lookups.family(self.dataset, card.compute_capability or "")) for card in self.all_cards]
+        driver = self.facts.driver.value
+        present = compare.driver(self.driver_version)
+        if len(known) < 2 or self.wsl or self.os != "linux":
+            return self.all_cards
+        if driver is not None and present is not None:
+            served = [card for card, row in known if drivers.serves(row, present.branch, driver.open_module.value)]
+            if served:
+                return tuple(served)
+        together = drivers.together(tuple(row for _, row in known))
+        return tuple(card for card, row in known if row is None or row in together)
 
     def _known(self, gpu: Gpu) -> Gpu:
         if gpu.compute_capability is None:

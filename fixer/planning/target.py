@@ -55,6 +55,11 @@ def _some_stack(dataset: Dataset, platform: str, capability: str) -> bool:
     return any(
         row.is_cuda_build is not False
         and not row.prerelease
-        and compare.coverage(row.compute_capabilities, row.ptx, capability) in ("machine code", "ptx", "unknown")
+        and compare.coverage(row.compute_capabilities, row.ptx, capability) in _served(platform)
         for row in wheels(dataset, "tensorflow", platform)
     )
+
+
+def _served(platform: str) -> tuple[str, ...]:
+    # The wheels for Windows were not looked into; on Linux only those were not that the index has no libraries for.
+    return ("machine code", "ptx") if platform.startswith("linux") else ("machine code", "ptx", "unknown")

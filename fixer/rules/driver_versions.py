@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Iterator
 
+from fixer.dataset.rows import CudaRow
 from fixer.model.finding import Finding, RowRef
 from fixer.model.versions import CudaVersion, DriverRelease
 from fixer.rules import ask, compare
@@ -105,7 +106,7 @@ def driver_cannot_compile(case: Case) -> Iterator[Finding]:
         return
     if not all(fit.kind == "compiled first" or _partly(case, fit.card.capability) for fit in judged):
         return
-    wanted = ask.cuda(case.dataset, str(built))
+    wanted = _compiled(case, all(fit.kind == "compiled first" for fit in judged)) or ask.cuda(case.dataset, str(built))
     newest = _newest_for(case)
     known = ask.cuda(case.dataset, str(newest[0])) if newest is not None else None
     if wanted is None or known is None or not _newer(wanted.ptx_isa, known.ptx_isa):
@@ -116,7 +117,7 @@ def driver_cannot_compile(case: Case) -> Iterator[Finding]:
         "likely",
         f"driver {present} may not compile PTX {wanted.ptx_isa}, which {case.tensorflow_name} needs on {judged[0].card.name}",
         (case.driver_evidence(), *case.tensorflow_evidence(), *case.card_evidence(case.cards)),
-        f"Where kernels fail with an unsupported PTX version, have a driver of CUDA {built} installed "
+        f"Where kernels fail with an unsupported PTX version, have a driver of CUDA {_short(wanted)} installed "
         f"({wanted.linux_driver or 'or newer'}); running libraries of this CUDA is not affected.",
         code="driver-ptx-too-old",
         rows=(case.dataset.ref(wanted), *case.row_refs),
@@ -124,6 +125,19 @@ def driver_cannot_compile(case: Case) -> Iterator[Finding]:
         commands=(),
         subject={"minimum": wanted.linux_driver or ""},
     )
+
+
+def _compiled(case: Case, all_of_them: bool) -> CudaRow | None:
+    """The first CUDA release that compiles the wheel's PTX: of all its kernels, or of the generated ones alone."""
+    row = case.code_row
+    versions = (row.ptx_versions if all_of_them else row.ptx_versions[1:]) if row is not None else ()
+    wanted = max(versions, key=compare.release, default="")
+    fitting = (one for one in reversed(ask.cuda_releases(case.dataset)) if one.ptx_isa and not _newer(wanted, one.ptx_isa))
+    return next(fitting, None) if wanted else None
+
+
+def _short(row: CudaRow) -> str:
+    return ".".join(map(str, compare.minor(row.version)))
 
 
 def _newest_for(case: Case) -> tuple[CudaVersion, int] | None:

@@ -96,7 +96,7 @@ class Knowledge:
         found = self.measured.get(f"{version.major}.{version.minor}")
         if found is None or not done.get("is_cuda_build") or done.get("cuda") != found["cuda"]:
             return
-        done.update({key: found[key] for key in ("cudnn_compiled", "sonames", "ptx") if found.get(key)})
+        done.update({key: found[key] for key in ("cudnn_compiled", "sonames", "ptx", "ptx_versions") if found.get(key)})
         where = "this release" if done["version"] == found["measured"] else f"{found['measured']}, of the same minor"
         told = found.get("source") or f"measured on {where}"
         done["sources"] = [*done["sources"], f"cudnn_compiled, sonames and suffixed ptx: {told}"]
