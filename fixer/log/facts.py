@@ -178,10 +178,11 @@ def joined(log: Facts, other: Facts) -> Facts:
 def _merged(mine: Observed[Any], theirs: Observed[Any]) -> Observed[Any]:
     if mine.is_unknown or theirs.is_unknown:
         return theirs if mine.is_unknown else mine
-    if isinstance(mine.value, (Driver, Environment)) and type(mine.value) is type(theirs.value):
-        fields = dataclasses.fields(mine.value)
-        inner = {field.name: _merged(getattr(mine.value, field.name), getattr(theirs.value, field.name)) for field in fields}
-        return Observed(type(mine.value)(**inner), "found", mine.via + theirs.via, mine.detail)
+    for kind in (Driver, Environment):
+        if isinstance(mine.value, kind) and isinstance(theirs.value, kind):
+            names = [field.name for field in dataclasses.fields(kind)]
+            inner: Any = {name: _merged(getattr(mine.value, name), getattr(theirs.value, name)) for name in names}
+            return Observed(kind(**inner), "found", mine.via + theirs.via, mine.detail)
     if isinstance(mine.value, Mapping) and isinstance(theirs.value, Mapping):
         return Observed({**theirs.value, **mine.value}, "found", mine.via + theirs.via, theirs.detail)
     if isinstance(mine.value, tuple) and isinstance(theirs.value, tuple) and mine.value and isinstance(mine.value[0], Gpu):
