@@ -5,6 +5,7 @@ from __future__ import annotations
 from fixer.actions.activation_script import ActivationScript
 from fixer.actions.base import Handler
 from fixer.actions.conda_packages import CondaPackages
+from fixer.actions.kernelspec import Kernelspec
 from fixer.actions.new_environment import NewEnvironment
 from fixer.actions.pip_requirements import PipRequirements
 from fixer.actions.preload_hook import PreloadHook
@@ -16,5 +17,6 @@ HANDLERS: dict[str, Handler] = {
     "new_environment": NewEnvironment(),
     "preload_hook": PreloadHook(),
     "activation_script": ActivationScript(),
+    "kernelspec": Kernelspec(),
     "profile_block": ProfileBlock(),
 }

@@ -93,6 +93,9 @@ def faults(distribution: Distribution) -> tuple[str, ...]:
     if distribution.rows is None:
         return (f"{distribution.name}: no readable RECORD",)
     wrong = []
+    own = os.path.join(distribution.folder, "RECORD")
+    if not any(row.path == own for row in distribution.rows):
+        wrong.append(f"{own}: it does not list itself, so it is not whole")
     for row in distribution.rows:
         try:
             found = os.stat(row.path)

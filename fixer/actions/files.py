@@ -154,20 +154,23 @@ def _unedit(path: str, record: Mapping[str, Any], work: Workplace) -> tuple[str,
         if not os.path.isfile(target) or os.path.islink(target):
             return ()
         return (f"{path} no longer leads to {target}; our lines there are left",)
-    durable.unlink(durable.temporary(target), sync=False)
+    former, ours = str(record.get("before")), str(record.get("after"))
+    durable.settle(target, former, ours)
+    durable.settle(target, ours, former, back=True)
     try:
         now = durable.read(target, LARGEST)
     except FileNotFoundError:
         return ()
     digest = durable.sha256(now)
-    if digest == record.get("before"):
+    if digest == former:
         return ()
-    if digest == record.get("after"):
+    if digest == ours:
         old = work.kept(str(record.get("kept")))
-        if durable.sha256(old) != record.get("before"):
+        if durable.sha256(old) != former:
             raise StepFailed("damaged-backup", f"the before-image of {path} is damaged; the file is left as it is")
         times = record.get("times")
-        durable.replace(target, old, digest, (int(times[0]), int(times[1])) if isinstance(times, list) else None)
+        both = (int(times[0]), int(times[1])) if isinstance(times, list) else None
+        durable.replace(target, old, digest, both, back=True)
         return ()
     return _take_out(path, target, now, digest, _pieces(record))
 
@@ -186,7 +189,7 @@ def _take_out(path: str, target: str, now: bytes, digest: str, pieces: Sequence[
             if any(line in rest for line in lines):
                 return (f"{path}: our lines in it were changed since; remove them by hand",)
     if rest != now:
-        durable.replace(target, rest, digest)
+        durable.replace(target, rest, digest, back=True)
     return ()
 
 

@@ -106,6 +106,8 @@ class NewEnvironment(NothingKept):
             raise StepFailed("damaged-journal", f"the journal names another folder than {path}")
         _delete(passing)
         if os.path.lexists(path):
+            # Killed while the marker was written: what is there of it is ours.
+            durable.unlink(durable.temporary(os.path.join(path, MARKER)), sync=False)
             foreign = _foreign(path, bool(entry.after))
             if foreign:
                 more = f" and {len(foreign) - _SHOWN} more" if len(foreign) > _SHOWN else ""

@@ -18,6 +18,7 @@ from fixer.actions.installer_world import environment
 from fixer.actions.interpreter import ask, install_problem
 from fixer.actions.snapshot import Place
 from fixer.actions.tree import STORE, mark
+from fixer.host import durable
 from fixer.host.base import Host
 from fixer.model import installers
 from fixer.model.action import ActionSpec, Preview
@@ -54,6 +55,7 @@ class PipRequirements:
         scheme = ask(interpreter, host)
         commands = installers.pip_requirements(spec.params)
         change = dry_run.of_commands(commands, host, prefix)
+        known = _hashes(change, spec, host)
         removed = Params(spec, _KNOWN).names("remove")
         place = Place(
             prefix, os.path.join(prefix, STORE, f"{work.run}-{secrets.token_hex(4)}"), scheme.sites, scheme.scripts
@@ -61,14 +63,16 @@ class PipRequirements:
         names = sorted({*change.names, *removed})
         work.intend({"deed": "packages", **_record(place), "names": names})
         touched = [d for d in distributions.installed(place.sites) if d.name in names]
-        before = snapshot.take(place, _files(touched))
+        former = _files(touched)
+        before = snapshot.take(place, former)
+        world = _bound(environment(host.environ), place, known)
         for argv in commands:
             work.say("running " + " ".join(argv[:6]) + (" ..." if len(argv) > 6 else ""))
-            ran = work.child(dry_run.located(argv, host), environment(host.environ), prefix)
+            ran = work.child(dry_run.located(argv, host), world, prefix)
             if not ran.ok:
                 raise StepFailed("installer-failed", f"{os.path.basename(argv[0])} failed: {dry_run.said(ran)}")
         now = snapshot.compare(place, before)
-        wrong = _faults(place, before, now, {**change.install}, pins, removed)
+        wrong = _faults(place, before, now, former, {**change.install}, pins, removed)
         if wrong:
             more = f" (and {len(wrong) - _SHOWN} more)" if len(wrong) > _SHOWN else ""
             raise StepFailed("not-whole", f"the installer ended well, but: {'; '.join(wrong[:_SHOWN])}{more}")
@@ -138,15 +142,39 @@ def _files(found: list[distributions.Distribution]) -> set[str]:
     return {path for path in paths if (kind := mark(path)) is not None and kind.kind in "fl"}
 
 
+def _hashes(change: dry_run.Change, spec: ActionSpec, host: Host) -> dict[str, tuple[str, ...]]:
+    """Pins and hashes of all that will be installed; nothing where the index gives no hash for some: pip takes all or none."""
+    manager, interpreter, prefix = (str(spec.params[key]) for key in ("manager", "interpreter", "prefix"))
+    try:
+        return dry_run.hashes(change, manager, ("--python", interpreter), host, prefix, offline=False)
+    except dry_run.NotProved as error:
+        if error.code != "no-hashes":
+            raise
+        return {}
+
+
+def _bound(world: dict[str, str], place: Place, known: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    """The variables that hold pip and uv to the pins and hashes of the dry run, beside the user's own constraints."""
+    if not known:
+        return world
+    lines = (f"{pin} {' '.join(f'--hash={one}' for one in of_pin)}\n" for pin, of_pin in sorted(known.items()))
+    name = os.path.join(place.store, "hashes.txt")
+    durable.write_new(name, "".join(lines).encode("ascii"))
+    # A relative path, since the variables split at spaces; the installer runs in the environment's folder.
+    short = os.path.relpath(name, place.prefix)
+    return {**world, **{key: f"{world.get(key, '')} {short}".strip() for key in ("PIP_CONSTRAINT", "UV_CONSTRAINT")}}
+
+
 def _faults(
     place: Place,
     before: snapshot.Before,
     now: snapshot.Change,
+    former: set[str],
     incoming: Mapping[str, str],
     pins: tuple[Pin, ...],
     removed: tuple[str, ...],
 ) -> list[str]:
-    """Why the environment is not the whole new set, and nothing but that."""
+    """Why the environment is not the whole new set, and nothing but that; ``former`` are the old packages' files."""
     found = distributions.installed(place.sites)
     there = {d.name for d in found}
     wrong = [f"{name} is still there" for name in removed if name in there and name not in incoming]
@@ -160,13 +188,13 @@ def _faults(
         else:
             wrong += distributions.faults(of_name[0])
     wrong += [f"left over: {path}" for path in now.created if _is_litter(path, place)]
-    theirs = {path for d in found if d.name in incoming for path in d.paths} | set(before.hashes)
+    theirs = {path for d in found if d.name in incoming for path in d.paths} | former
     for path in {*now.created, *now.changed, *now.gone} - theirs:
         inside = any(path.startswith(site + "/") for site in place.sites)
-        known = now.created.get(path) or now.changed.get(path)
-        if inside and not path.endswith(".pyc") and (known is None or known.kind != "d") and path in before.marks:
-            if before.marks[path].kind != "d":
-                wrong.append(f"{path} was changed, and belongs to none of the packages")
+        known = now.created.get(path) or now.changed.get(path) or before.marks[path]
+        if inside and not path.endswith(".pyc") and known.kind != "d":
+            what = "is new" if path in now.created else "was changed"
+            wrong.append(f"{path} {what}, and belongs to none of the packages")
     return wrong
 
 

@@ -101,6 +101,9 @@ def _drift(place: Place, before: Before, after: Change, change: Change) -> list[
             continue
         if path in before.marks and snapshot.is_former(path, now, before, place):
             continue
+        if now is not None and now.inode == _kept_inode(path, place, before):
+            # The kept file itself, its mode or time not yet given back: a restore was killed here.
+            continue
         if now is not None or path in before.marks:
             foreign.append(path)
     for path in after.gone:
@@ -108,6 +111,12 @@ def _drift(place: Place, before: Before, after: Change, change: Change) -> list[
         if now is not None and now.kind != "d" and not path.endswith(".pyc") and path in change.changed:
             foreign.append(path)
     return foreign
+
+
+def _kept_inode(path: str, place: Place, before: Before) -> int | None:
+    number = before.kept.get(path)
+    found = mark(os.path.join(place.keep, str(number))) if number is not None else None
+    return found.inode if found is not None else None
 
 
 def _foreign(place: Place, before: Before, change: Change, names: frozenset[str]) -> frozenset[str]:
@@ -225,7 +234,7 @@ def _link_back(path: str, former: Mark, passing: str, place: Place, before: Befo
         raise StepFailed("damaged-backup", f"{path}: the kept file {kept} was written to; it is not what it was")
     if now is None or now.inode != found.inode:
         # Both names of one file: a rename would do nothing and leave the passing name behind.
-        durable.link(kept, passing, sync=False)
+        snapshot.second(kept, passing)
         durable.rename(passing, path, sync=False)
     if found.mode != former.mode:
         durable.set_mode(path, former.mode)

@@ -82,7 +82,7 @@ def take(place: Place, touched: Iterable[str]) -> Before:
     inside = tuple(folder.rstrip("/") + "/" for folder in place.linked)
     for path, found in marks.items():
         if found.kind == "f" and (path in wanted or path.startswith(inside)):
-            _keep(path, os.path.join(place.keep, str(len(kept))))
+            second(path, os.path.join(place.keep, str(len(kept))))
             kept[path] = len(kept)
     hashes = {path: durable.hash_file(path) for path in sorted(wanted & kept.keys())}
     durable.sync_folder(place.keep)
@@ -156,6 +156,17 @@ def read_after(place: Place) -> Change | None:
         raise StepFailed("damaged-backup", f"{place.after} is damaged") from None
 
 
+def second(path: str, name: str) -> None:
+    """The file ``path`` under a second name: a hard link, or a synced copy where links are refused."""
+    try:
+        durable.link(path, name, sync=False)
+    except FileExistsError:
+        raise
+    except OSError:
+        # Another filesystem, too many links, or a file of another user's: a copy, synced, does as well.
+        durable.copy(path, name)
+
+
 def trim(place: Place, before: Before, change: Change) -> None:
     """Let go of the kept names of files that did not change."""
     for path, number in before.kept.items():
@@ -175,16 +186,6 @@ def drop(place: Place) -> None:
                 durable.remove_dir(os.path.join(top, name), sync=False)
         durable.remove_dir(place.store)
     durable.remove_dir(os.path.join(place.prefix, STORE))
-
-
-def _keep(path: str, name: str) -> None:
-    try:
-        durable.link(path, name, sync=False)
-    except FileExistsError:
-        raise
-    except OSError:
-        # Another filesystem, too many links, or a file of another user's: a copy, synced, does as well.
-        durable.copy(path, name)
 
 
 def _json(path: str) -> Any:

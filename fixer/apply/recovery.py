@@ -14,7 +14,7 @@ from fixer.apply.journal import Journal, open_run
 from fixer.apply.lock import environment_lock, state_lock, wait_for_installer
 from fixer.apply.state import State
 from fixer.apply.take_back import TakenBack, specs_of, take_back
-from fixer.apply.workplace import Bench, Say
+from fixer.apply.workplace import Bench, Say, unfailing
 from fixer.errors import RollbackIncompleteError
 from fixer.host.base import Host
 
@@ -26,9 +26,10 @@ def recover(host: Host, state: State, say: Say) -> tuple[str, TakenBack] | None:
     """
     if open_run(state) is None:
         return None
-    state.prepare()
+    say = unfailing(say)
     with contextlib.ExitStack() as held:
         watch = held.enter_context(Watch())
+        state.prepare()
         held.enter_context(state_lock(state))
         return recover_locked(host, state, say, watch)
 

@@ -24,7 +24,7 @@ from fixer.apply.lock import environment_lock, state_lock
 from fixer.apply.recovery import recover_locked
 from fixer.apply.state import State
 from fixer.apply.take_back import TakenBack, take_back
-from fixer.apply.workplace import Bench, Say
+from fixer.apply.workplace import Bench, Say, unfailing
 from fixer.errors import ConvfixError, Interrupted, RollbackIncompleteError, RolledBackError, StalePlanError, UsageError
 from fixer.host import durable
 from fixer.host.base import Host
@@ -55,9 +55,10 @@ def apply(plan: Plan, host: Host, state: State, say: Say) -> RunResult:
     """
     guard(host)
     _shape(plan)
-    state.prepare()
+    say = unfailing(say)
     with contextlib.ExitStack() as held:
         watch = held.enter_context(Watch())
+        state.prepare()
         _enter_locks(held, state, plan.actions)
         recover_locked(host, state, say, watch)
         ready = _ready(plan, host)

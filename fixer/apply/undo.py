@@ -15,7 +15,7 @@ from fixer.apply.recovery import prefixes, recover, recover_locked
 from fixer.apply.state import State
 from fixer.apply.take_back import TakenBack, specs_of, take_back
 from fixer.apply.transaction import guard
-from fixer.apply.workplace import Bench, Say
+from fixer.apply.workplace import Bench, Say, unfailing
 from fixer.errors import RollbackIncompleteError, UsageError
 from fixer.host.base import Host
 from fixer.model.outcome import Step
@@ -58,9 +58,10 @@ def undo(run: str | None, host: Host, state: State, say: Say) -> UndoResult:
     guard(host)
     if not state.numbers():
         _chosen(run, state)
-    state.prepare()
+    say = unfailing(say)
     with contextlib.ExitStack() as held:
         watch = held.enter_context(Watch())
+        state.prepare()
         held.enter_context(state_lock(state))
         recovered = recover_locked(host, state, say, watch)
         if recovered is not None and run in (None, recovered[0]):

@@ -6,6 +6,7 @@ names it. It chooses nothing and undoes nothing.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import Any, Callable, Mapping, Sequence
 
@@ -21,6 +22,16 @@ _SECONDS = 4 * 3600.0
 _TALK = 64 << 20
 
 Say = Callable[[str], None]
+
+
+def unfailing(say: Say) -> Say:
+    """``say`` for a listener who may be gone (a closed terminal, a broken pipe): that must neither stop nor spoil the work."""
+
+    def told(text: str) -> None:
+        with contextlib.suppress(OSError):
+            say(text)
+
+    return told
 
 
 class Bench:

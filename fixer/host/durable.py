@@ -3,8 +3,10 @@
 The unit is one change of one name. A file is filled under a temporary name in its own folder, fsynced,
 moved into place, and the folder is fsynced. An fsync that fails ends the primitive with OSError and is
 never tried again: after EIO the kernel may have dropped the pages, so a second success would be a lie.
-Names are used relative to an open folder, so a folder that is swapped meanwhile is not followed. It
-keeps no record and decides nothing: ``apply.journal`` remembers, the actions choose.
+Names are used relative to an open folder, so a folder that is swapped meanwhile is not followed. A file
+changes places with its successor in one step and is looked at once more when it is out of everybody's
+reach: what another program wrote at the last moment is seen, and put back. It keeps no record and decides
+nothing: ``apply.journal`` remembers, the actions choose.
 """
 
 from __future__ import annotations
@@ -13,12 +15,11 @@ import contextlib
 import errno
 import os
 import stat
-from typing import Iterator
+
+from fixer.host import within
 
 UNFINISHED = ".convfix-new"
-_CHUNK = 1 << 20
-_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
-_LOST_ATTRIBUTES_MATTER = "system.posix_acl"
+_ON_THE_WAY_BACK = ".convfix-back"
 
 
 class ForeignEdit(Exception):
@@ -29,10 +30,13 @@ class ForeignEdit(Exception):
         self.path = path
 
 
-def temporary(path: str) -> str:
-    """The name under which ``path`` is filled before it takes its place; known beforehand, so it can be cleared."""
+def temporary(path: str, back: bool = False) -> str:
+    """The name under which ``path`` is filled before it takes its place; known beforehand, so it can be cleared.
+
+    ``back`` is for the way back: whoever finds the file tells by its name which way it was going.
+    """
     folder, name = os.path.split(path)
-    return os.path.join(folder, f".{name[:120]}{UNFINISHED}")
+    return os.path.join(folder, f".{name[:120]}{_ON_THE_WAY_BACK if back else UNFINISHED}")
 
 
 def sha256(data: bytes) -> str:
@@ -45,7 +49,7 @@ def sha256(data: bytes) -> str:
 def hash_file(path: str) -> str:
     """The SHA-256 of a regular file, links not followed; raises OSError."""
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    return _hash_open(handle, path)
+    return within.hash_open(handle, path)
 
 
 def read(path: str, limit: int = 64 << 20) -> bytes:
@@ -63,40 +67,84 @@ def read(path: str, limit: int = 64 << 20) -> bytes:
 def write_new(path: str, data: bytes, mode: int = 0o600, times: tuple[int, int] | None = None) -> None:
     """Make ``path``, whole or not at all; FileExistsError when there is one. ``times`` are atime and mtime in ns."""
     folder, name = os.path.split(path)
-    with _opened(folder) as place:
+    with within.opened(folder) as place:
         passing = os.path.basename(temporary(path))
-        _fill(place, passing, data, mode, times)
+        within.fill(place, passing, data, mode, times)
         try:
-            if _take_new_name(place, passing, name):
+            if within.take_new_name(place, passing, name):
                 os.unlink(passing, dir_fd=place)
         except BaseException:
-            _forget(place, passing)
+            within.forget(place, passing)
             raise
         os.fsync(place)
 
 
-def replace(path: str, data: bytes, expected: str, times: tuple[int, int] | None = None) -> None:
+def replace(
+    path: str, data: bytes, expected: str, times: tuple[int, int] | None = None, back: bool = False
+) -> None:
     """Put ``data`` in the place of the regular file ``path``, whose SHA-256 must still be ``expected``.
 
     Mode, owner and extended attributes stay. Raises ForeignEdit when the file is another one by now,
     OSError else. ``path`` must be resolved: a rename onto a link would replace the link.
     """
     folder, name = os.path.split(path)
-    with _opened(folder) as place:
+    with within.opened(folder) as place:
         found = os.stat(name, dir_fd=place, follow_symlinks=False)
         if not stat.S_ISREG(found.st_mode):
             raise OSError(errno.EINVAL, "not a regular file", path)
-        passing = os.path.basename(temporary(path))
-        _fill(place, passing, data, stat.S_IMODE(found.st_mode), times, found, path)
+        passing = os.path.basename(temporary(path, back))
+        within.fill(place, passing, data, stat.S_IMODE(found.st_mode), times, found, path)
         try:
-            handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=place)
-            if _hash_open(handle, path) != expected:
+            if within.hash_at(place, name, path) != expected:
                 raise ForeignEdit(path)
-            os.rename(passing, name, src_dir_fd=place, dst_dir_fd=place)
+            swapped = within.exchange(place, passing, name)
+            if not swapped:
+                # A filesystem that cannot exchange names: the look just before has to do.
+                os.rename(passing, name, src_dir_fd=place, dst_dir_fd=place)
         except BaseException:
-            _forget(place, passing)
+            within.forget(place, passing)
             raise
+        if swapped:
+            _let_go(place, passing, name, path, expected, sha256(data))
         os.fsync(place)
+
+
+def settle(path: str, former: str, ours: str, back: bool = False) -> bool:
+    """Clear what a ``replace`` of ``former`` by ``ours`` (SHA-256 each) left when it was killed; idempotent.
+
+    Killed after the two had changed places, it may have left what another program wrote at the last moment; that
+    gets its place back. Whether that was so. Raises OSError.
+    """
+    folder, name = os.path.split(path)
+    passing = os.path.basename(temporary(path, back))
+    try:
+        with within.opened(folder) as place:
+            if not within.there(place, passing):
+                return False
+            theirs = within.digest_at(place, passing, path) not in (former, ours)
+            theirs = theirs and within.digest_at(place, name, path) == ours
+            if theirs:
+                os.rename(passing, name, src_dir_fd=place, dst_dir_fd=place)
+            else:
+                os.unlink(passing, dir_fd=place)
+            os.fsync(place)
+            return theirs
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
+def _let_go(place: int, passing: str, name: str, path: str, expected: str, ours: str) -> None:
+    """Remove the file that was replaced, unless somebody wrote to it at the last moment: then it goes back."""
+    if within.digest_at(place, passing, path) == expected:
+        os.unlink(passing, dir_fd=place)
+        return
+    within.exchange(place, passing, name)
+    if within.digest_at(place, passing, path) != ours:
+        # Somebody wrote again between the two exchanges; the newest stays.
+        within.exchange(place, passing, name)
+    os.unlink(passing, dir_fd=place)
+    os.fsync(place)
+    raise ForeignEdit(path)
 
 
 def copy(source: str, path: str) -> None:
@@ -106,8 +154,8 @@ def copy(source: str, path: str) -> None:
         found = os.fstat(taken)
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
-            while chunk := file.read(_CHUNK):
-                _write_all(handle, chunk)
+            while chunk := file.read(within.CHUNK):
+                within.write_all(handle, chunk)
             os.fchmod(handle, stat.S_IMODE(found.st_mode))
             os.utime(handle, ns=(found.st_atime_ns, found.st_mtime_ns))
             os.fsync(handle)
@@ -121,7 +169,7 @@ def append(path: str, data: bytes) -> None:
     try:
         size = os.fstat(handle).st_size
         try:
-            _write_all(handle, data)
+            within.write_all(handle, data)
             os.fdatasync(handle)
         except OSError:
             with contextlib.suppress(OSError):
@@ -205,7 +253,7 @@ def set_times(path: str, atime_ns: int, mtime_ns: int) -> None:
 
 def sync_folder(path: str) -> None:
     """Make the names in a folder durable; raises OSError."""
-    with _opened(path) as place:
+    with within.opened(path) as place:
         os.fsync(place)
 
 
@@ -213,104 +261,10 @@ def sync_filesystem(path: str) -> None:
     """Make everything on the filesystem of ``path`` durable: what an installer wrote without any fsync."""
     import ctypes
 
-    with _opened(path) as place:
+    with within.opened(path) as place:
         call = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
         if call is None:
             os.sync()
         elif call(place) != 0:
             number = ctypes.get_errno()
             raise OSError(number, os.strerror(number), path)
-
-
-@contextlib.contextmanager
-def _opened(folder: str) -> Iterator[int]:
-    place = os.open(folder or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        yield place
-    finally:
-        os.close(place)
-
-
-def _fill(
-    place: int,
-    name: str,
-    data: bytes,
-    mode: int,
-    times: tuple[int, int] | None,
-    like: os.stat_result | None = None,
-    like_path: str = "",
-) -> None:
-    """A new file ``name`` with ``data`` in it, synced; gone again when anything fails."""
-    handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=place)
-    try:
-        try:
-            _write_all(handle, data)
-            if like is not None:
-                _take_after(handle, like, like_path)
-            os.fchmod(handle, mode)
-            if times is not None:
-                os.utime(handle, ns=times)
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-    except BaseException:
-        _forget(place, name)
-        raise
-
-
-def _take_after(handle: int, like: os.stat_result, path: str) -> None:
-    """Owner and extended attributes of the file that will be replaced."""
-    mine = os.fstat(handle)
-    if (mine.st_uid, mine.st_gid) != (like.st_uid, like.st_gid):
-        os.fchown(handle, like.st_uid, like.st_gid)
-    try:
-        names = os.listxattr(path, follow_symlinks=False)
-    except OSError:
-        return
-    for name in names:
-        try:
-            os.setxattr(handle, name, os.getxattr(path, name, follow_symlinks=False))
-        except OSError:
-            # A label that the system sets by itself may be refused; an access list must not be lost.
-            if name.startswith(_LOST_ATTRIBUTES_MATTER):
-                raise
-
-
-def _take_new_name(place: int, passing: str, name: str) -> bool:
-    """Give the file ``passing`` the name ``name`` unless that is taken; whether it has both names now."""
-    try:
-        os.link(passing, name, src_dir_fd=place, dst_dir_fd=place, follow_symlinks=False)
-    except OSError as error:
-        if error.errno not in _NO_LINKS:
-            raise
-        # No hard links here: an empty file claims the name first, so nobody's file is overwritten.
-        os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=place))
-        os.rename(passing, name, src_dir_fd=place, dst_dir_fd=place)
-        return False
-    return True
-
-
-def _forget(place: int, name: str) -> None:
-    with contextlib.suppress(OSError):
-        os.unlink(name, dir_fd=place)
-
-
-def _write_all(handle: int, data: bytes) -> None:
-    left = memoryview(data)
-    while left:
-        written = os.write(handle, left[:_CHUNK])
-        if written <= 0:
-            raise OSError(errno.EIO, "nothing was written")
-        left = left[written:]
-
-
-def _hash_open(handle: int, path: str) -> str:
-    with os.fdopen(handle, "rb", buffering=0) as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise OSError(errno.EINVAL, "not a regular file", path)
-        import hashlib
-
-        digest = hashlib.sha256()
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests import patients
+from tests.hands import tally
 from tests.hands.bodies import Home, only, three_packages
 
 
@@ -44,3 +47,19 @@ def small(tmp_path_factory: pytest.TempPathFactory, house: patients.Wheelhouse) 
         return patients.Patient(path, str(path / "bin" / "python"))
 
     return copy
+
+
+@pytest.fixture
+def swift() -> Iterator[Path]:
+    """A folder in memory where there is one: thousands of fsyncs cost nothing there, and say as much about order."""
+    base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with tempfile.TemporaryDirectory(dir=base, prefix="hands-") as folder:
+        yield Path(folder)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The counts of the numbered rows."""
+    if tally.ROWS:
+        terminalreporter.section("rows of the hands")
+        for line in tally.lines():
+            terminalreporter.write_line(line)

@@ -20,7 +20,7 @@ from fixer.apply.transaction import apply
 from fixer.apply.undo import recover, undo
 from tests import patients
 from tests.hands.bodies import Home, action, exact, only, plan, quiet, same
-from tests.hands.faults import calls_of, killed_at
+from tests.hands.crash import calls_of, killed_at
 
 TIMES = float(os.environ.get("CONVFIX_KILL_POINTS", "1"))
 CHILD = """

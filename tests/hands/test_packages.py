@@ -69,7 +69,7 @@ def test_an_installer_that_does_half_is_taken_back(home: Home, small, tmp_path: 
     uv = patients.need("uv")
     site = patient.site_packages
     (tools / "uv").write_text(
-        f"#!/bin/sh\n'{uv}' \"$@\" || exit\ncase \"$*\" in *--dry-run*) ;; *) rm '{site}/two/part3.py' ;; esac\nexit 0\n"
+        f"#!/bin/sh\n'{uv}' \"$@\" || exit\ncase \"$*\" in *--dry-run* | *compile*) ;; *) rm '{site}/two/part3.py' ;; esac\nexit 0\n"
     )
     (tools / "uv").chmod(0o755)
     lying = Home(home.home, {**home.host.environ, "PATH": f"{tools}:{os.environ['PATH']}"})

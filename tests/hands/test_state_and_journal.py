@@ -18,15 +18,17 @@ from fixer.apply.transaction import apply
 from fixer.apply.undo import preview, recover, undo
 from fixer.errors import ConvfixError, UsageError
 from fixer.host.real import RealHost
+from tests.hands import scenes
 from tests.hands.bodies import Home, quiet
-from tests.hands.test_kill_files import Files
 
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="giving files away needs root")
 
 
 @pytest.fixture
-def files(tmp_path: Path) -> Files:
-    return Files(tmp_path, "bash")
+def files(tmp_path: Path) -> scenes.Files:
+    made = scenes.make("bash", tmp_path / "scene")
+    assert isinstance(made, scenes.Files)
+    return made
 
 
 def test_looking_writes_nothing(tmp_path: Path) -> None:
@@ -76,7 +78,7 @@ def test_another_users_folder_is_refused(tmp_path: Path) -> None:
 
 
 @ROOT_ONLY
-def test_another_users_home_is_refused(files: Files) -> None:
+def test_another_users_home_is_refused(files: scenes.Files) -> None:
     os.chown(files.home.home, 12345, 12345)
     with pytest.raises(UsageError, match="belongs to user id 12345") as caught:
         files.apply()
@@ -86,7 +88,7 @@ def test_another_users_home_is_refused(files: Files) -> None:
 
 
 @ROOT_ONLY
-def test_root_does_not_write_into_another_users_environment(files: Files) -> None:
+def test_root_does_not_write_into_another_users_environment(files: scenes.Files) -> None:
     for top, _, names in os.walk(files.env):
         for name in [".", *names]:
             os.chown(os.path.join(top, name), 12345, 12345, follow_symlinks=False)
@@ -96,7 +98,7 @@ def test_root_does_not_write_into_another_users_environment(files: Files) -> Non
     assert caught.value.exit_code == 3 and files.look() == before
 
 
-def test_a_second_convfix_is_told_who_is_at_work(files: Files, tmp_path: Path) -> None:
+def test_a_second_convfix_is_told_who_is_at_work(files: scenes.Files, tmp_path: Path) -> None:
     files.home.state.prepare()
     code = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
@@ -119,7 +121,7 @@ def test_a_second_convfix_is_told_who_is_at_work(files: Files, tmp_path: Path) -
     files.undo()
 
 
-def test_a_torn_last_line_is_passed_over_and_rubbish_is_named(files: Files) -> None:
+def test_a_torn_last_line_is_passed_over_and_rubbish_is_named(files: scenes.Files) -> None:
     files.apply()
     path = Path(files.home.state.journal("1"))
     whole = path.read_bytes()
@@ -146,7 +148,7 @@ def test_a_torn_last_line_is_passed_over_and_rubbish_is_named(files: Files) -> N
     assert files.look() == files.before
 
 
-def test_bytes_flipped_anywhere_in_a_journal_never_touch_a_foreign_file(files: Files, tmp_path: Path) -> None:
+def test_bytes_flipped_anywhere_in_a_journal_never_touch_a_foreign_file(files: scenes.Files, tmp_path: Path) -> None:
     """The journal is the user's own, but it may be damaged: an error or a right undo, and nothing outside is touched."""
     chance = random.Random(11)
     files.apply()
@@ -168,7 +170,7 @@ def test_bytes_flipped_anywhere_in_a_journal_never_touch_a_foreign_file(files: F
         assert rest
 
 
-def test_a_journal_that_points_elsewhere_is_refused(files: Files, tmp_path: Path) -> None:
+def test_a_journal_that_points_elsewhere_is_refused(files: scenes.Files, tmp_path: Path) -> None:
     victim = tmp_path / "victim"
     victim.write_text("mine")
     import hashlib
@@ -194,13 +196,13 @@ def test_a_journal_that_points_elsewhere_is_refused(files: Files, tmp_path: Path
         next(line for line in lines if line["before"] == deed)["before"] = kept
         path.write_text("".join(json.dumps(line) + "\n" for line in lines))
         recover(files.home.host, files.home.state, quiet)
-        assert open_run(files.home.state) is None and files.look() == {**files.before, str(victim): files.look()[str(victim)]}
+        assert open_run(files.home.state) is None and files.look() == files.before
 
 
-def test_the_preview_of_an_undo_and_its_order(files: Files) -> None:
+def test_the_preview_of_an_undo_and_its_order(files: scenes.Files) -> None:
     files.apply()
     run, steps = preview(None, files.home.state)
-    assert run == "1" and [step.name for step in steps] == ["profile", "script", "conda", "own", "hook"]
+    assert run == "1" and [step.name for step in steps] == ["profile", "kernel", "script", "conda", "own", "hook"]
     assert files.home.state.numbers() == (1,)
     files.undo()
     for wrong in ("1", "2", "x", "-1", "9" * 30):
@@ -210,7 +212,7 @@ def test_the_preview_of_an_undo_and_its_order(files: Files) -> None:
             undo(wrong, files.home.host, files.home.state, quiet)
 
 
-def test_apply_to_a_described_machine_is_refused(files: Files) -> None:
+def test_apply_to_a_described_machine_is_refused(files: scenes.Files) -> None:
     host = RealHost(files.home.host.environ, sys_root=str(files.env))
     with pytest.raises(UsageError, match="sys-root"):
         apply(files.plan, host, files.home.state, quiet)
