@@ -111,18 +111,6 @@ def _row(situation: Situation, minimum: str | None, last: int | None) -> DriverS
     return max(fitting, key=lambda row: (not row.origin, row.module == "open", row.branch), default=None)
 
 
-def container_step(finding: Finding | None) -> HumanStep:
-    """How the host starts the container with the GPU."""
-    commands = finding.remedy.commands if finding is not None else ()
-    text = finding.remedy.summary if finding is not None else "Start the container with the GPU: docker run --gpus all"
-    return HumanStep(
-        text,
-        tuple(argv for argv in commands if argv[0] != "convfix"),
-        "Nothing inside the container can do this.",
-        "person",
-    )
-
-
 def space_step(situation: Situation, needed: int, free: int) -> HumanStep:
     """The disk is too full for the plan."""
     short = (needed >> 20) - free

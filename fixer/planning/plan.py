@@ -13,7 +13,7 @@ from fixer.dataset.questions import Dataset
 from fixer.model.facts import Facts
 from fixer.model.finding import Finding
 from fixer.model.plan import FORMAT, Plan, Wish
-from fixer.planning import causes, compare, explain, outcome, people, remedies
+from fixer.planning import causes, compare, container, explain, outcome, people, remedies
 from fixer.planning.draft import Draft
 from fixer.planning.fingerprint import fingerprint
 from fixer.planning.gates import floor_of
@@ -76,6 +76,7 @@ def _work(situation: Situation, draft: Draft, aim: Target) -> None:
     _settings(situation, draft, blocking)
     _people(situation, draft, blocking)
     _space(situation, draft)
+    container.mark(situation, draft)
 
 
 def _impossible_gpu(situation: Situation, draft: Draft, blocking: tuple[Finding, ...]) -> bool:
@@ -86,7 +87,7 @@ def _impossible_gpu(situation: Situation, draft: Draft, blocking: tuple[Finding,
         return False
     boxed = next((one for one in blocking if one.cause == "container-without-gpu"), None)
     if boxed is not None or situation.facts.container.value:
-        draft.step(people.container_step(boxed))
+        draft.step(container.start_step(situation, boxed))
         draft.device = "gpu" if situation.tensorflow else None
         return True
     off = next((one for one in blocking if one.cause == "gpu-powered-off"), None)
@@ -165,6 +166,8 @@ def _people(situation: Situation, draft: Draft, blocking: tuple[Finding, ...]) -
     for finding in blocking:
         if finding.cause in causes.DRIVER and finding.cause not in causes.STACK:
             _driver(situation, draft, finding)
+        elif finding.cause == "container-without-gpu":
+            draft.step(container.start_step(situation, finding))
         elif finding.cause not in settled:
             if finding.remedy.plan == "none":
                 draft.note(finding.remedy.summary)

@@ -1,0 +1,90 @@
+"""Plans inside a container: how the host starts it with the GPU, and that a repair in it is gone when it is.
+
+The unit is a function over the situation and the draft. What lasts is the image, so whatever is changed here is
+said as lines for its Dockerfile, too.
+Sources: https://docs.nvidia.com/datacenter/cloud-native/container-toolkit/latest/docker-specialized.html,
+https://docs.nvidia.com/datacenter/cloud-native/container-toolkit/latest/cdi-support.html,
+https://docs.docker.com/compose/how-tos/gpu-support/
+"""
+
+from __future__ import annotations
+
+import posixpath
+import shlex
+from dataclasses import replace
+
+from fixer.model.action import ActionSpec, HumanStep
+from fixer.model.finding import Finding
+from fixer.planning.draft import Draft
+from fixer.planning.situation import Situation
+
+Commands = tuple[tuple[str, ...], ...]
+# Their file system ends with them; lxc's and systemd-nspawn's lives on like a machine's.
+_FLEETING = ("docker", "podman", "kubernetes", "containerd", "oci", "buildah", "crio", "cri-o", "container")
+_READ_ONLY = ("singularity", "apptainer")
+_DOCKER: Commands = (
+    ("sudo", "nvidia-ctk", "runtime", "configure", "--runtime=docker"), ("sudo", "systemctl", "restart", "docker"),
+    ("docker", "run", "--gpus", "all", "IMAGE"),
+)  # fmt: skip
+_PODMAN: Commands = (
+    ("sudo", "nvidia-ctk", "cdi", "generate", "--output=/etc/cdi/nvidia.yaml"),
+    ("podman", "run", "--device", "nvidia.com/gpu=all", "IMAGE"),
+)  # fmt: skip
+_COMMANDS: dict[str, Commands] = {
+    "docker": _DOCKER,
+    "podman": _PODMAN,
+    "singularity": (("singularity", "exec", "--nv", "IMAGE", "python"),),
+    "apptainer": (("apptainer", "exec", "--nv", "IMAGE", "python"),),
+    "kubernetes": (),
+}
+COMPOSE = "{deploy: {resources: {reservations: {devices: [{driver: nvidia, count: all, capabilities: [gpu]}]}}}}"
+LIMITS = '{resources: {limits: {"nvidia.com/gpu": 1}}}'
+_WHY = {
+    "docker": f"With compose, the service has {COMPOSE}.",
+    "kubernetes": f"The container's part of the pod has {LIMITS}, and the nodes run NVIDIA's device plugin.",
+}
+_TOOLKIT = (
+    "The host needs the NVIDIA driver and the NVIDIA Container Toolkit, and the image or the call "
+    "NVIDIA_DRIVER_CAPABILITIES=compute,utility."
+)
+
+
+def start_step(situation: Situation, finding: Finding | None) -> HumanStep:
+    """How the host starts this kind of container with the GPU."""
+    kind = situation.facts.container.value or ""
+    commands = _COMMANDS.get(kind, (*_DOCKER[-1:], *_PODMAN[-1:]))
+    told = finding.title if finding is not None else "no GPU reaches this container"
+    why = f"{told}: nothing inside the container can change that. {_TOOLKIT} {_WHY.get(kind, '')}".rstrip()
+    how = "with nvidia.com/gpu in its limits" if kind == "kubernetes" else "with the GPU"
+    return HumanStep(f"On the host, start the container {how}", commands, f"{why} Afterwards run: convfix plan", "person")
+
+
+def mark(situation: Situation, draft: Draft) -> None:
+    """Say of every action that it lasts as long as the container, and what the image's Dockerfile would say."""
+    kind = situation.facts.container.value
+    if not kind or not draft.actions:
+        return
+    if kind in _READ_ONLY:
+        draft.note(f"The image of {kind} is read-only: only what lies in your home or in a writable overlay can be changed.")
+        return
+    if kind not in _FLEETING:
+        return
+    draft.actions = [replace(one, summary=f"{one.summary}; lasts as long as this {kind} container") for one in draft.actions]
+    draft.note(f"These changes are gone when this {kind} container is. To keep them, the image's Dockerfile says:")
+    for action in draft.actions:
+        for text in _lines(action):
+            draft.note(text)
+    draft.note("convfix plan --format dockerfile writes a whole image instead.")
+
+
+def _lines(action: ActionSpec) -> list[str]:
+    if action.commands:
+        return ["RUN " + " && ".join(shlex.join(argv) for argv in action.commands)]
+    if action.kind == "preload_hook":
+        folders = dict.fromkeys(posixpath.dirname(str(path)) for path in action.params.get("libraries", ()))
+        return [f"ENV LD_LIBRARY_PATH={':'.join(folders)}"]
+    if action.kind == "activation_script" and action.params.get("shell") != "fish":
+        led = [f"ENV {name}={':'.join(folders)}" for name, folders in action.params.get("prepend", {}).items()]
+        led += [f'ENV {name}="{value}"' for name, value in action.params.get("set", {}).items()]
+        return led + [f"ENV {name}=" for name in action.params.get("unset", ())]
+    return []
