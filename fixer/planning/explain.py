@@ -159,6 +159,8 @@ def ways_out(situation: Situation, draft: Draft, *, gpu_absent: bool) -> None:
         draft.note(f"Way out: loosen the wish ({', '.join(situation.wish.requirements)}).")
     if gpu_absent or situation.wish.device == "gpu":
         draft.note("Way out: run on the CPU: --device cpu.")
+    if situation.owner is not None and not gpu_absent:
+        draft.note("Way out: an environment of its own outside the project, which its lock file does not bind.")
     if not situation.can_fetch_python and not gpu_absent:
         draft.note("Way out: another Python: install uv, which fetches one, or name one with --python.")
     if situation.os == "windows":

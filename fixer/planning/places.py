@@ -35,7 +35,8 @@ def elsewhere(situation: Situation, row: TensorFlowRow) -> str | Reason | None:
     fitting = [python for python in row.python if wishes.admits_python(python)]
     if situation.owner is not None:
         # The owner pins another Python for its project; where the present one fits there is nothing to gain.
-        return max(fitting, key=compare.release, default=None) if situation.python not in row.python else None
+        stays = situation.python in row.python and (not wishes.python or compare.within(wishes.python, situation.full_python))
+        return None if stays else max(fitting, key=compare.release, default=None)
     name = row_name(situation.dataset, row)
     if not fitting:
         return Reason(f"it has no wheel for Python {_short(wishes.python)} {_those(row)}", name, "wish.python")

@@ -221,6 +221,10 @@ _OWNERS = {
     "pixi": (("pixi", "add", "--pypi"), ("pixi", "remove", "--pypi"), ("pixi", "install")),
     "pipenv": (("pipenv", "install"), ("pipenv", "uninstall"), ("pipenv", "sync")),
 }
+# How each of them takes another Python for its project.
+_OWNERS_PYTHON = {
+    "uv": ("uv", "python", "pin"), "poetry": ("poetry", "env", "use"), "pdm": ("pdm", "use"), "pipenv": ("pipenv", "--python"),
+}  # fmt: skip
 
 
 def owner(
@@ -238,14 +242,17 @@ def owner(
         for item, version in sorted(packages.items())
     ]
     because = f"{name} owns this environment's lock file: what convfix changed, its next sync would undo. {why}".strip()
+    if name == "conda-lock":
+        return _relock(situation, wanted, tuple(remove), because)
     known = _OWNERS.get(name)
     if known is None:
         text = f"Let {name} change its own lock file: ask it for {', '.join(wanted)}"
         return HumanStep(text, (), because, "person")
     add, drop, sync = known
     commands: list[tuple[str, ...]] = []
-    if python is not None and name == "uv":
-        commands.append(("uv", "python", "pin", python))
+    if python is not None:
+        # pixi's Python is a package like any other.
+        commands.append((*_OWNERS_PYTHON[name], python) if name in _OWNERS_PYTHON else ("pixi", "add", f"python={python}.*"))
     if remove:
         commands.append((*drop, *sorted(remove)))
     if wanted:
@@ -254,6 +261,17 @@ def owner(
     return HumanStep(
         f"Change the project with {name}: {', '.join(wanted) or 'sync it'}", tuple(commands), because, "person"
     )
+
+
+def _relock(situation: Situation, wanted: list[str], remove: tuple[str, ...], because: str) -> HumanStep:
+    """conda-lock locks what an environment.yml asks for, which a person edits."""
+    out = f", and take {', '.join(remove)} out" if remove else ""
+    text = f"Write {', '.join(wanted) or 'what is missing'} below pip: in environment.yml{out}, then lock and install it"
+    commands = (
+        ("conda-lock", "lock", "--file", "environment.yml"),
+        ("conda-lock", "install", "--prefix", situation.prefix, "conda-lock.yml"),
+    )
+    return HumanStep(text, commands, because, "person")
 
 
 def _range(name: str, version: str, installed: str | None, bound: str) -> str:
