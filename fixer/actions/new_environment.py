@@ -13,7 +13,7 @@ import re
 import secrets
 from typing import Any
 
-from fixer.actions import conda_specs, distributions, dry_run
+from fixer.actions import conda_specs, distributions, dry_run, space
 from fixer.actions.base import NothingKept, Params, Pin, StepFailed, Workplace, owner_problem
 from fixer.actions.installer_world import environment
 from fixer.actions.interpreter import ask
@@ -32,7 +32,6 @@ _USUAL = {
     "bin", "lib", "lib64", "include", "share", "etc", "man", "pyvenv.cfg", ".gitignore", "CACHEDIR.TAG", ".lock",
     MARKER, "conda-meta", "ssl", "sbin", "var", "x86_64-conda-linux-gnu", "compiler_compat", "shell", "libexec", "mkspecs",
 }  # fmt: skip
-_LEAST_FREE = 64 << 20
 _SHOWN = 5
 
 
@@ -53,10 +52,8 @@ class NewEnvironment(NothingKept):
         if problem:
             problems.append(problem)
         else:
-            held = os.statvfs(parent)
-            need = (spec.disk_bytes or 4 * (spec.download_bytes or 0)) + _LEAST_FREE
-            if held.f_bavail * held.f_frsize < need:
-                problems.append(f"{parent}: {(held.f_bavail * held.f_frsize) >> 20} MiB free, {need >> 20} MiB needed")
+            manager = "uv" if spec.params["manager"] == "uv" else "pip"
+            problems += space.short(manager, parent, spec.download_bytes, spec.disk_bytes, host)
         try:
             dry_run.located(installers.new_environment(spec.params)[0], host)
         except StepFailed as error:

@@ -12,7 +12,7 @@ import os
 import secrets
 from typing import Any, Mapping
 
-from fixer.actions import distributions, dry_run, restore, snapshot
+from fixer.actions import distributions, dry_run, restore, snapshot, space
 from fixer.actions.base import Params, Pin, StepFailed, Workplace
 from fixer.actions.installer_world import environment
 from fixer.actions.interpreter import ask, install_problem
@@ -44,7 +44,8 @@ class PipRequirements:
             dry_run.located(installers.pip_requirements(spec.params)[0], host)
         except StepFailed as error:
             return (error.message,)
-        return tuple(text for text in (problem, _space_problem(prefix, spec)) if text)
+        room = space.short(str(spec.params["manager"]), prefix, spec.download_bytes, spec.disk_bytes, host)
+        return tuple(text for text in (problem, _space_problem(prefix, spec) or "; ".join(room)) if text)
 
     def preview(self, spec: ActionSpec, host: Host) -> Preview:
         _read(spec)

@@ -80,8 +80,7 @@ def test_the_real_uv_does_what_the_step_says(convfix: Any, tmp_path: Path, wheel
         run("uv", "add", "--python", patients.need_python("3.11"), "tensorflow==2.15.1", "numpy==2.2.6")
         patient = patients.Patient(project / ".venv", str(project / ".venv" / "bin" / "python"))
         plan = convfix("plan", "--python", patient.python, "--json")
-        wanted = [name for name in plan.data["outcome"]["packages"]]
-        assert plan.code == 8 and wanted, plan.stdout
+        assert plan.code == 8, plan.stdout
         (step,) = plan.data["human_steps"]
         for argv in step["commands"]:
             for word in argv:
