@@ -17,6 +17,9 @@ from fixer.planning.situation import Situation
 from fixer.planning.target import Target
 
 
+_LONG_DOWNLOAD = 1_000_000_000
+
+
 def opening(situation: Situation, draft: Draft, aim: Target) -> None:
     """What a reader must know before the steps."""
     run = situation.facts.open_run.value
@@ -87,6 +90,16 @@ def chosen(situation: Situation, draft: Draft, stack: Stack, search: Search, *, 
             "for the same CUDA and cuDNN."
         )
     _driver_advice(situation, draft, stack, search)
+
+
+def fetching(draft: Draft) -> None:
+    """That a big download need not begin anew where the line breaks."""
+    total = sum(action.download_bytes or 0 for action in draft.actions)
+    if total >= _LONG_DOWNLOAD:
+        draft.note(
+            f"It fetches {total / 1e9:.1f} GB. Where the line breaks, start it again: each wheel that is whole is in the "
+            "installer's cache. On a slow line: UV_HTTP_TIMEOUT=600 for uv, --timeout and --retries for pip."
+        )
 
 
 def entered(draft: Draft) -> None:

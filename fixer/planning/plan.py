@@ -76,6 +76,7 @@ def _work(situation: Situation, draft: Draft, aim: Target) -> None:
     _settings(situation, draft, blocking)
     _people(situation, draft, blocking)
     _space(situation, draft)
+    explain.fetching(draft)
     container.mark(situation, draft)
 
 

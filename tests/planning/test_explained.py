@@ -38,3 +38,19 @@ def test_a_process_without_a_home_has_the_users_own(monkeypatch) -> None:
     monkeypatch.delenv("HOME", raising=False)
     assert os.path.isabs(RealHost().environ["HOME"])
     assert "HOME" not in RealHost({}).environ
+
+
+def test_sizes_are_sums_of_rows_and_a_long_download_says_that_it_goes_on() -> None:
+    told = harness.load("blackwell-driver--a")["machine"]
+    dataset = Dataset.open()
+    plan = harness.plan_of(told, Wish(), dataset)
+    (packages, hook) = plan.actions
+    rows = dict(text.split("==") for text in packages.params["requirements"])
+    wheel = dataset.tensorflow_row("tensorflow", rows.pop("tensorflow"))
+    known = {name: next(one for one in dataset.releases(name) if one.version == version) for name, version in rows.items()}
+    assert wheel is not None and wheel.size_bytes is not None
+    assert packages.download_bytes == wheel.size_bytes + sum(one.size_bytes or 0 for one in known.values())
+    assert packages.disk_bytes is not None and 2 * packages.download_bytes < packages.disk_bytes < 4 * packages.download_bytes
+    assert hook.download_bytes == 0 and any("Where the line breaks" in note for note in plan.notes)
+    small = harness.plan_of({**told, "gpus": [], "driver": None}, Wish(), dataset)
+    assert not any("Where the line breaks" in note for note in small.notes)
