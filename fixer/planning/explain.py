@@ -16,7 +16,6 @@ from fixer.planning.search import Search
 from fixer.planning.situation import Situation
 from fixer.planning.target import Target
 
-
 _LONG_DOWNLOAD = 1_000_000_000
 
 
