@@ -22,6 +22,7 @@ TENSORFLOW, PACKAGES, FAULTS = "tensorflow.json", "packages.json", "package_faul
 CUDA, CUDNN, GPUS, LIBRARIES = "cuda.json", "cudnn.json", "gpus.json", "libraries.json"
 KNOWN_FAULTS, DRIVERS, DISTROS, CONDA = "known_faults.json", "drivers.json", "distros.json", "conda.json"
 SYMPTOMS = "symptoms.json"
+NVIDIA, TORCH, JAX, DISAGREEMENTS = "nvidia_wheels.json", "torch.json", "jax.json", "disagreements.json"
 ROWS, MAJORS, FAMILIES, NAMES = "rows", "majors", "families", "names"
 TABLES: dict[type, tuple[str, str, tuple[str, ...]]] = {
     kinds.TensorFlowRow: (TENSORFLOW, "*", ("distribution", "version", "platform", "build")),
@@ -37,6 +38,10 @@ TABLES: dict[type, tuple[str, str, tuple[str, ...]]] = {
     kinds.DriverStepRow: (DRIVERS, ROWS, ("distro", "versions", "branch", "module")),
     kinds.CondaRow: (CONDA, ROWS, ("name",)),
     kinds.DistroRow: (DISTROS, ROWS, ("id", "version")),
+    kinds.NvidiaWheelRow: (NVIDIA, ROWS, ("name", "version")),
+    kinds.TorchRow: (TORCH, ROWS, ("version",)),
+    kinds.JaxRow: (JAX, ROWS, ("name", "version")),
+    kinds.DisagreementRow: (DISAGREEMENTS, ROWS, ("distribution", "version", "platform", "about")),
     kinds.SymptomRow: (SYMPTOMS, "*", ("id",)),
 }
 _VENDOR_WORDS = {"nvidia", "corporation", "corp", "gpu", "graphics", "card", "r", "tm"}
@@ -155,6 +160,23 @@ class Dataset:
         """Every glibc that some wheel of a package asks for."""
         groups = self.files.groups(PACKAGES, ROWS)
         return tuple(sorted({raw["glibc"] for _, rows in groups for raw in rows if isinstance(raw.get("glibc"), str)}))
+
+    def nvidia_wheels(self, name: str) -> tuple[kinds.NvidiaWheelRow, ...]:
+        """The wheels of one of NVIDIA's packages that were read, newest first; empty for a package that was not."""
+        return tuple(_newest_first(self._group(kinds.NvidiaWheelRow, normal_name(name)), lambda row: row.version))
+
+    def torch(self) -> tuple[kinds.TorchRow, ...]:
+        """Every release of PyTorch with the nvidia wheels that it pins, newest first."""
+        return tuple(_newest_first(self.all(kinds.TorchRow), lambda row: row.version))
+
+    def jax(self, name: str = "jax") -> tuple[kinds.JaxRow, ...]:
+        """Every release of JAX, jaxlib or one of the CUDA plugins, newest first."""
+        return tuple(_newest_first(self._group(kinds.JaxRow, normal_name(name)), lambda row: row.version))
+
+    def disagreements(self, distribution: str, version: str) -> tuple[kinds.DisagreementRow, ...]:
+        """Where a published table and the artefacts of a release differ; the artefact is right."""
+        name = normal_name(distribution)
+        return tuple(row for row in self._group(kinds.DisagreementRow, version) if row.distribution == name)
 
     # CUDA and cuDNN
 

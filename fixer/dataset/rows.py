@@ -18,12 +18,12 @@ class TensorFlowRow:
 
     ``compute_capabilities`` is machine code ("8.6"), ``ptx`` PTX targets ("9.0", "9.0a" runs nowhere
     else); ``ptx_versions`` is the PTX version of the hand-written kernels and of the generated ones, which a driver that
-    compiles them must know. ``search_path`` lists the nvidia folders that the opening library searches ("cudnn");
+    compiles them must know; ``partly_compiled`` lists the capabilities whose machine code the generated ones lack.
+    ``search_path`` lists the nvidia folders that the opening library searches ("cudnn");
     ``search_kind`` is RPATH or RUNPATH. ``bounds`` maps a required package to its specifier;
     ``extras`` maps an extra to such a map. ``build`` is "" for the index, a build string for conda-forge.
     ``bounds`` holds for the oldest Python of the row; ``python_bounds`` maps a newer Python to what differs.
-    ``needed`` and ``glibcxx`` are the ELF needs of the library that opens the CUDA libraries (``opener``);
-    ``disagreements`` says in words where the artefact and a published table differ.
+    ``needed`` and ``glibcxx`` are the ELF needs of the library that opens the CUDA libraries (``opener``).
     """
 
     distribution: str
@@ -38,6 +38,7 @@ class TensorFlowRow:
     compute_capabilities: tuple[str, ...] = ()
     ptx: tuple[str, ...] = ()
     ptx_versions: tuple[str, ...] = ()
+    partly_compiled: tuple[str, ...] = ()
     search_kind: str | None = None
     search_path: tuple[str, ...] = ()
     sonames: tuple[str, ...] = ()
@@ -52,7 +53,6 @@ class TensorFlowRow:
     opener: str | None = None
     needed: tuple[str, ...] = ()
     glibcxx: str | None = None
-    disagreements: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     checked: str = ""
     confidence: str = "primary"
@@ -100,11 +100,84 @@ class CondaRow:
 
 
 @record(frozen=True)
+class NvidiaWheelRow:
+    """One of NVIDIA's wheels for Linux x86_64, as read: ``nvidia_wheels.json``.
+
+    ``libraries`` maps each soname to what it needs of the CUDA family; ``folders`` are those below
+    site-packages/nvidia that hold its files, ``search_path`` those that its libraries search (in this
+    order; ``search_kind`` is RPATH or RUNPATH, None where they differ or search nothing). ``glibc`` is
+    what the platform tag demands. ``compute_capabilities`` is the machine code of the libraries that
+    decide (cuDNN's that every convolution takes, cuBLAS's), empty for other wheels. ``cuda`` lists the
+    CUDA releases that the wheel is part of. Wheels in ``shares_files_with`` own files of the same names:
+    the one installed last wins, and uninstalling either deletes the other's.
+    """
+
+    name: str
+    version: str
+    cuda: tuple[str, ...] = ()
+    glibc: str | None = None
+    size_bytes: int | None = None
+    folders: tuple[str, ...] = ()
+    libraries: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    search_kind: str | None = None
+    search_path: tuple[str, ...] = ()
+    compute_capabilities: tuple[str, ...] = ()
+    ptx: tuple[str, ...] = ()
+    shares_files_with: tuple[str, ...] = ()
+    bounds: Mapping[str, str] = field(default_factory=dict)
+    source: str = ""
+    checked: str = ""
+    confidence: str = "primary"
+
+
+@record(frozen=True)
+class TorchRow:
+    """A release of PyTorch on the index and the nvidia wheels that it pins on Linux x86_64: ``torch.json``."""
+
+    version: str
+    requires_python: str
+    python: tuple[str, ...]
+    cuda: str | None
+    pins: Mapping[str, str]
+    glibc: str | None = None
+    yanked: bool = False
+    size_bytes: int | None = None
+    source: str = ""
+    checked: str = ""
+    confidence: str = "primary"
+
+
+@record(frozen=True)
+class JaxRow:
+    """A release of JAX, jaxlib or one of JAX's CUDA plugins: ``jax.json``.
+
+    ``extras`` holds the extras that bring CUDA: a plugin's "with-cuda" gives the nvidia wheels, the
+    lowest cuDNN among them. ``bounds`` is as in ``TensorFlowRow``.
+    """
+
+    name: str
+    version: str
+    requires_python: str
+    python: tuple[str, ...]
+    cuda_major: int | None = None
+    glibc: str | None = None
+    yanked: bool = False
+    bounds: Mapping[str, str] = field(default_factory=dict)
+    python_bounds: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    extras: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    size_bytes: int | None = None
+    source: str = ""
+    checked: str = ""
+    confidence: str = "primary"
+
+
+@record(frozen=True)
 class PackageFaultRow:
     """What really happens when two packages meet: ``package_faults.json``.
 
     ``effect`` is breaks-import, breaks-use or works. The row holds when the installed TensorFlow is in
     ``tensorflow`` and the installed ``package`` is in ``versions`` (and, where set, Python in ``python``).
+    ``beside`` maps further packages to the versions that they must have for the row to hold (numpy: ">=2").
     ``measured`` names the pairs that were really run; a row without any is an inference.
     """
 
@@ -117,7 +190,28 @@ class PackageFaultRow:
     message: str
     remedy: str
     python: str = ""
+    beside: Mapping[str, str] = field(default_factory=dict)
     measured: tuple[str, ...] = ()
+    source: str = ""
+    checked: str = ""
+    confidence: str = "primary"
+
+
+@record(frozen=True)
+class DisagreementRow:
+    """Where a published table says something else than a release's artefact: ``disagreements.json``. The artefact decides.
+
+    ``about`` is cuda, cudnn or python; ``published`` and ``artefact`` are the two statements, ``published_by``
+    and ``source`` where each was read.
+    """
+
+    distribution: str
+    version: str
+    platform: str
+    about: str
+    published: str
+    artefact: str
+    published_by: str
     source: str = ""
     checked: str = ""
     confidence: str = "primary"
@@ -226,6 +320,7 @@ class KnownFaultRow:
     what: str
     remedy: str
     settled_by: tuple[str, ...] = ()
+    python: str = ""
     links: tuple[str, ...] = ()
     source: str = ""
     checked: str = ""

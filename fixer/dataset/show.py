@@ -58,6 +58,9 @@ def _release(dataset: Dataset, row: Any) -> dict[str, Any]:
     shown: dict[str, Any] = to_json(row)
     if isinstance(row, TensorFlowRow):
         shown["known_faults"] = [fault.id for fault in dataset.known_faults(row.distribution, row.version)]
+        shown["disagreements"] = [
+            to_json(one) for one in dataset.disagreements(row.distribution, row.version) if one.platform == row.platform and not row.build
+        ]
     return shown
 
 

@@ -4,13 +4,14 @@ A library's dynamic section lies near its end, and a wheel keeps the library as 
 hundreds of megabytes. A stream can be entered wherever a block begins; what the missing 32 KiB before
 it held is not known, so the stream is inflated twice, over two windows that differ in every byte: a
 byte that comes out the same both times did not come from the window. An entry counts only when
-inflating from it ends exactly where the stream ends. The unit is ``slice_of_end``; it fetches nothing.
+inflating from it ends exactly where the stream ends. The unit is ``Entry``; nothing is fetched here.
 """
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 WINDOW = 32 << 10
 LONGEST_BLOCK = 256 << 10
@@ -21,29 +22,32 @@ ONE = bytes(at * 7 % 251 for at in range(WINDOW))
 OTHER = bytes(255 - byte for byte in ONE)
 
 
-def slice_of_end(end: bytes, size: int, start: int, length: int) -> bytes | None:
-    """Bytes ``start`` to ``start + length`` of the ``size`` inflated ones, from the last bytes of the raw stream.
+@dataclass(frozen=True)
+class Entry:
+    """A stream from a block on that can be entered, and how many bytes it inflates to, up to its end."""
 
-    None: ``end`` does not reach back far enough, or some of these bytes repeat what lies before it.
-    """
-    found = _entry(end)
-    if found is None:
-        return None
-    stream, inflated = found
-    skip = start - (size - inflated)
-    if skip < 0:
-        return None
-    one, other = (_cut(stream, window, skip, length) for window in (ONE, OTHER))
-    return one if one == other and len(one) == length else None
+    stream: bytes
+    inflated: int
+
+    def slice(self, size: int, start: int, length: int) -> bytes | None:
+        """Bytes ``start`` to ``start + length`` of the ``size`` that the whole stream inflates to.
+
+        None: they lie before the entry, or some of them repeat what lies before it.
+        """
+        skip = start - (size - self.inflated)
+        if skip < 0:
+            return None
+        one, other = (_cut(self.stream, window, skip, length) for window in (ONE, OTHER))
+        return one if one == other and len(one) == length else None
 
 
-def _entry(end: bytes) -> tuple[bytes, int] | None:
-    """The stream from its first block that can be entered, shifted to a whole byte, and its inflated length."""
+def enter(end: bytes) -> Entry | None:
+    """The first place where the last bytes of a raw stream can be entered; None when there is none in them."""
     for bit in _headers(end):
         stream = _shifted(end, bit)
         inflated = _length(stream)
         if inflated is not None:
-            return stream, inflated
+            return Entry(stream, inflated)
     return None
 
 

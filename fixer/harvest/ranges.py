@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fixer.harvest.midstream import slice_of_end
+from fixer.harvest.midstream import enter
 
 if TYPE_CHECKING:
     from fixer.harvest.index import File, Index
@@ -85,14 +85,16 @@ class RemoteZip:
         beginning = self._beginning(member)
         if member.method != DEFLATED:
             return self._part(beginning.start + start, beginning.start + start + length)
-        left = member.packed - beginning.fetched
-        # What lies behind the slice packs better than the rest as a rule (symbols), so half its share is tried first.
-        back = TAIL + int(member.packed * (member.size - start) / max(1, member.size)) // 2
-        while start + length > beginning.inflated and back < left * start / max(1, member.size):
-            found = slice_of_end(self._end(member, back), member.size, start, length)
+        behind, left = member.size - start, (member.packed - beginning.fetched) * start // max(1, member.size)
+        # What lies behind packs better than the rest as a rule (symbols), so a part of its share is tried first.
+        back = TAIL + member.packed * behind // max(1, member.size) // 4
+        while start + length > beginning.inflated and back < left:
+            entry = enter(self._end(member, back))
+            found = entry.slice(member.size, start, length) if entry else None
             if found is not None:
                 return found
-            back *= 2
+            short = entry is not None and entry.inflated < behind
+            back = max(back * 5 // 4, back * behind // entry.inflated * 11 // 10) if entry and short else 2 * back
         return beginning.upto(start + length)[start:]
 
     def _end(self, member: Member, length: int) -> bytes:

@@ -25,7 +25,6 @@ RELEASE = "wish.tensorflow"
 # The name under which ``wheels`` knows conda-forge's builds, which are judged by the same gates.
 CONDA_FORGE = "conda-forge"
 _FIRST_WITH_AVX = (1, 6)
-_FIRST_PARTLY_COMPILED = 9
 IDLE = "idle"
 _COMPILED = (("compiled", "the driver compiles every kernel at the first run, which is slow"),)
 
@@ -194,7 +193,7 @@ def _card(dataset: Dataset, row: TensorFlowRow, capability: str | None) -> Verdi
         return Verdict((unfit,))
     if served == "ptx":
         return Verdict(flaws=_COMPILED)
-    partly = f"{capability}a" in row.ptx or (capability in row.ptx and _number(capability) >= _FIRST_PARTLY_COMPILED)
+    partly = capability in row.partly_compiled or f"{capability}a" in row.ptx
     return Verdict(flaws=(("partly compiled", ""),) if partly else ())
 
 

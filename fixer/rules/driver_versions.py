@@ -155,8 +155,10 @@ def _newest_for(case: Case) -> tuple[CudaVersion, int] | None:
 
 
 def _partly(case: Case, capability: str | None) -> bool:
-    """Whether a part of the wheel's kernels is PTX for exactly this card (Hopper from 2.16 on)."""
-    return capability is not None and f"{capability}a" in case.ptx
+    """Whether a part of the wheel's kernels has no machine code for exactly this card (Hopper from 2.16 on)."""
+    if capability is None or case.code_row is None:
+        return False
+    return capability in case.code_row.partly_compiled or f"{capability}a" in case.ptx
 
 
 def _newer(wanted: str | None, known: str | None) -> bool:

@@ -6,7 +6,6 @@ the CPU is wished for.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from fixer.model.finding import Finding
@@ -145,9 +144,7 @@ def and_cuda_extra_unsatisfiable(case: Case) -> Iterator[Finding]:
     for row in ask.known_faults(case.dataset, "tensorflow", version):
         if row.cause != "and-cuda-extra-unsatisfiable" or not without or not (asked or case.tensorflow):
             continue
-        # Where the missing file is one for a certain Python, the row says so in words.
-        only = re.search(r"Python (\d\.\d+)", row.what)
-        if only and case.python and only.group(1) != case.python:
+        if row.python and case.python and not compare.within(row.python, case.python):
             continue
         blocks = asked and (wish is None or compare.within(wish[0], version) is not False)
         yield finding(

@@ -23,10 +23,13 @@ def main() -> int:
     import requests
 
     from fixer.harvest.index import HarvestError
+    from scripts.harvest.feedstock import write_table
     from scripts.harvest.run import harvest
 
     asked = _arguments()
     try:
+        if asked.feedstock:
+            print(write_table(asked.feedstock))
         for line in harvest(asked.out, asked.cache, asked.offline, asked.tables, asked.wheels, asked.day):
             print(line)
     except (HarvestError, ValueError, OSError, requests.RequestException) as error:
@@ -42,7 +45,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--cache", type=Path, default=home / "convfix-harvest", help="where answers are kept")
     parser.add_argument("--offline", action="store_true", help="use the cache alone")
     parser.add_argument("--tables", action="store_true", help="renew only what the curated tables make; no network")
-    parser.add_argument("--wheels", type=int, default=0, metavar="N", help="read at most N wheels that were not read yet")
+    parser.add_argument("--wheels", type=int, default=0, metavar="N", help="read at most N wheels of each kind that were not read yet")
+    parser.add_argument("--feedstock", type=Path, metavar="CLONE", help="renew conda-forge's builds from a clone of its feedstock")
     parser.add_argument("--day", help="the day of this harvest (YYYY-MM-DD), which its rows carry from now on")
     return parser.parse_args()
 

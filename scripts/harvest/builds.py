@@ -23,6 +23,8 @@ OLDEST = Version("1.13")
 WHEELS = "wheels.json"
 CUDART = re.compile(r"libcudart\.so\.(\d+\.\d+)")
 GPU_LIBRARY = re.compile(r"lib(cu(?!da\.)|nccl)")
+SHARED = ("cudnn_compiled", "sonames", "ptx", "ptx_versions", "partly_compiled")
+MEASURED = (*SHARED, "cuda", "cudnn_major", "compute_capabilities")
 ARTEFACT = (
     "is_cuda_build", "cuda", "cudnn_major", "cudnn_compiled", "compute_capabilities", "ptx", "search_kind", "search_path",
     "sonames", "opener", "needed", "glibcxx",
@@ -38,6 +40,7 @@ class Knowledge:
         tested = tables.load("tested_builds.json")
         self.measured = {row["release"]: row for row in tables.load("measured_builds.json")["rows"]}
         self.tested = {(row["release"], row["platform"]): row for row in tested["rows"]}
+        self.published = [*tested["rows"], *tested["superseded"]]
         self.tested_source = str(tested["source"])
         self.faults = tables.load("known_faults.json")["rows"]
         self.conda = tables.load("conda_builds.json")
@@ -54,9 +57,6 @@ class Knowledge:
             self._add_measured(done)
             if read.get("glibc") and Version(read["glibc"]) > Version(row.get("glibc", "0")):
                 done["glibc"] = read["glibc"]
-            disagreements = self._disagreements(row, done)
-            if disagreements:
-                done["disagreements"] = disagreements
         else:
             done.update(self._without_artefact(row))
             done["sources"] = [*row["sources"], *done["sources"]] if done["sources"] is not row["sources"] else row["sources"]
@@ -94,12 +94,16 @@ class Knowledge:
         """What stands in code and was measured on one release of the same minor with the same CUDA."""
         version = Version(done["version"])
         found = self.measured.get(f"{version.major}.{version.minor}")
-        if found is None or not done.get("is_cuda_build") or done.get("cuda") != found["cuda"]:
+        if found is None or not done.get("is_cuda_build"):
             return
-        done.update({key: found[key] for key in ("cudnn_compiled", "sonames", "ptx", "ptx_versions") if found.get(key)})
-        where = "this release" if done["version"] == found["measured"] else f"{found['measured']}, of the same minor"
+        itself = done["version"] == found["measured"]
+        # A build_info.py that names no CUDA says nothing: then only what was measured on this very release holds.
+        if done.get("cuda") != found["cuda"] and (done.get("cuda") or not itself):
+            return
+        done.update({key: found[key] for key in (MEASURED if itself else SHARED) if found.get(key)})
+        where = "this release" if itself else f"{found['measured']}, of the same minor"
         told = found.get("source") or f"measured on {where}"
-        done["sources"] = [*done["sources"], f"cudnn_compiled, sonames and suffixed ptx: {told}"]
+        done["sources"] = [*done["sources"], f"cudnn_compiled, sonames and PTX versions: {told}"]
 
     def conda_rows(self) -> list[dict[str, Any]]:
         """conda-forge's builds as rows of their own."""
@@ -123,19 +127,42 @@ class Knowledge:
         # Before 2.1 the name "tensorflow" was the CPU build (1.15.0 apart); nothing is guessed there.
         return distribution == "tensorflow-gpu" or version >= Version("2.1")
 
-    def _disagreements(self, row: dict[str, Any], read: dict[str, Any]) -> list[str]:
-        """Where the official table says something else than ``read``, the row as the artefact has it."""
+    def disagreements(self, row: dict[str, Any]) -> list[dict[str, Any]]:
+        """Where a published table says something else than ``row``, whose facts come from the artefact."""
         version = Version(row["version"])
-        tested = self.tested.get((f"{version.major}.{version.minor}", row["platform"]))
-        if tested is None or not read.get("is_cuda_build"):
+        release = f"{version.major}.{version.minor}"
+        if row.get("build") or not row.get("opener") or not row.get("is_cuda_build"):
             return []
         found = []
-        if read.get("cuda") and read["cuda"] != tested["cuda"]:
-            found.append(f"the official table says CUDA {tested['cuda']}, the wheel {read['cuda']}")
-        compiled = read.get("cudnn_compiled")
-        if compiled and compiled.split(".")[:2] != tested["cudnn"].split(".")[:2] and "." in tested["cudnn"]:
-            found.append(f"the official table says cuDNN {tested['cudnn']}, the wheel was compiled with {compiled}")
+        for table in (one for one in self.published if (one["release"], one["platform"]) == (release, row["platform"])):
+            for about, artefact in (("cuda", row.get("cuda")), ("cudnn", row.get("cudnn_compiled"))):
+                if artefact and not _same(table[about], artefact):
+                    found.append(self._disagreement(row, about, table, artefact))
+            if table.get("python") and _pythons(table["python"]) != row["python"]:
+                found.append(self._disagreement(row, "python", table, ", ".join(row["python"])))
         return found
+
+    def _disagreement(self, row: dict[str, Any], about: str, table: dict[str, Any], artefact: str) -> dict[str, Any]:
+        return {
+            "distribution": row["distribution"], "version": row["version"], "platform": row["platform"], "about": about,
+            "published": table[about], "artefact": artefact, "published_by": table.get("source", self.tested_source),
+            "source": row["sources"][-1], "checked": row["checked"],
+        }  # fmt: skip
+
+
+def _same(published: str, artefact: str) -> bool:
+    """Whether a published "8.6" and an artefact's "8.6.0" say the same, as far as the shorter one goes."""
+    return all(one == other for one, other in zip(published.split("."), artefact.split("."), strict=False))
+
+
+def _pythons(published: str) -> list[str]:
+    """The versions that a published "2.7, 3.5-3.7" means."""
+    found = []
+    for part in published.split(", "):
+        first, _, last = part.partition("-")
+        major, minor = first.split(".")
+        found += [f"{major}.{one}" for one in range(int(minor), int((last or first).split(".")[1]) + 1)]
+    return found
 
 
 def wanted(index: Index) -> list[tuple[str, str, File]]:

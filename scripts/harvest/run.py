@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +11,17 @@ from fixer.dataset.meaning import violations
 from fixer.dataset.questions import Dataset
 from fixer.harvest.configuration import configuration
 from fixer.harvest.index import HarvestError, Index
-from fixer.harvest.releases import INDEX_SOURCE, package_rows, tensorflow_rows
+from fixer.harvest.releases import INDEX_SOURCE, LINUX, package_rows, tensorflow_rows
 from fixer.harvest.write import Sections, as_it_is, write
 from fixer.host.real import RealHost
 from fixer.planning.faults import refusal
 from fixer.rules.causes import CAUSES
-from scripts.harvest import builds, schemas, tables
+from scripts.harvest import builds, frameworks, nvidia, schemas, tables
 
+Groups = dict[str, dict[str, list[dict[str, Any]]]]
 DISTRIBUTIONS = ("tensorflow", "tensorflow-gpu", "tensorflow-cpu")
 DAY_FILE = tables.TABLES / "harvest.json"
-FROM_INDEX = ("tensorflow.json", "packages.json")
+FROM_INDEX = ("tensorflow.json", "packages.json", "torch.json", "jax.json", "nvidia_wheels.json", "disagreements.json")
 
 
 def harvest(
@@ -37,8 +38,14 @@ def harvest(
         index = Index(cache, None if offline else configuration(RealHost()))
         if wheels:
             yield from builds.read_wheels(index, wheels)
-        files["tensorflow.json"] = _tensorflow(index, today), ""
-        files["packages.json"] = _packages(index, today), ""
+        toolkits = frameworks.Toolkits(index)
+        found = _from_the_index(index, toolkits, today)
+        pins = frameworks.nvidia_pins(_asking(found))
+        if wheels:
+            yield from nvidia.read(index, pins, wheels)
+        found["nvidia_wheels.json"] = {"rows": nvidia.rows(index, pins, toolkits.releases_of(), today)}
+        for name, groups in found.items():
+            files[name] = groups, ""
         yield f"fetched {index.fetched} bytes"
     changed = write(out, files, today)
     schemas.write(out)
@@ -51,9 +58,25 @@ def harvest(
         raise HarvestError(f"{len(broken)} violations in {out}")
 
 
-def _tensorflow(index: Index, day: str) -> dict[str, dict[str, list[dict[str, Any]]]]:
+def _from_the_index(index: Index, toolkits: frameworks.Toolkits, day: str) -> dict[str, Groups]:
+    """The files whose rows come from project pages, metadata and the committed reads of TensorFlow's wheels."""
     known = builds.Knowledge()
-    sections: dict[str, dict[str, list[dict[str, Any]]]] = {}
+    tensorflow = _tensorflow(index, known, day)
+    packages = _packages(index, toolkits, day)
+    signed = {"source": INDEX_SOURCE, "checked": day}
+    torch = [{**frameworks.torch_pins(row), **signed} for row in packages[frameworks.TORCH]]
+    jax = {name: [{**row, **signed} for row in rows] for name, rows in frameworks.jax_rows(index).items()}
+    return {
+        "tensorflow.json": tensorflow,
+        "packages.json": {"rows": packages},
+        "torch.json": {"rows": {row["version"]: [row] for row in torch}},
+        "jax.json": {"rows": jax},
+        "disagreements.json": {"rows": _disagreements(known, tensorflow)},
+    }
+
+
+def _tensorflow(index: Index, known: builds.Knowledge, day: str) -> Groups:
+    sections: Groups = {}
     for distribution in DISTRIBUTIONS:
         rows = tensorflow_rows(index, distribution)
         sections[distribution] = {
@@ -64,10 +87,29 @@ def _tensorflow(index: Index, day: str) -> dict[str, dict[str, list[dict[str, An
     return sections
 
 
-def _packages(index: Index, day: str) -> dict[str, dict[str, list[dict[str, Any]]]]:
+def _packages(index: Index, toolkits: frameworks.Toolkits, day: str) -> dict[str, list[dict[str, Any]]]:
     follow = tables.load("packages.json")["follow"]
     groups = {}
     for name in sorted(follow):
-        rows = package_rows(index, name, follow)
+        torch = name == frameworks.TORCH
+        rows = frameworks.torch_rows(index, toolkits, follow[name]) if torch else package_rows(index, name, follow)
         groups[name] = [{**row, "source": INDEX_SOURCE, "checked": day} for row in rows]
-    return {"rows": groups}
+    return groups
+
+
+def _disagreements(known: builds.Knowledge, tensorflow: Groups) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = {}
+    for groups in tensorflow.values():
+        for version, rows in groups.items():
+            for row in rows:
+                for one in known.disagreements(row):
+                    found.setdefault(version, []).append(one)
+    return found
+
+
+def _asking(files: Mapping[str, Groups]) -> Iterator[dict[str, Any]]:
+    """The rows whose bounds, pins and extras can bring an nvidia wheel to a Linux x86_64 machine."""
+    for name in ("tensorflow.json", "torch.json", "jax.json"):
+        for groups in files[name].values():
+            for rows in groups.values():
+                yield from (row for row in rows if row.get("platform", LINUX) == LINUX)

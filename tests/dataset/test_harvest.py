@@ -198,7 +198,8 @@ def test_reads_of_wheels_win_over_the_official_table() -> None:
     row = {"distribution": "tensorflow", "version": "2.14.1", "platform": "linux_x86_64", "sources": ["x"], "glibc": "2.17"}
     done = known.completed(row)
     assert (done["cuda"], done["cudnn_compiled"]) == ("11.8", "8.6.0")
-    assert done["disagreements"] == ["the official table says cuDNN 8.7, the wheel was compiled with 8.6.0"]
+    (found,) = known.disagreements({**done, "python": ["3.9", "3.10", "3.11"], "checked": "2026-01-01"})
+    assert (found["about"], found["published"], found["artefact"]) == ("cudnn", "8.7", "8.6.0")
     gpu = {**row, "distribution": "tensorflow-gpu", "version": "1.13.2"}
     assert known.completed(gpu)["cuda"] == "10.0"
     unread = {**row, "version": "1.9.0", "distribution": "tensorflow-gpu"}

@@ -156,8 +156,11 @@ def test_artefacts_decide(dataset: Dataset, version: str, cuda: str, cudnn: str,
 
 
 def test_disagreements_with_the_official_table_are_written_down(dataset: Dataset) -> None:
-    row = dataset.tensorflow_row("tensorflow", "2.14.1")
-    assert row is not None and any("8.7" in text and "8.6.0" in text for text in row.disagreements)
+    (row,) = dataset.disagreements("tensorflow", "2.14.1")
+    assert (row.about, row.published, row.artefact) == ("cudnn", "8.7", "8.6.0")
+    (early,) = dataset.disagreements("tensorflow", "2.15.1")
+    assert (early.published, early.artefact) == ("8.8", "8.9.4") and "corrected" in early.published_by
+    assert dataset.disagreements("tensorflow", "2.13.1") == ()
 
 
 def test_ptx_suffix_is_kept(dataset: Dataset) -> None:

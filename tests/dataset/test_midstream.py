@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fixer.harvest.midstream import slice_of_end
+from fixer.harvest.midstream import enter
 
 
 def text(seed: int, size: int) -> bytes:
@@ -20,6 +20,11 @@ def text(seed: int, size: int) -> bytes:
         words = [chance.randbytes(chance.randint(3, 40)) for _ in range(60)]
         out += b"".join(chance.choice(words) for _ in range(900))
     return bytes(out[:size])
+
+
+def slice_of_end(end: bytes, size: int, start: int, length: int) -> bytes | None:
+    entry = enter(end)
+    return entry.slice(size, start, length) if entry else None
 
 
 def packed(data: bytes, level: int = 6) -> bytes:
