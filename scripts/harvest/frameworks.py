@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from functools import cache
 from typing import Any
 
 from packaging.requirements import Requirement
@@ -40,6 +39,7 @@ class Toolkits:
 
     def __init__(self, index: Index) -> None:
         self.index = index
+        self.pages: dict[str, set[Version]] = {}
         files = {version: newest_python(family) for (version, _), family in wheel_families(index.project(TOOLKIT)).items()}
         finals = sorted(version for version in files if not version.is_prerelease)
         texts = index.each(index.metadata, [files[version] for version in finals])
@@ -65,13 +65,14 @@ class Toolkits:
             found.update(bounds(self.needs[max(fitting)], LINUX, ANY_PYTHON, extra))
         return {name: self._exact(name, text) for name, text in found.items()}
 
-    @cache
     def _exact(self, name: str, text: str) -> str:
         """A pin of the form ==1.2.3.* as the one release that it admits; as it is where it admits several."""
         pin = PIN.fullmatch(text)
         if pin is None or not pin[2]:
             return text
-        releases = {version for version, _ in wheel_families(self.index.project(name)) if version in SpecifierSet(text)}
+        if name not in self.pages:
+            self.pages[name] = {version for version, _ in wheel_families(self.index.project(name))}
+        releases = {version for version in self.pages[name] if version in SpecifierSet(text)}
         return f"=={releases.pop()}" if len(releases) == 1 else text
 
 
