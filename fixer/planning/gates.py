@@ -214,11 +214,6 @@ def _libraries(dataset: Dataset, row: TensorFlowRow, known: GpuFamilyRow | None,
     return None
 
 
-def _number(capability: str) -> int:
-    parsed = compare.capability(capability)
-    return parsed[0] if parsed else 0
-
-
 def _driver(
     dataset: Dataset, cuda: str, cards: tuple[str | None, ...], driver: str | None, unknown: bool, windows: bool, wsl: bool
 ) -> Verdict:
