@@ -70,6 +70,10 @@ class Host(Protocol):
     def is_data(self) -> bool:
         """True when a ``--sys-root`` is given: the patient is data then, and is never run."""
 
+    @property
+    def remembers(self) -> bool:
+        """Whether what was read of files may be kept between runs: not of a recorded or described machine."""
+
     def read(self, path: str, limit: int = DEFAULT_LIMIT) -> bytes:
         """At most ``limit`` bytes of a regular file; raises OSError."""
 

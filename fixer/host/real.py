@@ -49,6 +49,10 @@ class RealHost:
     def is_data(self) -> bool:
         return self.sys_root is not None
 
+    @property
+    def remembers(self) -> bool:
+        return self.sys_root is None
+
     def _at(self, path: str) -> str:
         if self.sys_root and any(path == top or path.startswith(top + "/") for top in SYSTEM_FOLDERS):
             return self.sys_root + path

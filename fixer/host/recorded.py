@@ -41,6 +41,10 @@ class RecordedHost:
     def is_data(self) -> bool:
         return False
 
+    @property
+    def remembers(self) -> bool:
+        return False
+
     def read(self, path: str, limit: int = DEFAULT_LIMIT) -> bytes:
         try:
             return self._kept.files[path][:limit]

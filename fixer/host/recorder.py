@@ -53,6 +53,10 @@ class Recorder:
     def is_data(self) -> bool:
         return self._host.is_data
 
+    @property
+    def remembers(self) -> bool:
+        return False
+
     def read(self, path: str, limit: int = DEFAULT_LIMIT) -> bytes:
         content: bytes = self._failing(path, lambda: self._host.read(path, limit))
         if len(content) >= len(self.kept.files.get(path, b"")):

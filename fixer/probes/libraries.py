@@ -13,7 +13,6 @@ import json
 import os
 import posixpath
 import re
-import sys
 from dataclasses import replace
 from typing import Iterable, Iterator, Mapping, Sequence
 
@@ -177,7 +176,7 @@ def _versions(host: Host, paths: Sequence[str]) -> dict[str, str | None]:
     if host.is_data or not paths:
         return {}
     marker = os.urandom(16).hex()
-    ran = host.run([sys.executable, "-I", "-B", _PAYLOAD, marker, *paths], timeout=min(_LIMIT, host.timeout))
+    ran = host.run([host.vantage.python, "-I", "-B", _PAYLOAD, marker, *paths], timeout=min(_LIMIT, host.timeout))
     made: dict[str, str | None] = {}
     for line in ran.stdout.splitlines():
         if line.startswith(marker):

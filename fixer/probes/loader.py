@@ -9,7 +9,6 @@ nothing for a CPU build. Nothing of the patient is run.
 from __future__ import annotations
 
 import ast
-import os
 import posixpath
 from typing import Mapping, Sequence
 
@@ -63,7 +62,7 @@ def _memory(host: Host) -> Memory:
     folder = cache if posixpath.isabs(cache) else posixpath.join(home, ".cache") if posixpath.isabs(home) else None
     above = host.stat(cache if folder == cache else home) if folder is not None else None
     # Root in another user's home (sudo) must leave no file there.
-    if host.is_data or folder is None or (above is not None and above.st_uid != os.geteuid()):
+    if not host.remembers or folder is None or (above is not None and above.st_uid != host.vantage.uid):
         return Memory()
     return Memory(posixpath.join(folder, "convfix"))
 

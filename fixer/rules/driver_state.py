@@ -35,6 +35,24 @@ def device_permissions(case: Case) -> Iterator[Finding]:
     )
 
 
+def _no_uvm_node(case: Case) -> Finding:
+    return finding(
+        "uvm-or-driver-state",
+        case.gpu_severity,
+        "likely",
+        "this container has the GPU's device files without /dev/nvidia-uvm, which CUDA needs",
+        (
+            fact("device_nodes", joined(case.facts.device_nodes.or_else({})), case.facts.device_nodes),
+            fact("container", case.container or "", case.facts.container),
+        ),
+        "Start the container with the NVIDIA Container Toolkit (--gpus all), which passes every device file; a list of "
+        "single --device options must name /dev/nvidia-uvm too.",
+        code="uvm-not-passed",
+        commands=(),
+        plan="advise",
+    )
+
+
 def uvm_or_driver_state(case: Case) -> Iterator[Finding]:
     """The kernel says that the card is lost, or the module that CUDA needs besides nvidia is not there."""
     driver = case.driver
@@ -54,11 +72,15 @@ def uvm_or_driver_state(case: Case) -> Iterator[Finding]:
         )
         return
     modules = case.facts.kernel_modules
-    if not modules.is_found or "nvidia" not in modules.or_else(()) or "nvidia_uvm" in modules.or_else(()):
-        return
-    if "/dev/nvidia-uvm" in case.facts.device_nodes.or_else({}):
+    nodes = case.facts.device_nodes
+    if not modules.is_found or "nvidia" not in modules.or_else(()) or "/dev/nvidia-uvm" in nodes.or_else({}):
         return
     boxed = bool(case.container)
+    if "nvidia_uvm" in modules.or_else(()):
+        # nvidia-modprobe makes the node on demand, but not in a container, whose nodes are those that it was given.
+        if boxed and nodes.is_found:
+            yield _no_uvm_node(case)
+        return
     yield finding(
         "uvm-or-driver-state",
         case.gpu_severity if boxed else "risks",

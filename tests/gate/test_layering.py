@@ -195,6 +195,19 @@ def test_no_bare_except_outside_the_two_places_that_may() -> None:
     assert not wrong, wrong
 
 
+def test_probes_look_through_the_host_alone() -> None:
+    """What a probe asks of this process or this disk by itself would be missing from a recording."""
+    asked = ("os.getcwd", "os.geteuid", "os.getuid", "os.getgroups", "os.access", "os.uname", "os.confstr", "os.stat", "os.listdir", "os.environ",
+             "os.path.exists", "os.path.isfile", "os.path.isdir", "os.path.realpath", "sys.executable", "open")  # fmt: skip
+    # A child of its own, the reader of a file that the user names, and the cache.
+    apart = {"nvml_child.py", "machine_file.py", "machine_lines.py", "remember.py"}
+    wrong = []
+    for path, tree in trees("probes", "loader"):
+        if path.name not in apart:
+            wrong += [where(path, node) for node in ast.walk(tree) if isinstance(node, (ast.Attribute, ast.Name)) and ast.unparse(node) in asked]
+    assert not wrong, wrong
+
+
 def test_product_code_does_not_know_tests_or_the_lab() -> None:
     words = ("fakegpu", "tests/", "tests.", "pytest", "stand-in gpu")
     wrong = []

@@ -190,7 +190,7 @@ def _settings(machine: Machine) -> dict[str, str]:
         "FAKEGPU_USED_MIB": str(machine.used_mib),
     }
     if card:
-        held |= {"FAKEGPU_NAME": card.name, "FAKEGPU_CC": card.compute_capability, "FAKEGPU_MEM_MIB": str(card.memory_mib)}
+        held |= {"FAKEGPU_NAME": card.name, "FAKEGPU_PCI": card.pci_id, "FAKEGPU_CC": card.compute_capability, "FAKEGPU_MEM_MIB": str(card.memory_mib)}
     if machine.driver and machine.module and machine.module != machine.driver:
         # What NVIDIA's own libraries answer when the two halves differ.
         held |= {"FAKEGPU_CUINIT": "803", "FAKEGPU_NVML": "18"}

@@ -1,0 +1,95 @@
+"""What breaks before any GPU is looked for: packages that do not fit each other, and what hides or leaks in."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Callable
+
+from tests.lab.scenarios.scenario import Scenario, Stage
+
+Change = Callable[[Stage], None]
+
+
+def over(*requirements: str) -> Change:
+    """These, installed against all metadata."""
+
+    def change(stage: Stage) -> None:
+        stage.install(*requirements)
+
+    return change
+
+
+def keras_file(text: str) -> Change:
+    def change(stage: Stage) -> None:
+        (stage.home / ".keras").mkdir()
+        (stage.home / ".keras" / "keras.json").write_text(text)
+
+    return change
+
+
+def no_metadata(stage: Stage) -> None:
+    shutil.rmtree(next(stage.site.glob("protobuf-*.dist-info")))
+
+
+def cut_short(stage: Stage) -> None:
+    """An interrupted install: TensorFlow's largest library ends early."""
+    library = stage.site / "tensorflow" / "libtensorflow_framework.so.2"
+    content = library.read_bytes()[:4_000_000]
+    library.unlink()
+    library.write_bytes(content)
+
+
+def left_over(stage: Stage) -> None:
+    """What pip leaves when it is killed while it replaces a package."""
+    folder = stage.site / "tensorflow"
+    folder.rename(stage.site / "~ensorflow")
+
+
+def shadow(name: str) -> Change:
+    def change(stage: Stage) -> None:
+        (stage.home / name).write_text("print('mine')\n")
+
+    return change
+
+
+def user_site(stage: Stage) -> None:
+    folder = stage.home / "elsewhere" / "numpy"
+    folder.mkdir(parents=True)
+    (folder / "__init__.py").write_text("__version__ = '2.2.6'\n")
+    info = stage.home / "elsewhere" / "numpy-2.2.6.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: numpy\nVersion: 2.2.6\n")
+    (info / "INSTALLER").write_text("pip\n")
+    (info / "RECORD").write_text("numpy/__init__.py,,\nnumpy-2.2.6.dist-info/METADATA,,\n")
+
+
+def no_tensorflow(stage: Stage) -> None:
+    stage.uninstall("tensorflow")
+
+
+def cpu_build(stage: Stage) -> None:
+    stage.uninstall("tensorflow")
+    stage.install("tensorflow-cpu==2.15.1")
+
+
+SCENARIOS = (
+    Scenario("numpy-2", "numpy-abi", change=over("numpy==2.2.6")),
+    Scenario("numpy-1", None, change=over("numpy==1.26.4")),
+    Scenario("numpy-2-served", None, "2.20.0", change=over("numpy==2.1.3")),
+    Scenario("protobuf-6", "protobuf-too-new", "2.4.4", change=over("protobuf==4.25.3"), standins=False),
+    Scenario("protobuf-3", "protobuf-too-old", "2.20.0", change=over("protobuf==4.25.3")),
+    Scenario("ml-dtypes-0-5", "ml-dtypes-mismatch", change=over("ml-dtypes==0.5.1")),
+    Scenario("keras-3", "keras-tf-mismatch", change=over("keras==3.3.3")),
+    Scenario("theano", "keras-backend-setting", "2.20.0", change=keras_file('{"backend": "theano"}')),
+    Scenario("backend-torch", "keras-backend-setting", "2.20.0", variables={"KERAS_BACKEND": "torch"}),
+    Scenario("backend-tensorflow", None, "2.20.0", variables={"KERAS_BACKEND": "tensorflow"}),
+    Scenario("addons-of-2-11", "plugin-built-for-other-tf", change=over("tensorflow-io-gcs-filesystem==0.37.1", "tensorflow-text==2.11.0")),
+    Scenario("without-tensorflow", "tensorflow-missing", change=no_tensorflow),
+    Scenario("tensorflow-cpu", "cpu-build-selected", change=cpu_build),
+    Scenario("cut-short", "environment-broken", change=cut_short),
+    Scenario("left-over-of-pip", "environment-broken", change=left_over),
+    Scenario("file-of-mine", "module-shadowed", change=shadow("tensorflow.py")),
+    Scenario("other-file-of-mine", None, change=shadow("train.py")),
+    Scenario("by-pythonpath", "user-site-leak", change=user_site, variables={"PYTHONPATH": "{home}/elsewhere"}),
+    Scenario("folder-not-on-pythonpath", None, change=user_site),
+)

@@ -1,0 +1,98 @@
+"""One scenario: what is staged, and what it must be called.
+
+The unit is ``Scenario``. ``stage`` makes the environment and the folders that are laid over the machine; what the
+lab's kernel cannot show (a firmware's variable, another distribution, WSL) stands in ``said``, for recordings alone.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Callable, Mapping
+
+from tests import patients
+from tests.lab import wheels
+from tests.lab.build import Builder
+from tests.lab.machine import Machine
+
+PYTHONS = {"2.4.4": "3.8", "2.10.1": "3.10"}
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A scenario on disk: the patient, the machine with its stage laid over it, the person's variables."""
+
+    patient: patients.Patient
+    machine: Machine
+    variables: Mapping[str, str]
+
+
+@dataclass
+class Stage:
+    """Where a scenario is staged: ``home`` holds the environment ``env``; ``local`` is shown among /usr/local."""
+
+    home: Path
+    local: Path
+    builder: Builder
+    patient: patients.Patient
+
+    @property
+    def site(self) -> Path:
+        return self.patient.site_packages
+
+    def install(self, *requirements: str) -> None:
+        """Install over what is there, against all metadata, as people do."""
+        uv = patients.need("uv")
+        argv = [uv, "pip", "install", "--quiet", "--no-deps", "--python", self.patient.python, *requirements]
+        subprocess.run(argv, check=True, capture_output=True)
+
+    def uninstall(self, *names: str) -> None:
+        subprocess.run([patients.need("uv"), "pip", "uninstall", "--quiet", "--python", self.patient.python, *names], check=True)
+
+    def standins(self, *held: wheels.Wheel) -> None:
+        """Install stand-in wheels beside what is there."""
+        folder = self.home.parent / "wheels"
+        for wheel in held:
+            wheels.write(wheel, self.builder, folder)
+        names = [f"{wheel.name}=={wheel.version}" for wheel in held]
+        argv = [patients.need("uv"), "pip", "install", "--quiet", "--no-deps", "--no-cache", "--no-index", "--find-links", str(folder)]
+        subprocess.run([*argv, "--python", self.patient.python, *names], check=True, capture_output=True)
+
+
+def nothing(stage: Stage) -> None:
+    """Leave the environment as TensorFlow's own metadata makes it."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """``name`` says what is wrong beyond the cause's own slug; ``variables`` may name ``{home}`` and ``{site}``."""
+
+    name: str
+    cause: str | None
+    release: str | None = "2.15.1"
+    machine: Machine = field(default_factory=Machine)
+    standins: bool = True
+    change: Callable[[Stage], None] = nothing
+    variables: Mapping[str, str] = field(default_factory=dict)
+    said: Mapping[str, Any] = field(default_factory=dict)
+    distro: str = "debian12"
+    after: str = ""
+
+    def stage(self, folder: Path, builder: Builder) -> Staged:
+        """Make it below ``folder``, which is new."""
+        home, local = folder / "home", folder / "local"
+        home.mkdir(parents=True)
+        local.mkdir()
+        release = self.release
+        python = PYTHONS.get(release or "", "3.11")
+        old = ["protobuf<3.21"] if release == "2.4.4" else []
+        patient = patients.make_patient(home / "env", python, [f"tensorflow=={release}", *old] if release else [])
+        stage = Stage(home, local, builder, patient)
+        if self.standins and release in wheels.SETS:
+            stage.standins(*wheels.SETS[release])
+        self.change(stage)
+        names = {"home": str(home), "site": str(stage.site)}
+        variables = {name: value.format(**names) for name, value in self.variables.items()}
+        over = {**self.machine.over, **({"/usr/local": str(local)} if any(local.iterdir()) else {})}
+        return Staged(patient, replace(self.machine, over=over), variables)
