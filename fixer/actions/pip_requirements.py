@@ -45,6 +45,7 @@ class PipRequirements:
         except StepFailed as error:
             return (error.message,)
         room = space.short(str(spec.params["manager"]), prefix, spec.download_bytes, spec.disk_bytes, host)
+        problem = problem or snapshot.unfinished(prefix)
         return tuple(text for text in (problem, _space_problem(prefix, spec) or "; ".join(room)) if text)
 
     def preview(self, spec: ActionSpec, host: Host) -> Preview:

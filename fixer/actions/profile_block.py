@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 
 from fixer.actions import files
-from fixer.actions.base import Look, NothingKept, Params, Unforeseen, Workplace, owner_problem
+from fixer.actions.base import Look, NothingKept, Params, StepFailed, Unforeseen, Workplace, owner_problem
 from fixer.actions.foreseen import put_in
 from fixer.host.base import Host
 from fixer.model.action import ActionSpec, FileChange, Preview
@@ -36,14 +36,12 @@ class ProfileBlock(NothingKept):
         shell, path, source = _read(spec)
         if path not in _profiles(shell, host):
             raise Params(spec, _KNOWN).error("path", f"is no profile of {shell} in this home, found {path[:80]!r}")
-        problem = _source_problem(source)
+        problem = _source_problem(source) or _elsewhere(shell, path, host)
         if problem is None and os.path.lexists(path):
             problem = files.edit_problem(path) or _marker_problem(path)
         elif problem is None:
             problem = owner_problem(os.path.dirname((files.missing_folders(path) or (path,))[0]))
-        if problem is None:
-            return ()
-        return (f"{problem}; add by hand to {path}: {block(shell, source).splitlines()[1]}",)
+        return () if problem is None else (f"{problem}; {_by_hand(shell, path, source)}",)
 
     def preview(self, spec: ActionSpec, host: Host) -> Preview:
         path = _read(spec)[1]
@@ -64,14 +62,18 @@ class ProfileBlock(NothingKept):
         return put_in(path, before, ((before.lines, _piece(spec, b"")),))
 
     def perform(self, spec: ActionSpec, host: Host, work: Workplace) -> None:
-        _, path, _ = _read(spec)
-        if not os.path.lexists(path):
-            files.create(work, path, _piece(spec, b""))
-            return
-        old = files.readable(path)
-        if _piece(spec, b"") not in old:
-            piece = _piece(spec, old)
-            files.edit(work, path, old, old + piece, [piece])
+        shell, path, source = _read(spec)
+        try:
+            if not os.path.lexists(path):
+                files.create(work, path, _piece(spec, b""))
+                return
+            old = files.readable(path)
+            if _piece(spec, b"") not in old:
+                piece = _piece(spec, old)
+                files.edit(work, path, old, old + piece, [piece])
+        except OSError as error:
+            # An immutable folder, a full quota: what no look beforehand tells.
+            raise StepFailed("cannot-edit", f"{path}: {error.strerror}; {_by_hand(shell, path, source)}") from error
 
     def satisfied(self, spec: ActionSpec, host: Host) -> bool:
         return _piece(spec, b"") in (_content(_read(spec)[1]) or b"")
@@ -98,6 +100,20 @@ def _profiles(shell: str, host: Host) -> tuple[str, ...]:
     if shell == "zsh" and os.path.isabs(host.environ.get("ZDOTDIR", "")):
         folders.insert(0, host.environ["ZDOTDIR"])
     return tuple(os.path.join(os.path.normpath(folder), name) for folder in folders for name in _NAMES[shell])
+
+
+def _elsewhere(shell: str, path: str, host: Host) -> str | None:
+    """zsh reads its profile from ZDOTDIR, which ``.zshenv`` may set without telling us where it leads."""
+    if shell != "zsh" or host.environ.get("ZDOTDIR"):
+        return None
+    settings = os.path.join(os.path.dirname(path), ".zshenv")
+    if b"ZDOTDIR" not in (_content(settings) or b"") or os.path.basename(path) == ".zshenv":
+        return None
+    return f"{settings} sets ZDOTDIR, so zsh reads its other files elsewhere"
+
+
+def _by_hand(shell: str, path: str, source: str) -> str:
+    return f"add by hand to {path}: {block(shell, source).splitlines()[1]}"
 
 
 def _source_problem(source: str) -> str | None:

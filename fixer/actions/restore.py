@@ -57,13 +57,14 @@ def restore(place: Place, names: Iterable[str]) -> tuple[str, ...]:
 def _interrupted(place: Place, before: Before, change: Change, names: frozenset[str]) -> _Work:
     foreign = _foreign(place, before, change, names)
     inside = tuple(folder.rstrip("/") + "/" for folder in place.linked)
+    data = tuple(folder + "/" for folder in place.data)
     ours = {path for found in distributions.installed(place.sites) if found.name in names for path in found.paths}
     last = max((_changed_at(path) for path in change.created if path.startswith(inside)), default=0)
     remove = set()
     for path, found in change.created.items():
         if path in foreign or found.kind == "d":
             continue
-        if path.startswith(inside) or path in ours or _changed_at(path) <= last:
+        if path.startswith(inside) or path in ours or (path.startswith(data) and _changed_at(path) <= last):
             remove.add(path)
     back = {path for path in {*change.changed, *change.gone} if path not in foreign}
     remove -= _compiled_by_others(remove, before, back)

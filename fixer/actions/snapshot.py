@@ -14,13 +14,14 @@ import json
 import os
 from typing import Any, Iterable, Mapping
 
+from fixer.actions import distributions
 from fixer.actions.base import StepFailed
 from fixer.actions.tree import STORE, Mark, listing, mark
 from fixer.host import durable
 from fixer.model.record import record
 
 _LARGEST = 512 << 20
-# Where wheels put files besides site-packages and scripts; listed, so that what a killed installer left there is seen.
+# Where wheels put files besides site-packages and scripts.
 _DATA_FOLDERS = ("etc", "include", "man", "share")
 
 
@@ -47,13 +48,20 @@ class Place:
 
     @property
     def linked(self) -> tuple[str, ...]:
-        """The folders of which every file is kept."""
+        """The folders that are the installer's: what is new there after a kill is its work."""
         return (*self.sites, self.scripts)
 
     @property
+    def data(self) -> tuple[str, ...]:
+        """The folders into which wheels put their data, as a rule."""
+        return tuple(os.path.join(self.prefix, name) for name in _DATA_FOLDERS)
+
+    @property
     def listed(self) -> tuple[str, ...]:
-        """The folders that are listed before and after."""
-        return (*self.linked, *(os.path.join(self.prefix, name) for name in _DATA_FOLDERS))
+        """The folders of which every file is kept, and which are listed before and after: a wheel's data may go anywhere."""
+        if os.path.isfile(os.path.join(self.prefix, "pyvenv.cfg")):
+            return (self.prefix,)
+        return (*self.linked, *self.data)
 
 
 @record(frozen=True)
@@ -66,7 +74,7 @@ class Before:
 
 
 def take(place: Place, touched: Iterable[str]) -> Before:
-    """Keep everything in the linked folders, and ``touched`` files wherever they are. Durable when this returns."""
+    """Keep everything in the listed folders, and ``touched`` files wherever they are. Durable when this returns."""
     wanted = set(touched)
     marks = listing(place.listed)
     for path in wanted - marks.keys():
@@ -79,9 +87,8 @@ def take(place: Place, touched: Iterable[str]) -> Before:
     durable.make_dir(place.store)
     durable.make_dir(place.keep)
     kept: dict[str, int] = {}
-    inside = tuple(folder.rstrip("/") + "/" for folder in place.linked)
     for path, found in marks.items():
-        if found.kind == "f" and (path in wanted or path.startswith(inside)):
+        if found.kind == "f":
             second(path, os.path.join(place.keep, str(len(kept))))
             kept[path] = len(kept)
     hashes = {path: durable.hash_file(path) for path in sorted(wanted & kept.keys())}
@@ -121,9 +128,24 @@ def compare(place: Place, before: Before) -> Change:
             now[path] = found
     created = {path: found for path, found in now.items() if path not in before.marks}
     changed = {
-        path: found for path, found in now.items() if path in before.marks and not is_former(path, found, before, place)
+        path: found
+        for path, found in now.items()
+        if path in before.marks and not is_former(path, found, before, place) and not _written_to(path, found, before, place)
     }
+    theirs = tuple(folder.rstrip("/") + "/" for folder in (*place.linked, *place.data))
+    apart = {path for path in created if not path.startswith(theirs)}
+    if apart:
+        # New beside the usual places: a package's only where its RECORD says so; a person's notebook stays out of it.
+        apart -= {path for found in distributions.installed(place.sites) for path in found.paths}
+        created = {path: found for path, found in created.items() if path not in apart or found.kind == "d"}
     return Change(created, changed, frozenset(before.marks.keys() - now.keys()))
+
+
+def _written_to(path: str, found: Mark, before: Before, place: Place) -> bool:
+    """Whether somebody wrote into a file of the environment's that is no package's, a log say: installers replace files."""
+    if path in before.hashes or any(path.startswith(folder.rstrip("/") + "/") for folder in place.linked):
+        return False
+    return found.kind == "f" == before.marks[path].kind and found.inode == before.marks[path].inode
 
 
 def is_former(path: str, found: Mark | None, before: Before, place: Place) -> bool:
@@ -172,6 +194,21 @@ def trim(place: Place, before: Before, change: Change) -> None:
     for path, number in before.kept.items():
         if path not in change.changed and path not in change.gone:
             durable.unlink(os.path.join(place.keep, str(number)), sync=False)
+
+
+def unfinished(prefix: str) -> str | None:
+    """Whose interrupted run waits in this environment: one that this user's journals do not know, or it were finished by now."""
+    folder = os.path.join(prefix, STORE)
+    try:
+        stores = sorted(os.listdir(folder))
+    except OSError:
+        return None
+    for name in stores:
+        store = os.path.join(folder, name)
+        if os.path.exists(os.path.join(store, "manifest.json")) and not os.path.exists(os.path.join(store, "after.json")):
+            owner = os.stat(store).st_uid
+            return f"{store}: user id {owner} was interrupted here, or uses another state folder; run convfix undo as that user first"
+    return None
 
 
 def drop(place: Place) -> None:

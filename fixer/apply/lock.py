@@ -1,7 +1,7 @@
-"""Locks: one apply or undo at a time per user, and one per environment, whoever runs it.
+"""Locks: one apply or undo at a time per user, and one per environment and per profile, whoever runs it.
 
-The unit is a held ``flock``, gone with the process however that ends. The environment's lock is taken on
-its folder itself, so it leaves no file behind and two users share it. A filesystem that has no locks
+The unit is a held ``flock``, gone with the process however that ends. The lock of an environment or a profile is
+taken on the folder itself, so it leaves no file behind and two users share it. A filesystem that has no locks
 (some network mounts) is refused for the state; for an environment the state's lock then has to do.
 """
 
@@ -12,10 +12,11 @@ import errno
 import fcntl
 import os
 import time
-from typing import Callable, Iterator
+from typing import Callable, Iterable, Iterator
 
 from fixer.apply.state import State
 from fixer.errors import ConvfixError
+from fixer.model.action import ActionSpec
 
 _BUSY = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES)
 _WAIT_FOR_INSTALLER = 30.0
@@ -47,7 +48,7 @@ def state_lock(state: State) -> Iterator[None]:
 
 @contextlib.contextmanager
 def environment_lock(prefix: str) -> Iterator[None]:
-    """Hold the lock of one environment; nothing is held when its folder is not there or knows no locks."""
+    """Hold the lock of one environment, or of a profile's folder; nothing is held when its folder is not there or knows no locks."""
     try:
         handle = os.open(prefix, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError:
@@ -64,6 +65,18 @@ def environment_lock(prefix: str) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def places(actions: Iterable[ActionSpec]) -> tuple[str, ...]:
+    """The folders to lock for these actions: each environment, and the folder in which each profile really lies."""
+    found = set()
+    for spec in actions:
+        prefix, path = spec.params.get("prefix"), spec.params.get("path")
+        if isinstance(prefix, str):
+            found.add(os.path.realpath(prefix))
+        if spec.kind in ("profile_block", "kernelspec") and isinstance(path, str):
+            found.add(os.path.dirname(os.path.realpath(path)))
+    return tuple(sorted(found))
 
 
 def wait_for_installer(state: State, say: Callable[[str], None]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from fixer.apply.interrupt import Watch
 from fixer.apply.journal import Journal, open_run
-from fixer.apply.lock import environment_lock, state_lock, wait_for_installer
+from fixer.apply.lock import environment_lock, places, state_lock, wait_for_installer
 from fixer.apply.state import State
 from fixer.apply.take_back import TakenBack, specs_of, take_back
 from fixer.apply.workplace import Bench, Say, unfailing
@@ -46,8 +46,8 @@ def recover_locked(host: Host, state: State, say: Say, watch: Watch) -> tuple[st
         return None
     say(f"run {found.run} was interrupted; taking it back")
     with contextlib.ExitStack() as held:
-        for prefix in prefixes(journal):
-            held.enter_context(environment_lock(prefix))
+        for place in places(specs_of(journal).values()):
+            held.enter_context(environment_lock(place))
         bench = Bench(journal, state, host, say, watch)
         end: Any = "undone" if journal.standing == "intent" else "rolled-back"
         back = take_back(journal, state, host, bench, end)
@@ -60,9 +60,3 @@ def recover_locked(host: Host, state: State, say: Say, watch: Watch) -> tuple[st
     for conflict in back.conflicts:
         say(f"left as it is: {conflict}")
     return found.run, back
-
-
-def prefixes(journal: Journal) -> tuple[str, ...]:
-    """The environments that a run's actions change."""
-    found = {spec.params.get("prefix") for spec in specs_of(journal).values()}
-    return tuple(sorted(prefix for prefix in found if isinstance(prefix, str)))

@@ -20,7 +20,7 @@ from fixer.actions import HANDLERS
 from fixer.actions.base import StepFailed
 from fixer.apply.interrupt import Watch
 from fixer.apply.journal import Journal
-from fixer.apply.lock import environment_lock, state_lock
+from fixer.apply.lock import environment_lock, places, state_lock
 from fixer.apply.recovery import recover_locked
 from fixer.apply.state import State
 from fixer.apply.take_back import TakenBack, take_back
@@ -237,9 +237,8 @@ def _before_anything() -> Iterator[None]:
 def _enter_locks(held: contextlib.ExitStack, state: State, actions: tuple[ActionSpec, ...]) -> None:
     with _before_anything():
         held.enter_context(state_lock(state))
-        prefixes = {spec.params.get("prefix") for spec in actions}
-        for prefix in sorted(prefix for prefix in prefixes if isinstance(prefix, str)):
-            held.enter_context(environment_lock(prefix))
+        for place in places(actions):
+            held.enter_context(environment_lock(place))
 
 
 def _header(plan: Plan) -> Mapping[str, Any]:

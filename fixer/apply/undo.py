@@ -10,8 +10,8 @@ import contextlib
 
 from fixer.apply.interrupt import Watch
 from fixer.apply.journal import Journal, open_run, read
-from fixer.apply.lock import environment_lock, state_lock, wait_for_installer
-from fixer.apply.recovery import prefixes, recover, recover_locked
+from fixer.apply.lock import environment_lock, places, state_lock, wait_for_installer
+from fixer.apply.recovery import recover, recover_locked
 from fixer.apply.state import State
 from fixer.apply.take_back import TakenBack, specs_of, take_back
 from fixer.apply.transaction import guard
@@ -69,8 +69,8 @@ def undo(run: str | None, host: Host, state: State, say: Say) -> UndoResult:
         journal = Journal.open(state, _chosen(run, state).run)
         wait_for_installer(state, say)
         watch.check()
-        for prefix in prefixes(journal):
-            held.enter_context(environment_lock(prefix))
+        for place in places(specs_of(journal).values()):
+            held.enter_context(environment_lock(place))
         return _take_back(journal, state, host, say, watch)
 
 

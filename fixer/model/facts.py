@@ -208,9 +208,9 @@ class Resolution:
 class RepairFile:
     """A file that a repair of the loader's path may write, as it is now and without its text.
 
-    ``role`` is hook, script (an activation script of ours, or the environment's own) or profile (the one that
-    the user's shell reads). ``outline`` is None where nothing is there (``there`` False) or where what is there
-    is no file that can be read.
+    ``role`` is hook, script (an activation script of ours, or the environment's own), kernel (a ``kernel.json`` that
+    starts the patient) or profile (one that the user's shell reads; the first is that of its interactive shells).
+    ``outline`` is None where nothing is there (``there`` False) or where what is there is no file that can be read.
     """
 
     role: str

@@ -141,9 +141,12 @@ def load_first(
             prepend={"LD_LIBRARY_PATH": first.folders},
             drop={"LD_LIBRARY_PATH": harmful},
         )
-        draft.note(
-            "The activation reaches terminals alone; notebooks, IDEs and cron jobs started elsewhere do not see it."
-        )
+        # A kernel's env is no place for a folder with a dollar: Jupyter would replace it.
+        here = prefix == situation.prefix and not any("$" in folder for folder in first.folders)
+        kernels = steps.kernels(situation, prefix, interpreter, because, first.folders) if here else []
+        made += kernels
+        reached = "terminals and the notebooks of its kernel" if kernels else "terminals alone; notebooks"
+        draft.note(f"The activation reaches {reached}{'; ' if kernels else ', '}IDEs and cron jobs started elsewhere do not see it.")
     elif situation.wish.paths == "profile":
         made = steps.profile(situation, prefix, interpreter, because, first.folders, harmful)
         draft.note("A profile changes LD_LIBRARY_PATH for every program started from such a shell.")

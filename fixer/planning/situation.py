@@ -112,11 +112,16 @@ class Situation:
         return self.facts.managers.or_else(())
 
     @cached_property
-    def profile(self) -> tuple[str, str]:
-        """The user's shell and its profile; bash's where nobody knows."""
+    def profiles(self) -> tuple[tuple[str, str], ...]:
+        """The user's shell and its profile, and bash's for login shells; bash's first where nobody knows."""
         seen = self.facts.repair_files.or_else(())
-        known = next(((one.shell, one.path) for one in seen if one.role == "profile"), None)
-        return known or ("bash", posixpath.join(self.variables.get("HOME") or "~", ".bashrc"))
+        known = tuple((one.shell, one.path) for one in seen if one.role == "profile")
+        return known or (("bash", posixpath.join(self.variables.get("HOME") or "~", ".bashrc")),)
+
+    @property
+    def kernels(self) -> tuple[str, ...]:
+        """The ``kernel.json`` files that start the patient."""
+        return tuple(one.path for one in self.facts.repair_files.or_else(()) if one.role == "kernel")
 
     # the GPU and its driver
 

@@ -193,14 +193,13 @@ def profile(
     situation: Situation, prefix: str, interpreter: str, because: Iterable[str], folders: tuple[str, ...],
     harmful: tuple[str, ...] = (),
 ) -> list[ActionSpec]:  # fmt: skip
-    """A script of ours and one guarded block in the profile of the user's shell that sources it."""
-    shell, target = situation.profile
+    """A script of ours and one guarded block in each profile of the user's shell that sources it; twice is once."""
+    shell = situation.profiles[0][0]
     script = posixpath.join(prefix, "share", "convfix", "activate.fish" if shell == "fish" else "activate.sh")
     values = {
         "interpreter": interpreter, "prefix": prefix, "shell": shell, "path": script,
         "prepend": {"LD_LIBRARY_PATH": list(folders)}, "set": {}, "unset": [], **_dropped({"LD_LIBRARY_PATH": harmful}),
     }  # fmt: skip
-    source = {"shell": shell, "path": target, "source": script}
     common = tuple(because)
     return [
         ActionSpec(
@@ -208,11 +207,32 @@ def profile(
             summary=f"Write {script}: LD_LIBRARY_PATH led by {len(folders)} folders", reaches=("terminal",),
             download_bytes=0, disk_bytes=4096,
         ),
-        ActionSpec(
-            id="profile", kind="profile_block", params=source, because=common, reversible="exact",
-            summary=f"Source it from {target}: every program started from such a shell is affected",
-            reaches=("terminal",), download_bytes=0, disk_bytes=4096,
+        *(
+            ActionSpec(
+                id="profile" if number == 0 else "profile-login", kind="profile_block",
+                params={"shell": shell, "path": target, "source": script}, because=common, reversible="exact",
+                summary=f"Source it from {target}: every program started from such a shell is affected",
+                reaches=("terminal",), download_bytes=0, disk_bytes=4096,
+            )
+            for number, (shell, target) in enumerate(situation.profiles)
         ),
+    ]  # fmt: skip
+
+
+def kernels(
+    situation: Situation, prefix: str, interpreter: str, because: Iterable[str], folders: tuple[str, ...]
+) -> list[ActionSpec]:
+    """The folders for the notebooks of each kernel that starts this environment."""
+    return [
+        ActionSpec(
+            id=f"kernel-{number}" if number else "kernel", kind="kernelspec", because=tuple(because), reversible="exact",
+            params={
+                "interpreter": interpreter, "prefix": prefix, "path": path, "prepend": {"LD_LIBRARY_PATH": list(folders)}, "set": {},
+            },
+            summary=f"Notebooks of {posixpath.basename(posixpath.dirname(path))}: LD_LIBRARY_PATH is {len(folders)} folders",
+            reaches=("jupyter",), download_bytes=0, disk_bytes=4096,
+        )
+        for number, path in enumerate(situation.kernels)
     ]  # fmt: skip
 
 

@@ -1,12 +1,14 @@
 """The files that a repair of the loader's path may write: which are there, and how long they are.
 
-The unit is ``observe``: the preload hook's pair, the environment's activation scripts and the profile of the
-user's shell, each as a ``RepairFile``. No text of theirs is kept. Whether one may be written to is asked when
-it comes to that; a described system root has no home, so its files stay unknown.
+The unit is ``observe``: the preload hook's pair, the environment's activation scripts, the kernels that start it
+and the profiles of the user's shell (bash has one for login shells besides), each as a ``RepairFile``. No text of
+theirs is kept. Whether one may be written to is asked when it comes to that; a described system root has no home,
+so its files stay unknown.
 """
 
 from __future__ import annotations
 
+import json
 import posixpath
 from typing import Iterator
 
@@ -41,9 +43,48 @@ def _places(host: Host, patient: Patient) -> Iterator[tuple[str, str, str]]:
         yield "script", "fish", posixpath.join(prefix, "bin", "activate.fish")
     for shell, name in (("bash", "activate.sh"), ("fish", "activate.fish")):
         yield "script", shell, posixpath.join(prefix, "share", "convfix", name)
+    for path in _kernels(host, patient):
+        yield "kernel", "", path
     profile = _profile(host)
     if profile is not None:
         yield ("profile", *profile)
+        login = _login_profile(host) if profile[0] == "bash" else None
+        if login is not None:
+            yield "profile", "bash", login
+
+
+def _kernels(host: Host, patient: Patient) -> Iterator[str]:
+    """The kernels of this environment and this user that start the patient (Jupyter's ``kernel.json``)."""
+    data, home = host.environ.get("JUPYTER_DATA_DIR", ""), host.environ.get("HOME", "")
+    base = host.environ.get("XDG_DATA_HOME", "")
+    if not posixpath.isabs(data):
+        base = base if posixpath.isabs(base) else posixpath.join(home, ".local", "share")
+        data = posixpath.join(base, "jupyter") if posixpath.isabs(base) else ""
+    for folder in dict.fromkeys((posixpath.join(patient.prefix, "share", "jupyter"), posixpath.normpath(data) if data else "")):
+        kernels = posixpath.join(folder, "kernels")
+        for name in host.entries(kernels) if folder else ():
+            path = posixpath.join(kernels, name, "kernel.json")
+            if _started(host.text(path, 1 << 20)) == patient.interpreter:
+                yield path
+
+
+def _started(text: str | None) -> str | None:
+    """The program that a kernel starts."""
+    try:
+        data = json.loads(text or "")
+        return str(data["argv"][0])
+    except (ValueError, TypeError, KeyError, IndexError, RecursionError):
+        return None
+
+
+def _login_profile(host: Host) -> str | None:
+    """What a login bash reads instead of ``.bashrc``: the first of three, unless it names ``.bashrc`` itself."""
+    home = posixpath.normpath(host.environ["HOME"])
+    for name in (".bash_profile", ".bash_login", ".profile"):
+        path = posixpath.join(home, name)
+        if host.exists(path):
+            return path if ".bashrc" not in (host.text(path) or "") else None
+    return None
 
 
 def _profile(host: Host) -> tuple[str, str] | None:

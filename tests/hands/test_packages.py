@@ -112,9 +112,6 @@ def test_removing_a_package_and_bringing_it_back(home: Home, small, tmp_path: Pa
     assert not same(before, exact(patient.path))
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a data file of a package without metadata, outside site-packages, is not kept before the installer overwrites it"
-)
 def test_a_broken_package_is_laid_down_again(home: Home, small, tmp_path: Path) -> None:
     patient = small(tmp_path / "env")
     for gone in (patient.site_packages / "two-1.0.dist-info").iterdir():
@@ -126,3 +123,25 @@ def test_a_broken_package_is_laid_down_again(home: Home, small, tmp_path: Path) 
     assert (patient.site_packages / "two" / "part2.py").exists()
     undo(None, home.host, home.state, quiet)
     assert not same(before, exact(patient.path))
+
+
+def test_files_that_are_no_packages_stay_whatever_happens_to_them(home: Home, small, tmp_path: Path) -> None:
+    """A log and a notebook inside the environment: written to and made while the installer works, and afterwards."""
+    patient = small(tmp_path / "env")
+    (patient.path / "job.log").write_text("one\n")
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tools / "uv").write_text(
+        f"#!/bin/sh\n'{patients.need('uv')}' \"$@\" || exit\n"
+        f"case \"$*\" in *--dry-run* | *compile*) ;; *) echo two >>'{patient.path}/job.log'; echo x >'{patient.path}/mine.ipynb' ;; esac\n"
+    )
+    (tools / "uv").chmod(0o755)
+    busy = Home(home.home, {**home.host.environ, "PATH": f"{tools}:{os.environ['PATH']}"})
+    before = exact(patient.path)
+    apply(change(patient, "uv"), busy.host, busy.state, quiet)
+    with open(patient.path / "job.log", "a") as file:
+        file.write("three\n")
+    assert undo(None, home.host, home.state, quiet).conflicts == ()
+    assert (patient.path / "job.log").read_text() == "one\ntwo\nthree\n"
+    left = same(before, exact(patient.path))
+    assert len(left) == 2 and "job.log" in left[0] and "mine.ipynb" in left[1]
