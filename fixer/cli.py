@@ -31,6 +31,7 @@ VERBS = {
     "explain": ("explain", "Name the causes behind a pasted log."),
     "activate": ("activate", "Print the environment's activation script."),
     "why-not": ("why_not", "Say why a stack is not chosen, each reason with its data row."),
+    "report": ("report", "A page or Markdown to attach to a bug report, redacted."),
     "data": ("data", "Show, check and renew the compatibility dataset."),
 }
 

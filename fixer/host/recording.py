@@ -17,6 +17,7 @@ from typing import Any, Callable, Mapping
 
 from fixer.errors import UsageError
 from fixer.host.base import Ran, Vantage
+from fixer.host.scrub import scrubbed
 
 SCHEMA = "convfix-recording/1"
 HEAD, TREE, PIECES, RUNS, FILES = "recording.json", "tree.json", "pieces.json", "runs.json", "files"
@@ -64,12 +65,12 @@ def save(kept: Recording, folder: str, scrub: Callable[[str], str]) -> None:
         "schema": SCHEMA, "unlisted": kept.unlisted, "python": kept.python, "vantage": vars(kept.vantage),
         "environ": dict(sorted(kept.environ.items())), "which": kept.which,
     }  # fmt: skip
-    _write(folder, HEAD, _scrubbed(head, scrub))
+    _write(folder, HEAD, scrubbed(head, scrub))
     tree = {path: {key: value for key, value in vars(one).items() if value is not None} for path, one in sorted(kept.tree.items())}
-    _write(folder, TREE, _scrubbed(tree, scrub), lines=True)
+    _write(folder, TREE, scrubbed(tree, scrub), lines=True)
     pieces = {path: _encoded(parts) for path, parts in sorted(kept.pieces.items())}
-    _write(folder, PIECES, _scrubbed(pieces, scrub))
-    _write(folder, RUNS, _scrubbed([vars(ran) for ran in kept.runs], scrub))
+    _write(folder, PIECES, scrubbed(pieces, scrub))
+    _write(folder, RUNS, scrubbed([vars(ran) for ran in kept.runs], scrub))
     for path, content in kept.files.items():
         place = os.path.join(folder, FILES, scrub(path).lstrip("/"))
         os.makedirs(os.path.dirname(place), exist_ok=True)
@@ -89,17 +90,6 @@ def _write(folder: str, name: str, content: Any, lines: bool = False) -> None:
         text = json.dumps(content, indent=1) + "\n"
     with open(os.path.join(folder, name), "w", encoding="utf-8", errors="surrogateescape") as file:
         file.write(text)
-
-
-def _scrubbed(value: Any, scrub: Callable[[str], str]) -> Any:
-    if isinstance(value, str):
-        return scrub(value)
-    if isinstance(value, Mapping):
-        # Keys here are paths, names of variables and our own words: only paths can name a person.
-        return {scrub(key) if key.startswith("/") else key: _scrubbed(one, scrub) for key, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_scrubbed(one, scrub) for one in value]
-    return value
 
 
 def _scrubbed_bytes(content: bytes, scrub: Callable[[str], str]) -> bytes:

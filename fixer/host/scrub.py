@@ -7,7 +7,7 @@ that belonged together still do.
 from __future__ import annotations
 
 import re
-from typing import Mapping
+from typing import Any, Callable, Mapping
 
 HOME, USER, MACHINE = "/home/user", "user", "machine"
 # user:password@ and tokens in addresses; the words that tokens of the large services begin with.
@@ -41,3 +41,14 @@ class Scrub:
         text = _IN_ADDRESS.sub("***", text)
         text = _TOKEN.sub("***", text)
         return _SECRET_LINE.sub(r"\1***", text)
+
+
+def scrubbed(value: Any, scrub: Callable[[str], str]) -> Any:
+    """A JSON value with every text scrubbed. Of keys only paths are: the others are names and our own words."""
+    if isinstance(value, str):
+        return scrub(value)
+    if isinstance(value, Mapping):
+        return {scrub(key) if key.startswith("/") else key: scrubbed(one, scrub) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [scrubbed(one, scrub) for one in value]
+    return value
