@@ -120,7 +120,10 @@ def _run(arguments: list[str], style: _Style) -> Outcome | None:
         return _failed(style, error.exit_code, error.code, error.message, error.hint)
     except Terminated:
         return _failed(style, exit_codes.TERMINATED, "terminated", "terminated", "")
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, click.Abort) as error:
+        # click makes an Abort of every KeyboardInterrupt, and Terminated is one.
+        if isinstance(error.__cause__, Terminated):
+            return _failed(style, exit_codes.TERMINATED, "terminated", "terminated", "")
         return _failed(style, exit_codes.INTERRUPTED, "interrupted", "interrupted", "")
     except BrokenPipeError:
         _nobody_reads()

@@ -54,8 +54,11 @@ def check(ctx: click.Context, /, **given: Any) -> Outcome:
 
     session = options.session(**given)
     data = session.dataset
-    folder, version = data.files.folder.path, data.version
     broken = damage(data.files)
+    thrown_away: tuple[str, ...] = ()
+    if broken and data.files.fall_back():
+        broken, thrown_away = damage(data.files), tuple(one.line for one in broken)
+    folder, version = data.files.folder.path, data.version
     if broken:
         errors = tuple(ErrorNote("dataset-damaged", f"{folder}/{one.line}", DAMAGED_HINT) for one in broken)
         return finish(ctx, given, Outcome("data check", exit_codes.USAGE, errors=errors, dataset=version))
@@ -63,10 +66,26 @@ def check(ctx: click.Context, /, **given: Any) -> Outcome:
     count = sum(len(data.all(kind)) for kind in TABLES)
     said = f"{folder}: version {version}, {len(data.files.names())} files, {count} rows"
     end = f"{len(found)} {'violation' if len(found) == 1 else 'violations'}" if found else "whole"
-    view = LinesView((*(one.line for one in found), f"{said}: {end}."))
-    told = {"folder": folder, "version": version, "rows": count, "violations": [to_json(one) for one in found]}
+    gone = (f"the updated data were damaged and are thrown away: {line}" for line in thrown_away)
+    view = LinesView((*gone, *(one.line for one in found), f"{said}: {end}."))
+    told = {
+        "folder": folder, "version": version, "rows": count, "violations": [to_json(one) for one in found],
+        "thrown_away": thrown_away,
+    }  # fmt: skip
     code = exit_codes.PROBLEMS if found else exit_codes.HEALTHY
     return finish(ctx, given, Outcome("data check", code, told, view=view, dataset=version))
+
+
+@command.command("update")
+@options.offline
+@options.patience
+@options.output
+@click.pass_context
+def update(ctx: click.Context, /, **given: Any) -> Outcome:
+    """Read releases newer than the data that came with convfix, from your own package index."""
+    from fixer.commands import renewal
+
+    return finish(ctx, given, renewal.run(given["offline"], given["timeout"], given["quiet"]))
 
 
 @command.command("path")

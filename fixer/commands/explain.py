@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
+import dataclasses
 import sys
-from typing import Any, BinaryIO
+from typing import Any
 
 import click
 
@@ -36,25 +36,40 @@ def command(ctx: click.Context, /, **given: Any) -> Outcome:
     if len(others) > 1:
         raise UsageError("usage", "give one of --machine, --environment and --this-machine: they describe one machine")
     other = _other_witness(session, given)
-    from fixer.log import facts as told
-    from fixer.log.matcher import Matcher
-    from fixer.log.reader import lines
-    from fixer.rules import RULES
-    from fixer.rules.case import Case
-    from fixer.rules.explaining import explain
-
-    with _opened(given["log"]) as stream:
-        hits, count = Matcher(session.dataset.symptoms()).hits(lines(stream.read))
-    log = told.hear(hits)
-    case = Case(log if other is None else told.joined(log, other), session.dataset, session.wish)
-    answer = explain(case, (found for rule in RULES for found in rule(case)), count)
-    data = _data(answer)
+    answer = _heard(session, given["log"], other)
     view = None
     if not given["as_json"]:
         from fixer.report.explain_page import ExplainView
 
         view = ExplainView(answer)
-    return finish(ctx, given, Outcome("explain", _exit_code(answer), data, view=view, dataset=session.dataset.version))
+    return finish(ctx, given, Outcome("explain", _exit_code(answer), _data(answer), view=view, dataset=session.dataset.version))
+
+
+def _heard(session: options.Session, path: str, other: Facts | None) -> Explanation:
+    """What the log at ``path`` says, joined with what another witness knows of the same machine."""
+    from fixer.log import facts as told
+    from fixer.log.matcher import Matcher
+    from fixer.log.reader import lines
+    from fixer.probes import log_file
+    from fixer.rules import RULES
+    from fixer.rules.case import Case
+    from fixer.rules.contradictions import contradictions
+    from fixer.rules.explaining import explain
+
+    if path == "-" and sys.stdin.isatty():
+        click.echo("  paste the log, then end it with Ctrl-D on a line of its own", err=True)
+    stream = log_file.opened(path)
+    try:
+        hits, count = Matcher(session.dataset.symptoms()).hits(lines(stream.read))
+    finally:
+        stream.close()
+    log = told.hear(hits)
+    case = Case(log if other is None else told.joined(log, other), session.dataset, session.wish)
+    answer = explain(case, (found for rule in RULES for found in rule(case)), count)
+    differ = contradictions(log, other) if other is not None else ()
+    if stream.cut:
+        differ = (*differ, f"only the first {log_file.LIMIT >> 20} MiB of the log were read")
+    return dataclasses.replace(answer, contradictions=differ)
 
 
 def _other_witness(session: options.Session, given: dict[str, Any]) -> Facts | None:
@@ -65,18 +80,6 @@ def _other_witness(session: options.Session, given: dict[str, Any]) -> Facts | N
     if given["machine"] or given["this_machine"]:
         return session.facts()
     return None
-
-
-def _opened(path: str) -> BinaryIO:
-    if path == "-":
-        return sys.stdin.buffer
-    try:
-        if os.path.isdir(path):
-            raise UsageError("unreadable-file", f"log {path!r}: it is a folder; expected a file")
-        return open(path, "rb", buffering=1 << 16)
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise UsageError("unreadable-file", f"log {path!r}: {why}") from None
 
 
 def _exit_code(answer: Explanation) -> int:

@@ -183,11 +183,12 @@ output = _together(
     click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True),
 )
 data = click.option("--data-dir", metavar="DIR", help="Use the dataset in DIR.")
+patience = click.option("--timeout", type=click.FloatRange(0.1, 86400), metavar="SECONDS",
+                        help="The limit for each child process and request [default: 20; a verification's child has more].")  # fmt: skip
 patient = _together(
     click.option("--python", metavar="PATH", help="The Python to look at [default: the active environment's, else python3]."),
-    click.option("--timeout", type=click.FloatRange(0.1, 86400), metavar="SECONDS",
-                 help="The limit for each child process and request [default: 20; a verification's child has more]."),
-)  # fmt: skip
+    patience,
+)
 looking = _together(
     patient,
     click.option("--sys-root", metavar="DIR", help="Read /proc, /sys, /etc, /usr, /dev, /opt below DIR; nothing is run then."),

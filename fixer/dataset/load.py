@@ -3,7 +3,8 @@
 A file is a JSON object of sections; a section maps a key to a list of rows, one key a line, keys
 sorted. ``manifest.json`` lists every file's hash and, per section, blocks of some kilobytes with their
 first key, place and hash: a question reads the one block that can hold its key, so the cost of an
-answer hardly grows with the dataset. The section ``defaults`` holds, per section, the fields that its
+answer hardly grows with the dataset. Where the user's updated dataset turns out to be damaged, it is
+thrown away and the bundle answers. The section ``defaults`` holds, per section, the fields that its
 rows leave out. What the rows mean is not known here.
 """
 
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from fixer.dataset.locate import MANIFEST, Folder, unreadable
@@ -24,6 +25,7 @@ DEFAULTS = "defaults"
 HASH_DIGITS = 32
 LARGEST_FILE = 64 << 20
 R = TypeVar("R")
+T = TypeVar("T")
 
 
 @record(frozen=True)
@@ -41,7 +43,8 @@ class Files:
 
     def __init__(self, folder: Folder) -> None:
         self.folder = folder
-        self.strict = not folder.bundled
+        # An updated dataset was checked row by row when it was made, and its hashes say that it is still that one.
+        self.strict = not folder.bundled and folder.instead is None
         self.manifest = self._read_manifest()
         self._blocks: dict[tuple[str, int], dict[str, Any]] = {}
         self._sections: dict[tuple[str, str], tuple[Block, ...]] = {}
@@ -60,17 +63,42 @@ class Files:
 
     def group(self, name: str, section: str, key: str) -> list[dict[str, Any]]:
         """The raw rows under ``key``; empty when there is no such key. Raises ConvfixError on damage."""
-        blocks = self._section(name, section)
-        at = bisect_right([block.first for block in blocks], key) - 1
-        if at < 0:
-            return []
-        return self._whole(name, section, self._parsed(name, blocks[at]).get(key, []))
+        return self._whole(lambda: self._group(name, section, key))
 
     def groups(self, name: str, section: str) -> Iterator[tuple[str, list[dict[str, Any]]]]:
         """Every key of a section with its raw rows, in key order. Raises ConvfixError on damage."""
-        for block in self._section(name, section):
-            for key, rows in self._parsed(name, block).items():
-                yield key, self._whole(name, section, rows)
+        return iter(self._whole(lambda: self._groups(name, section)))
+
+    def _whole(self, read: Callable[[], T]) -> T:
+        """What ``read`` gives; from the bundle, all of it, where an updated dataset is damaged."""
+        try:
+            return read()
+        except ConvfixError:
+            if not self.fall_back():
+                raise
+            return read()
+
+    def fall_back(self) -> bool:
+        """Throw an updated dataset away and take the bundle instead; False where this is none."""
+        if self.folder.instead is None:
+            return False
+        from fixer.dataset.cache import cache
+
+        cache().discard(self.folder.path)
+        self.folder = self.folder.instead
+        self.manifest = self._read_manifest()
+        self._blocks.clear()
+        self._sections.clear()
+        return True
+
+    def _group(self, name: str, section: str, key: str) -> list[dict[str, Any]]:
+        blocks = self._section(name, section)
+        at = bisect_right([block.first for block in blocks], key) - 1
+        return [] if at < 0 else self._completed(name, section, self._parsed(name, blocks[at]).get(key, []))
+
+    def _groups(self, name: str, section: str) -> list[tuple[str, list[dict[str, Any]]]]:
+        parsed = [self._parsed(name, block) for block in self._section(name, section)]
+        return [(key, self._completed(name, section, rows)) for block in parsed for key, rows in block.items()]
 
     def hash(self, name: str) -> str:
         """The SHA-256 that the manifest gives for the file ``name``."""
@@ -130,12 +158,12 @@ class Files:
             self._blocks[name, block.offset] = parsed
         return parsed
 
-    def _whole(self, name: str, section: str, rows: Any) -> list[dict[str, Any]]:
+    def _completed(self, name: str, section: str, rows: Any) -> list[dict[str, Any]]:
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise self.damaged(name, f"section {section!r} holds something that is no row")
         if section == DEFAULTS:
             return rows
-        common = self.group(name, DEFAULTS, section)
+        common = self._group(name, DEFAULTS, section)
         return [{**common[0], **row} for row in rows] if common else rows
 
 

@@ -1,4 +1,4 @@
-"""Where the dataset lies: a folder the user names, the installed package data, or the checkout's folder.
+"""Where the dataset lies: a folder the user names, the user's updated one, the installed package data, the checkout.
 
 The unit is a ``Folder``, which reads whole files and parts of files. It chooses a place and reads
 bytes; it knows neither the format nor whether the bytes are right.
@@ -20,10 +20,14 @@ MANIFEST = "manifest.json"
 
 @record(frozen=True)
 class Folder:
-    """A folder of data files. ``bundled`` is True for the data that came with this convfix."""
+    """A folder of data files. ``bundled`` is True for the data that came with this convfix.
+
+    ``instead`` is set for the user's updated dataset: the bundle, which holds where the update is damaged.
+    """
 
     path: str
     bundled: bool
+    instead: Folder | None = None
 
     def read(self, name: str) -> bytes:
         """All bytes of the file ``name``; raises ConvfixError that names it."""
@@ -46,7 +50,7 @@ def unreadable(path: str, why: str) -> ConvfixError:
 
 
 def locate(data_dir: str | None = None) -> Folder:
-    """The dataset's folder: ``data_dir``, CONVFIX_DATA_DIR, the package data, the checkout, in this order.
+    """The dataset's folder: ``data_dir``, CONVFIX_DATA_DIR, the updated one, the package data, the checkout, in this order.
 
     Raises UsageError when a named folder holds no dataset, ConvfixError when none is found at all.
     """
@@ -56,10 +60,26 @@ def locate(data_dir: str | None = None) -> Folder:
         if not os.path.isfile(os.path.join(folder, MANIFEST)):
             raise UsageError("no-dataset", f"{by}: {folder} holds no {MANIFEST}", "name a folder that holds a convfix dataset")
         return Folder(folder, bundled=False)
+    own = bundle()
+    place = _cached(own)
+    return Folder(place, bundled=False, instead=own) if place is not None else own
+
+
+def bundle() -> Folder:
+    """The dataset that came with this convfix; raises ConvfixError when there is none."""
     for place in (_package_folder(), _checkout_folder()):
         if place is not None and os.path.isfile(os.path.join(place, MANIFEST)):
             return Folder(place, bundled=True)
     raise unreadable(os.path.join(_checkout_folder(), MANIFEST), "convfix's own dataset is missing")
+
+
+def _cached(own: Folder) -> str | None:
+    from fixer.dataset.cache import CURRENT, cache
+
+    held = cache()
+    if not os.path.exists(os.path.join(held.folder, CURRENT)):
+        return None
+    return held.current(MANIFEST, lambda: own.read(MANIFEST))
 
 
 def _package_folder() -> str | None:

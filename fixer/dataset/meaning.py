@@ -153,15 +153,14 @@ def libraries(dataset: Dataset) -> Iterator[Violation]:
 
 def drivers(dataset: Dataset) -> Iterator[Violation]:
     """Every CUDA that a TensorFlow is built with has a driver for that system, and minimum drivers grow with CUDA."""
-    used = {(row.cuda, "windows" if row.platform.startswith("win") else "linux"): row
-            for row in reversed(dataset.all(kinds.TensorFlowRow)) if row.cuda}  # fmt: skip
     fields = dict(OS_DRIVERS)
-    for (cuda, system), row in used.items():
-        known = dataset.cuda(cuda)
-        if known is None:
-            yield _at(dataset, row, f"CUDA {cuda} has no row in cuda.json")
-        elif getattr(known, fields[system]) is None:
-            yield _at(dataset, known, f"names no {system} driver, and {row.distribution} {row.version} is built with it")
+    known = {cuda: dataset.cuda(cuda) for cuda in {row.cuda for row in dataset.all(kinds.TensorFlowRow)} if cuda}
+    for row in dataset.all(kinds.TensorFlowRow):
+        system = "windows" if row.platform.startswith("win") else "linux"
+        if row.cuda and known[row.cuda] is None:
+            yield _at(dataset, row, f"CUDA {row.cuda} has no row in cuda.json")
+        elif row.cuda and getattr(known[row.cuda], fields[system]) is None:
+            yield _at(dataset, row, f"CUDA {row.cuda} has no {system} driver in cuda.json")
     majors = sorted(dataset.all(kinds.CudaMajorRow, "majors"), key=lambda row: row.major)
     for system, field in OS_DRIVERS:
         for ladder in (tuple(reversed(dataset.cuda_releases())), tuple(majors)):
@@ -218,13 +217,15 @@ def gpu_names(dataset: Dataset) -> Iterator[Violation]:
 
 def cudnn_ranges(dataset: Dataset) -> Iterator[Violation]:
     """A cuDNN that a wheel pins or was compiled with falls into one range."""
-    texts = {row.version for row in dataset.all(kinds.ReleaseRow) if row.name.startswith("nvidia-cudnn-")}
-    texts |= {row.cudnn_compiled for row in dataset.all(kinds.TensorFlowRow) if row.cudnn_compiled}
-    rows = dataset.all(kinds.CudnnRow)
-    for text in sorted(texts):
-        hits = [row.versions for row in rows if _admits(row.versions, text)]
-        if len(hits) != 1:
-            yield Violation("cudnn.json", text, f"falls into {len(hits)} ranges, expected one{': ' if hits else ''}{' and '.join(hits)}")
+    of_tensorflow = ((row, row.cudnn_compiled) for row in dataset.all(kinds.TensorFlowRow) if row.cudnn_compiled)
+    of_wheels = ((row, row.version) for row in dataset.all(kinds.ReleaseRow) if row.name.startswith("nvidia-cudnn-"))
+    ranges_ = [row.versions for row in dataset.all(kinds.CudnnRow)]
+    hits: dict[str, list[str]] = {}
+    for row, text in (*of_tensorflow, *of_wheels):
+        if text not in hits:
+            hits[text] = [one for one in ranges_ if _admits(one, text)]
+        if len(hits[text]) != 1:
+            yield _at(dataset, row, f"cuDNN {text} falls into {len(hits[text])} ranges of cudnn.json: {' and '.join(hits[text])}")
 
 
 def _admits(specifier: str, version: str) -> bool:

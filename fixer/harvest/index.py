@@ -11,6 +11,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import shutil
 import threading
 import time
 import warnings
@@ -108,6 +109,10 @@ class Index:
         if not (length.isascii() and length.isdigit() and len(length) < 20):
             raise HarvestError(f"{file.filename}: the index does not say its size")
         return int(length)
+
+    def forget_wholes(self) -> None:
+        """Remove the whole files that an index without ranges made us fetch."""
+        shutil.rmtree(self.cache / "wholes", ignore_errors=True)
 
     def _whole_path(self, file: File) -> Path:
         return self.cache / "wholes" / hashlib.sha256(f"{file.url}#{file.sha256}".encode()).hexdigest()

@@ -170,27 +170,36 @@ def mib(text: str) -> int | None:
 
 
 def joined(log: Facts, other: Facts) -> Facts:
-    """``log`` and another witness of the same machine as one; where both tell a fact, ``other`` is believed."""
-    changes: dict[str, Any] = {}
-    for field in dataclasses.fields(Facts):
-        mine, theirs = getattr(log, field.name), getattr(other, field.name)
-        changes[field.name] = _merged(mine, theirs)
-    return Facts(**changes)
+    """``log`` and another witness of the same machine as one: of its own run the log knows best, of the rest the other."""
+    names = [field.name for field in dataclasses.fields(Facts)]
+    return Facts(**{name: _merged(getattr(log, name), getattr(other, name)) for name in names})
 
 
 def _merged(mine: Observed[Any], theirs: Observed[Any]) -> Observed[Any]:
-    if theirs.is_unknown:
-        return mine
-    if mine.is_unknown:
-        return theirs
-    if type(mine.value) is type(theirs.value) and isinstance(mine.value, (Driver, Environment)):
-        inner = {
-            field.name: _merged(getattr(mine.value, field.name), getattr(theirs.value, field.name))
-            for field in dataclasses.fields(mine.value)
-        }
-        return Observed(type(mine.value)(**inner), "found", theirs.via + mine.via, theirs.detail)
+    if mine.is_unknown or theirs.is_unknown:
+        return theirs if mine.is_unknown else mine
+    for kind in (Driver, Environment):
+        if isinstance(mine.value, kind) and isinstance(theirs.value, kind):
+            names = [field.name for field in dataclasses.fields(kind)]
+            inner: Any = {name: _merged(getattr(mine.value, name), getattr(theirs.value, name)) for name in names}
+            return Observed(kind(**inner), "found", mine.via + theirs.via, mine.detail)
     if isinstance(mine.value, Mapping) and isinstance(theirs.value, Mapping):
-        return Observed({**mine.value, **theirs.value}, "found", theirs.via + mine.via, theirs.detail)
-    if theirs.is_found and theirs.via and theirs.via[0].startswith("environment file") and mine.is_found:
-        return mine
-    return theirs
+        return Observed({**theirs.value, **mine.value}, "found", mine.via + theirs.via, theirs.detail)
+    if isinstance(mine.value, tuple) and isinstance(theirs.value, tuple) and mine.value and isinstance(mine.value[0], Gpu):
+        return Observed(tuple(_completed(card, theirs.value) for card in mine.value), "found", mine.via + theirs.via)
+    return mine
+
+
+def _completed(card: Gpu, known: tuple[Gpu, ...]) -> Gpu:
+    """A card with what another witness adds about the same one."""
+    alike = [one for one in known if _alike(card.name, one.name)]
+    if len(alike) != 1 and not (card.name is None and len(known) == 1):
+        return card
+    other = alike[0] if alike else known[0]
+    fields = [field.name for field in dataclasses.fields(Gpu)]
+    return Gpu(**{name: getattr(other, name) if getattr(card, name) is None else getattr(card, name) for name in fields})
+
+
+def _alike(mine: str | None, theirs: str | None) -> bool:
+    left, right = (set((name or "").lower().replace("nvidia", "").replace("geforce", "").split()) for name in (mine, theirs))
+    return bool(left and right) and (left <= right or right <= left)

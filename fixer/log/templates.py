@@ -52,6 +52,8 @@ class Template:
         self.anchor = max(literals, key=len)
         if len(self.anchor) < _LEAST:
             raise ValueError(f"template {text[:60]!r}: expected a literal run of at least {_LEAST} characters")
+        # Where the wording begins with its anchor, it is tried at that place alone.
+        self.begins_with_anchor = literals[0] == self.anchor
         self._pattern: re.Pattern[str] | None = None
 
     @property

@@ -14,7 +14,7 @@ from fixer.model.record import record
 
 @record(frozen=True)
 class Event:
-    """One recognised line. ``line`` counts from 1; ``times`` is how often the same was said in all."""
+    """One recognised line. ``line`` counts from 1; ``times`` is how often the same was said, at least."""
 
     symptom: str
     text: str

@@ -128,10 +128,10 @@ class _Reading:
         telling = set(groups) - headlines
         for name, weights in groups.items():
             whole = sum(weights.values())
-            # A headline names the step that failed: beside a line that tells more, it says little.
-            power = _HEADLINE if telling and name in headlines else 1.0
+            # A headline names the step that failed: beside a line that tells more, it says little and excludes nothing.
+            power, floor = (_HEADLINE, 0.25) if telling and name in headlines else (1.0, _FLOOR)
             for cause in shares:
-                shares[cause] *= max(weights.get(cause, 0.0) / whole, _FLOOR) ** power
+                shares[cause] *= max(weights.get(cause, 0.0) / whole, floor) ** power
         for cause in raised:
             shares[cause] *= _RAISES
         for hint in hints(self.case):

@@ -17,6 +17,8 @@ from fixer.rules.events import Heard, said
 from fixer.rules.heard import candidates
 from fixer.rules.say import fact
 
+# From TensorFlow 1.13 on (compiled with 7.3 and later) a newer minor version is accepted.
+_ANY_MINOR = (7, 3)
 _LOADED = ("cudnn-loaded-compiled",)
 _CUDA_FOLDER = re.compile(r"cuda|cudnn|nccl", re.IGNORECASE)
 
@@ -29,6 +31,8 @@ def cudnn_as_loaded(case: Case) -> Iterator[Finding]:
     for (loaded_text, compiled_text), one in seen.items():
         loaded, compiled = number(loaded_text), number(compiled_text)
         if loaded is None or compiled is None or loaded == compiled:
+            continue
+        if loaded.major == compiled.major and loaded.minor >= compiled.minor and (compiled.major, compiled.minor) >= _ANY_MINOR:
             continue
         newer = loaded.major > compiled.major or (loaded.major == compiled.major and loaded.minor >= compiled.minor)
         direct = "cudnn-too-new" if newer else "cudnn-too-old"

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fixer.model.finding import Evidence, Finding
-from fixer.rules import compare
+from fixer.rules import ask, compare
 from fixer.rules.case import Case
+from fixer.rules.causes import CAUSES
 from fixer.rules.heard import candidates
 from fixer.rules.say import fact
 
@@ -42,8 +43,17 @@ def silent_log(case: Case) -> Iterator[Finding]:
     if len({one.version for one in toolkits}) > 1:
         versions = ", ".join(one.version or "?" for one in toolkits)
         add(fact("toolkits", f"CUDA {versions}", case.facts.toolkits), cuda_libs_wrong_version=40, ld_library_path_shadows_env=8)
-    if case.tensorflow is not None and compare.minor(case.tensorflow) in _WITHOUT_SEARCH and case.os == "linux":
-        add(case.package(case.distribution or ""), pip_nvidia_libs_not_found=24, cuda_libs_missing=10)
+    if case.tensorflow is not None and case.os == "linux":
+        broken = {row.cause for row in ask.known_faults(case.dataset, "tensorflow", case.tensorflow)}
+        for cause in broken & set(CAUSES):
+            add(case.package(case.distribution or ""), **{cause.replace("-", "_"): 60})
+        if compare.minor(case.tensorflow) in _WITHOUT_SEARCH:
+            add(case.package(case.distribution or ""), pip_nvidia_libs_not_found=24, cuda_libs_missing=10)
+    if case.os == "linux" and case.tensorflow is None and not case.container and (case.cards or case.driver_version):
+        seen_as = case.facts.gpus if case.cards else case.facts.driver
+        words = case.cards[0].name if case.cards else case.driver_version or ""
+        add(fact("gpus" if case.cards else "driver", words, seen_as),
+            driver_not_loaded=18, uvm_or_driver_state=16, driver_library_mismatch=8, driver_too_old=8)
     if case.kind == "conda" and case.tensorflow is None and not toolkits and case.environment is not None:
         add(fact("environment.kind", "conda", case.environment.kind), cpu_build_selected=14)
     if weights:

@@ -1,8 +1,9 @@
 """What the preload hook costs a Python start that never imports TensorFlow: the same start with and without it.
 
 Two environments alike, in one of which ``apply`` has written the hook; whole processes, interleaved in one run.
-What decides is the difference: the start itself takes as long as the Python at hand takes. Where strace is, the
-system calls of both are counted too (tests/hands/test_hook.py asserts that count).
+What decides is the difference in CPU time: the start itself takes as long as the Python at hand takes, and on a
+busy machine the wall clock shows what others do. Where strace is, the system calls of both are counted too
+(tests/hands/test_hook.py asserts that count).
 """
 
 from __future__ import annotations
@@ -47,11 +48,11 @@ def main(options: argparse.Namespace, places: Places) -> bool:
         print(harness.row("python -c pass, without it", seen.fast))
         extra = statistics.median(1000 * (slow.wall - fast.wall) for slow, fast in zip(seen.slow, seen.fast))
         cpu = statistics.median(1000 * (slow.cpu - fast.cpu) for slow, fast in zip(seen.slow, seen.fast))
-        print(f"extra: {extra:.2f} ms, {seen.ratio:.3f} times the start (medians over the pairs); goal: below {GOAL_MS:g} ms")
-        print(f"extra CPU: {cpu:.2f} ms, which other work on the machine disturbs less")
+        print(f"extra wall: {extra:.2f} ms, {seen.ratio:.3f} times the start (medians over the pairs)")
+        print(f"extra CPU: {cpu:.2f} ms; goal: below {GOAL_MS:g} ms")
         if shutil.which("strace"):
             print(f"system calls: {calls(hooked)} with the hook, {calls(plain)} without it")
-    return extra < GOAL_MS
+    return cpu < GOAL_MS
 
 
 def environment(path: Path) -> Path:

@@ -41,7 +41,7 @@ BREACHES: tuple[tuple[Callable[[dict[str, Sections]], object], str], ...] = (
     (lambda f: first(f, "libraries.json", "rows", "cusolver").update(needs=["cunothing"]), "needs cunothing, which has no row"),
     (lambda f: first(f, "tensorflow.json", "tensorflow", "2.20.0").update(cuda="44.1"), "CUDA 44.1 has no row in cuda.json"),
     (lambda f: [first(f, "cuda.json", "rows", key).update(linux_driver=None) for key in ("12.2.0", "12.2.1", "12.2.2")],
-     "cuda.json: 12.2.0: names no linux driver"),
+     "2.15.1 linux_x86_64: CUDA 12.2 has no linux driver in cuda.json"),
     (lambda f: first(f, "cuda.json", "rows", "12.8.1").update(linux_driver="400.10"),
      "12.8.1: its linux driver 400.10 is older than"),
     (lambda f: first(f, "cuda.json", "rows", "12.9.0").update(windows_driver="5xx"), "12.9.0: windows driver: expected"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import hashlib
 import http.server
 import json
@@ -21,6 +23,16 @@ class Server(http.server.ThreadingHTTPServer):
     kind = "json"
     files: dict[str, bytes]
     requests: list[tuple[str, str | None]]
+    given: list[str]  # credentials that came
+    login: str | None = None  # "user:password" that must be given
+    status: int | None = None  # answer everything with this
+    pages: dict[str, tuple[bytes, str]]  # project -> a page to serve as it is, and its type
+    sent: dict[str, bytes]  # file -> other bytes than the page promises
+    hold: threading.Event | None = None  # files wait for it
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/simple"
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -28,16 +40,30 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.requests.append((self.path, self.headers.get("Range")))
+        given = base64.b64decode(self.headers.get("Authorization", "").removeprefix("Basic ")).decode()
+        self.server.given += [given] if given else []
+        if self.server.login is not None and given != self.server.login:
+            self.send_error(401)
+            return
+        if self.server.status is not None:
+            self.send_error(self.server.status)
+            return
         if self.path.startswith("/simple/"):
             self._page(self.path.split("/")[2])
         elif self.path.rsplit("/", 1)[-1] in self.server.files:
-            self._file(self.server.files[self.path.rsplit("/", 1)[-1]])
+            if self.server.hold is not None:
+                self.server.hold.wait(60)
+            name = self.path.rsplit("/", 1)[-1]
+            self._file(self.server.sent.get(name, self.server.files[name]))
         else:
             self.send_error(404)
 
     do_HEAD = do_GET
 
     def _page(self, project: str) -> None:
+        if project in self.server.pages:
+            self._send(*self.server.pages[project])
+            return
         names = [name for name in self.server.files if name.startswith(project + "-") and name.endswith(".whl")]
         if not names:
             self.send_error(404)
@@ -65,7 +91,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(data)
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # a client that was killed
+                self.wfile.write(data)
 
     def log_message(self, format: str, *args: object) -> None:
         return
@@ -94,7 +121,8 @@ def wheel(path: Path, members: dict[str, bytes]) -> bytes:
 def serving() -> Iterator[Server]:
     """An index without files yet; ``address`` is its simple page."""
     made = Server(("127.0.0.1", 0), Handler)
-    made.files, made.requests = {}, []
+    made.files, made.requests, made.given, made.pages, made.sent = {}, [], [], {}, {}
+    made.daemon_threads = True
     threading.Thread(target=made.serve_forever, daemon=True).start()
     yield made
     made.shutdown()
