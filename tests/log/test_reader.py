@@ -1,0 +1,87 @@
+"""Whatever was pasted becomes the same lines: encodings, colours, line ends, broken bytes, notebooks, broken lines."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+
+from fixer.log.reader import LONGEST, Line, lines
+
+TEXT = "first: Größe 5 GiB\nsecond\n\nfourth"
+PLAIN = [Line(1, "first: Größe 5 GiB"), Line(2, "second"), Line(3, ""), Line(4, "fourth")]
+
+
+def read(data: bytes) -> list[Line]:
+    return list(lines(io.BytesIO(data).read))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+def test_every_encoding_gives_the_same_lines(encoding: str) -> None:
+    assert read(TEXT.encode(encoding)) == PLAIN
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_without_a_mark_is_known_by_its_zeros(encoding: str) -> None:
+    assert read(TEXT.encode(encoding)) == PLAIN
+
+
+def test_broken_bytes_are_replaced_and_nothing_else() -> None:
+    assert read(b"a\xff\xfeb\nc") == [Line(1, "a\ufffd\ufffdb"), Line(2, "c")]
+
+
+def test_a_character_may_be_cut_between_two_reads() -> None:
+    data = io.BytesIO("Größe\n".encode() * 3)
+    assert [line.text for line in lines(lambda size: data.read(min(size, 3)))] == ["Größe"] * 3
+
+
+def test_line_ends_of_windows_and_of_progress_bars() -> None:
+    made = read(b"one\r\n 1/3\r 2/3\r 3/3\r\ntwo\r\n")
+    assert made == [Line(1, "one"), Line(2, " 1/3"), Line(2, " 2/3"), Line(2, " 3/3"), Line(3, "two")]
+
+
+@pytest.mark.parametrize(
+    "raw", ["\x1b[31mred\x1b[0m", "\x1b[1;38;5;196mred\x1b[m", "\x1b]0;title\x07red", "r\x08red", "\x9b31mred", "red\x1b[K", "\x1b(Bred"[3:]]
+)
+def test_colours_titles_and_overstriking_go(raw: str) -> None:
+    assert [line.text for line in read(raw.encode())] == ["red"]
+
+
+def test_a_line_without_an_end_comes_in_pieces() -> None:
+    made = read(b"x" * (10 * LONGEST + 5))
+    assert "".join(line.text for line in made) == "x" * (10 * LONGEST + 5)
+    assert {line.number for line in made} == {1} and max(len(line.text) for line in made) <= LONGEST
+
+
+def test_a_line_that_a_terminal_broke_is_one_line_again() -> None:
+    message = "Loaded runtime CuDNN library: 8.0.5 but source was compiled with: 8.1.0.  CuDNN library needs to have matching major version"
+    broken = "\n".join(message[start : start + 40] for start in range(0, len(message), 40))
+    assert read(f"short\n{broken}\nlast".encode())[1].text == message
+
+
+def test_full_lines_that_begin_anew_stay_apart() -> None:
+    first = "2020-01-01 00:00:00.000000: E " + "a" * 50
+    assert [line.text for line in read(f"{first}\n{first}\n".encode())] == [first, first]
+
+
+def test_a_notebook_speaks_through_its_outputs_alone() -> None:
+    cells = [
+        {"cell_type": "code", "source": ["print('not said')"], "outputs": [
+            {"output_type": "stream", "name": "stderr", "text": ["said one\n", "said two\n"]},
+            {"output_type": "error", "ename": "E", "evalue": "", "traceback": ["\x1b[31mTraceback\x1b[0m", "E: three"]},
+            {"output_type": "execute_result", "data": {"text/plain": "[]"}},
+        ]},
+        {"cell_type": "markdown", "source": "CUDNN_STATUS_INTERNAL_ERROR"},
+    ]  # fmt: skip
+    made = [line.text for line in read(json.dumps({"cells": cells, "nbformat": 4}).encode())]
+    assert made == ["said one", "said two", "Traceback", "E: three", "[]"]
+
+
+@pytest.mark.parametrize("data", [b'{"cells": [', b'{"cells": 5, "nbformat": 4}', b'{"cells": [5]}', b'{"cells"' + b"[" * 5000])
+def test_what_only_looks_like_a_notebook_is_text(data: bytes) -> None:
+    assert "".join(line.text for line in read(data)) == data.decode()
+
+
+def test_nothing_gives_nothing() -> None:
+    assert read(b"") == [] and read(b"\n") == [Line(1, "")]

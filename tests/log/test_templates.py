@@ -1,0 +1,116 @@
+"""Every wording of the dataset finds itself, however it is broken, and no pattern can blow up."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from re import _constants, _parser  # type: ignore[attr-defined]
+
+from fixer.log.reader import Line
+from fixer.log.templates import Template, squeeze
+from tests.log.heard import dataset, matcher
+
+SAMPLES = {"": "libx.so.1", "v": "8.1.0", "n": "3", "q": "some words", "t": "text to the end", "w": "A_WORD"}
+GAP = re.compile(r"\{(\.\.|[a-z_]{1,30}(?::[^{}]{1,200})?)\}")
+WORDINGS = [(row, text) for row in dataset().symptoms() for text in row.templates]
+
+
+def filled(text: str) -> str:
+    """A line that the template ``text`` stands for."""
+
+    def value(part: re.Match[str]) -> str:
+        if part.group(1) == "..":
+            return " "
+        kind = part.group(1).partition(":")[2]
+        return kind.split("|")[0] if "|" in kind else SAMPLES[kind]
+
+    return GAP.sub(value, text)
+
+
+def found(*texts: str) -> set[str]:
+    return {hit.symptom.id for hit in matcher().hits([Line(at + 1, text) for at, text in enumerate(texts)])[0]}
+
+
+def noise_over(text: str) -> bool:
+    """Whether a harmless line covers the whole of ``text``: what lies inside it is part of it."""
+    hits, _ = matcher().hits([Line(1, text)])
+    return any(hit.symptom.kind == "noise" for hit in hits)
+
+
+def test_every_wording_finds_its_symptom() -> None:
+    missed = [
+        (row.id, text)
+        for row, text in WORDINGS
+        if row.id not in found(f"2020-01-01 00:00:00.0: E a/b.cc:1] {filled(text)}") and not noise_over(filled(text))
+    ]
+    assert not missed
+
+
+def test_every_wording_is_found_in_capitals_doubled_spaces_and_in_two_lines() -> None:
+    missed = []
+    for row, text in WORDINGS:
+        line = filled(text)
+        template = Template(text)
+        shapes = [line.replace(" ", "  ")]
+        words = line.split(" ")
+        plain = "{" not in text
+        if plain:
+            half = len(line) // 2
+            shapes += [line.upper(), "\n".join((" ".join(words[: len(words) // 2]), " ".join(words[len(words) // 2 :]))).strip(),
+                       f"{line[:half]}\n{line[half:]}"]  # fmt: skip
+        missed += [(row.id, shape) for shape in shapes if not template.pattern.search(shape)]
+    assert not missed
+
+
+def test_every_anchor_stands_in_its_own_wording() -> None:
+    for _, text in WORDINGS:
+        assert Template(text).anchor in squeeze(filled(text)), text
+
+
+def repeats(parsed: object, depth: int = 0) -> tuple[int, int]:
+    """How deep repetitions of more than single characters nest, and the largest bound."""
+    deepest, largest = depth, 0
+    for op, argument in parsed:  # type: ignore[attr-defined]
+        if op in (_constants.MAX_REPEAT, _constants.MIN_REPEAT):
+            _, most, inner = argument
+            single = len(inner) == 1 and inner[0][0] in (_constants.IN, _constants.LITERAL, _constants.NOT_LITERAL, _constants.ANY)
+            below = repeats(inner, depth + (not single and most > 1))
+            deepest, largest = max(deepest, below[0]), max(largest, below[1], most)
+        elif op is _constants.SUBPATTERN:
+            below = repeats(argument[-1], depth)
+            deepest, largest = max(deepest, below[0]), max(largest, below[1])
+        elif op is _constants.BRANCH:
+            for branch in argument[1]:
+                below = repeats(branch, depth)
+                deepest, largest = max(deepest, below[0]), max(largest, below[1])
+    return deepest, largest
+
+
+def test_no_repetition_nests_in_another_and_all_are_bounded() -> None:
+    for row, text in WORDINGS:
+        deepest, largest = repeats(_parser.parse(Template(text).pattern.pattern))
+        assert deepest == 0 and largest <= 400, row.id
+    assert repeats(_parser.parse("(?:ab*)+"))[0] == 1 and repeats(_parser.parse("a*"))[1] > 400
+
+
+def test_a_value_ends_where_its_quotation_mark_closes() -> None:
+    one = Template("Could not load dynamic library '{library:q}'; dlerror: {dlerror:t}")
+    values = one.pattern.search("could not load dynamic library ‘libcudnn.so.8’; dlerror: no such file\nnext")
+    assert values is not None and values.groupdict() == {"library": "libcudnn.so.8", "dlerror": "no such file"}
+
+
+def test_an_empty_value_takes_nothing_of_the_next_line() -> None:
+    values = Template('env: CUDA_VISIBLE_DEVICES="{value:q}"').pattern.search('env: CUDA_VISIBLE_DEVICES=""\nnext')
+    assert values is not None and values.group("value") == ""
+
+
+def test_a_status_is_not_the_longer_one_that_begins_so() -> None:
+    assert "cudnn-internal-error" not in found("CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED")
+    assert "cuda-invalid-device" not in found("cudaErrorInvalidDeviceFunction: invalid device function")
+
+
+@pytest.mark.parametrize("text", ["{a}", "abc", "a {b:v} c"])
+def test_a_wording_without_a_rare_part_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="at least"):
+        Template(text)
