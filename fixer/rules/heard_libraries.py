@@ -187,7 +187,22 @@ def _elsewhere(case: Case, gone: list[Lost], wanted: CudaVersion | None) -> dict
             weights = {"cuda-libs-wrong-version": 76.0, "ld-library-path-missing": 16.0, "cuda-libs-missing": 8.0}
     if said(case, "notebook"):
         weights["env-not-inherited"] = weights.get("env-not-inherited", 6.0) * 5
+    if fits is None and not case.cards and not case.driver and any("cudart" in one.name for one in gone):
+        # TensorFlow says of this very line that it means nothing where there is no GPU.
+        weights["no-nvidia-gpu"] = 12.0
     return weights
+
+
+def loader_trace(case: Case) -> Iterator[Finding]:
+    """The loader's own trace: what an environment's library needs is sought in LD_LIBRARY_PATH's CUDA first."""
+    needed = said(case, "loader-needed-by")
+    for one in said(case, "loader-shadow"):
+        folders = one.event.values.get("path", "").split(":")
+        foreign = [folder for folder in folders if re.search(r"cuda|cudnn|nccl", folder) and "site-packages" not in folder]
+        if needed and foreign:
+            title = f"a library of the environment is sought in {foreign[0]} first"
+            yield named("ld-library-path-shadows-env", "likely", title, (one.evidence, needed[0].evidence), "loader-trace")
+            return
 
 
 def library_symbol(case: Case) -> Iterator[Finding]:

@@ -124,6 +124,10 @@ def _recent_tensorflow(case: Case) -> bool:
     return case.tensorflow is not None and compare.minor(case.tensorflow) >= (2, 14)
 
 
+def _distro(case: Case) -> str:
+    return case.facts.distro.value.id if case.facts.distro.value is not None else ""
+
+
 def _gpu_stated(case: Case) -> bool:
     return bool(case.cards) or case.facts.driver.is_found or case.facts.toolkits.is_found
 
@@ -145,6 +149,10 @@ HINTS: tuple[Hint, ...] = (
     Hint("a card, a driver or a toolkit", _gpu_stated, {"no-nvidia-gpu": 0.08, "benign-noise": 0.2, "cuda-libs-missing": 0.8}),
     Hint("nvidia-smi works", _smi_works, {"driver-not-loaded": 0.1, "secure-boot": 0.02, "nouveau-active": 0.02,
          "no-nvidia-gpu": 0.02, "gpu-powered-off": 0.05, "cuda-visible-devices": 1.5, "uvm-or-driver-state": 1.5}),
+    Hint("a failure that has nothing to do with the GPU", lambda case: bool(said(case, "unrelated-exception")),
+         {"no-nvidia-gpu": 8, "benign-noise": 8}),
+    # RPM Fusion builds the module on the machine and signs it with a key that nobody has enrolled yet.
+    Hint("a distribution whose NVIDIA module is not signed", lambda case: _distro(case) == "fedora", {"secure-boot": 2.5}),
     Hint("Secure Boot is on", lambda case: case.facts.secure_boot.value is True, {"secure-boot": 10}),
     Hint("Secure Boot is off", lambda case: case.facts.secure_boot.value is False, {"secure-boot": 0.01}),
     Hint("memory was free", _plenty_free, {"gpu-memory-growth": 0.08, "gpu-memory-held": 0.03, "gpu-too-small": 0.05}),

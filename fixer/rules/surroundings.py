@@ -11,6 +11,7 @@ from fixer.model.finding import Evidence, Finding
 from fixer.rules import ask, compare
 from fixer.rules.case import Case
 from fixer.rules.causes import CAUSES
+from fixer.rules.events import heard
 from fixer.rules.heard import candidates
 from fixer.rules.say import fact
 
@@ -20,7 +21,7 @@ _FIRST_WITHOUT_WINDOWS = (2, 11)
 
 def silent_log(case: Case) -> Iterator[Finding]:
     """A log without a known line: what such surroundings most often suffer from."""
-    if not case.facts.events.is_absent:
+    if not case.facts.events.is_absent and not _only_states(case):
         return
     weights: dict[str, float] = {}
     seen: list[Evidence] = []
@@ -59,6 +60,12 @@ def silent_log(case: Case) -> Iterator[Finding]:
     if weights:
         title = "nothing in the log is known; this is what such surroundings most often suffer from"
         yield from candidates("surroundings", weights, title, tuple(seen), ("convfix", "doctor"))
+
+
+def _only_states(case: Case) -> bool:
+    """Whether the log states facts alone, and a report tells of trouble with them."""
+    kinds = {one.row.kind for one in heard(case)}
+    return kinds == {"fact"} and any("environment file" in via for via in (*case.facts.os.via, *case.facts.environment.via))
 
 
 def _modern(case: Case) -> bool:

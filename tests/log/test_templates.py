@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
+from re import _constants, _parser  # type: ignore[attr-defined]
 
 import pytest
-from re import _constants, _parser  # type: ignore[attr-defined]
 
 from fixer.log.reader import Line
 from fixer.log.templates import Template, squeeze

@@ -1,0 +1,26 @@
+"""Rules about what a run said of XLA's tools: a ptxas that fails matters only where nothing takes its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fixer.model.finding import Finding
+from fixer.rules.case import Case
+from fixer.rules.events import evidence, said
+from fixer.rules.heard import about, candidates, named
+
+_INSTEAD = "ptxas-driver-instead"
+
+
+def ptxas_missing(case: Case) -> Iterator[Finding]:
+    """XLA cannot find or run ptxas, and nothing says that the driver compiles in its place."""
+    if said(case, _INSTEAD):
+        return
+    gone, tried, failed = said(case, "ptxas-fatal"), said(case, "ptxas-invoke"), said(case, "ptxas-failed")
+    if gone:
+        yield named("ptxas-missing", "likely", about(gone[0]), evidence(gone), "ptxas-not-found")
+    elif tried:
+        yield named("ptxas-missing", "possible", about(tried[0]), evidence(tried), "ptxas-not-run")
+    elif failed:
+        weights = {"ptxas-missing": 70.0, "gpu-arch-too-new": 30.0}
+        yield from candidates("ptxas-failed", weights, about(failed[0]), evidence(failed), ("ptxas", "--version"))
