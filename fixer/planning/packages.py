@@ -172,7 +172,7 @@ class _Resolver:
     def _objections(self, name: str, version: str) -> Iterator[str]:
         task = self.task
         mine = name in self.decided
-        fault = breaks(self.dataset, name, version, task.row.version, task.python)
+        fault = breaks(self.dataset, name, version, task.row.version, task.python, self._version)
         if fault is not None:
             yield fault.id
         bound = self.own.get(name)

@@ -86,11 +86,14 @@ def fault_names(dataset: Dataset) -> tuple[str, ...]:
     return tuple(sorted({row.package for row in dataset.package_faults()}))
 
 
-def breaks(dataset: Dataset, name: str, version: str, tensorflow: str, python: str) -> PackageFaultRow | None:
-    """The pair that says that ``name`` in this version breaks this TensorFlow."""
+def breaks(
+    dataset: Dataset, name: str, version: str, tensorflow: str, python: str, present: Callable[[str], str | None]
+) -> PackageFaultRow | None:
+    """The pair that says that ``name`` in this version breaks this TensorFlow, beside what ``present`` says is there."""
     for row in faults(dataset, name, tensorflow):
         if row.effect == "works" or (row.python and not compare.within(row.python, python)):
             continue
-        if compare.within(row.versions, version):
+        others = ((spec, present(other)) for other, spec in row.beside.items())
+        if compare.within(row.versions, version) and all(there is None or compare.within(spec, there) for spec, there in others):
             return row
     return None

@@ -74,6 +74,7 @@ def _holds(case: Case, row: PackageFaultRow, version: str) -> bool:
         compare.within(row.versions, version) is True
         and compare.within(row.tensorflow, case.tensorflow or "") is True
         and (not row.python or (case.python is not None and compare.within(row.python, case.python) is True))
+        and all(compare.within(spec, case.packages.get(name, "")) is True for name, spec in row.beside.items())
     )
 
 

@@ -31,7 +31,7 @@ LIBRARY = re.compile(r"nvidia/[^/]+/lib/(?P<soname>lib[^/]+\.so\.[^/]+)")
 DECIDING = re.compile(r"/libcu(blas\.so\.\d+|dnn_(ops|cnn)\.so\.\d+|dnn_ops_infer\.so\.\d+)$")
 FAMILY = re.compile(r"lib(cu|nv|nccl)")
 CODE_SECTION = ".nv_fatbin"
-SAMPLE, CONTAINERS = 8 << 20, 24
+SAMPLE, MOST_SAMPLED, CONTAINERS = 8 << 20, 64 << 20, 24
 Groups = dict[str, list[dict[str, Any]]]
 
 
@@ -101,7 +101,11 @@ def _code(members: list[Member], wheel: RemoteZip) -> dict[str, Any]:
         place = section(functools.partial(wheel.slice, member), CODE_SECTION)
         if place is None:
             continue
-        found = targets(wheel.head(member, place[0] + min(place[1], SAMPLE))[place[0] :], CONTAINERS)
+        length = min(place[1], SAMPLE)
+        found = targets(wheel.head(member, place[0] + length)[place[0] :], CONTAINERS)
+        while not found.containers and length < min(place[1], MOST_SAMPLED):
+            length = min(place[1], 2 * length)
+            found = targets(wheel.head(member, place[0] + length)[place[0] :], CONTAINERS)
         if found.containers:
             code.append(set(found.machine_code))
             ptx.append(set(found.ptx))

@@ -82,6 +82,10 @@ def test_package_faults_agree_with_what_was_measured(dataset: Dataset) -> None:
             if contains(row.versions, pair["version"]) and contains(row.tensorflow, pair["tensorflow"]):
                 if row.python and not contains(row.python, pair["python"]):
                     continue
+                # A pair that names no NumPy was measured with the one that its TensorFlow installs: 2 from 2.18 on.
+                there = dict(one.split("==") for one in pair.get("beside", ()))
+                if not all(contains(spec, there.get(other, "2.0.2")) for other, spec in row.beside.items()):
+                    continue
                 spoken += 1
                 if row.effect != pair["effect"]:
                     wrong.append((row.id, pair["tensorflow"], pair["version"], pair["effect"]))
@@ -96,9 +100,11 @@ def test_package_fault_rows_do_not_contradict_each_other(dataset: Dataset) -> No
         for version in [row.version for row in dataset.releases(package)]:
             rows = [row for row in dataset.package_faults(package) if contains(row.versions, version)]
             for tensorflow in releases:
-                met = {row.id: row.effect for row in rows if contains(row.tensorflow, tensorflow)}
-                if len(set(met.values())) > 1:
-                    wrong.append((package, version, tensorflow, met))
+                for numpy in ("1.26.4", "2.2.6") if any(row.beside for row in rows) else ("2.2.6",):
+                    here = [row for row in rows if contains(row.beside.get("numpy", ""), numpy)]
+                    met = {row.id: row.effect for row in here if contains(row.tensorflow, tensorflow)}
+                    if len(set(met.values())) > 1:
+                        wrong.append((package, version, tensorflow, numpy, met))
     assert wrong == []
 
 
@@ -161,6 +167,61 @@ def test_disagreements_with_the_official_table_are_written_down(dataset: Dataset
     (early,) = dataset.disagreements("tensorflow", "2.15.1")
     assert (early.published, early.artefact) == ("8.8", "8.9.4") and "corrected" in early.published_by
     assert dataset.disagreements("tensorflow", "2.13.1") == ()
+
+
+def test_a_third_package_decides(dataset: Dataset) -> None:
+    rows = {row.id: row for row in dataset.package_faults("h5py")}
+    assert rows["h5py-before-3.11-numpy-2"].beside == {"numpy": ">=2"} and rows["h5py-before-3.11-numpy-2"].effect == "breaks-import"
+    assert rows["h5py-before-3.11-numpy-1"].effect == "works"
+
+
+def test_nvidias_wheels_say_what_they_bring(dataset: Dataset) -> None:
+    cudnn = {row.version: row for row in dataset.nvidia_wheels("nvidia-cudnn-cu12")}
+    assert cudnn["9.10.2.21"].glibc == "2.27" and {"5.0", "6.1", "7.0", "12.0"} <= set(cudnn["9.10.2.21"].compute_capabilities)
+    assert cudnn["9.11.1.4"].compute_capabilities[0] == "7.5", "9.11 lost what is older than Turing"
+    assert "10.0" not in cudnn["9.6.0.74"].compute_capabilities and "10.0" in cudnn["9.7.1.26"].compute_capabilities
+    assert "nvidia-cudnn-cu13" in cudnn["9.28.0.42"].shares_files_with
+    assert cudnn["8.9.7.29"].libraries["libcudnn_cnn_train.so.8"], "needs the other parts"
+    kepler = {row.version: "3.5" in row.compute_capabilities for row in dataset.nvidia_wheels("nvidia-cudnn-cu11")}
+    assert kepler["8.6.0.163"] and not kepler["8.8.1.3"]
+    blas = {row.version: row for row in dataset.nvidia_wheels("nvidia-cublas-cu12")}
+    assert blas["12.4.5.8"].cuda == ("12.4.1",) and blas["12.4.5.8"].folders == ("cublas",)
+
+
+def test_every_library_of_a_wheel_that_tensorflow_opens_is_known(dataset: Dataset) -> None:
+    opened = {library.name for row in dataset.all(kinds.TensorFlowRow) for one in row.sonames if (library := dataset.library(one))}
+    stems = {soname.split(".so.")[0] for row in dataset.libraries() if row.name in opened for soname in row.sonames}
+    brought = {soname for row in dataset.all(kinds.NvidiaWheelRow) for soname in row.libraries}
+    unknown = [one for one in sorted(brought) if one.split(".so.")[0] in stems and dataset.library(one) is None]
+    assert len(brought) > 60 and unknown == []
+
+
+def test_pins_of_other_frameworks(dataset: Dataset) -> None:
+    torch = {row.version: row for row in dataset.torch()}
+    assert (torch["2.0.0"].cuda, torch["2.0.0"].pins["nvidia-cudnn-cu11"]) == ("11.7", "==8.5.0.96")
+    assert torch["2.14.1"].pins["nvidia-cublas"] == "==13.1.1.3", "written out from cuda-toolkit"
+    plugin = dataset.jax("jax-cuda12-plugin")[0]
+    assert plugin.cuda_major == 12 and "9." in plugin.extras["with-cuda"]["nvidia-cudnn-cu12"]
+    read = {(row.name, row.version) for row in dataset.all(kinds.NvidiaWheelRow)}
+    exact = {(name, pin[2:]) for row in torch.values() for name, pin in row.pins.items() if pin.startswith("==") and "*" not in pin}
+    assert len(exact) > 90 and exact - read == set()
+
+
+def test_conda_builds_are_candidates_of_their_own(dataset: Dataset) -> None:
+    builds = {row.build: row for row in dataset.tensorflow("tensorflow", "2.19.1") if row.build}
+    for build in ("cuda128", "cuda129"):
+        assert {"10.0", "12.0"} <= set(builds[build].compute_capabilities) and builds[build].confidence == "recipe"
+    wheels = [row for row in dataset.tensorflow_releases() if not row.build]
+    assert [row.version for row in wheels if {"10.0", "12.0"} & set(row.compute_capabilities)] == []
+
+
+def test_a_release_candidate_that_names_no_cuda_is_read_all_the_same(dataset: Dataset) -> None:
+    row = dataset.tensorflow_row("tensorflow", "2.22.0rc0")
+    assert row is not None and row.prerelease
+    assert (row.cuda, row.cudnn_compiled, row.ptx, row.ptx_versions, row.partly_compiled) == (
+        "12.5", "9.10.0", ("9.0",), ("8.3", "8.5"), ("9.0",),
+    )  # fmt: skip
+    assert "cusolver" in row.search_path and row.compute_capabilities == ("6.0", "7.0", "8.0", "8.9", "9.0")
 
 
 def test_ptx_suffix_is_kept(dataset: Dataset) -> None:

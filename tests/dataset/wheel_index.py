@@ -64,7 +64,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if project in self.server.pages:
             self._send(*self.server.pages[project])
             return
-        names = [name for name in self.server.files if name.startswith(project + "-") and name.endswith(".whl")]
+        names = [name for name in self.server.files if name.replace("_", "-").startswith(project + "-") and name.endswith(".whl")]
         if not names:
             self.send_error(404)
             return
