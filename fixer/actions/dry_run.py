@@ -96,7 +96,8 @@ def run(argv: Sequence[str], host: Host, cwd: str, offline: bool, stdin: bytes |
         if "no such option: --dry-run" in ran.stderr:
             raise NotProved("old-pip", "this environment's pip is older than 22.2, without a dry run: use --manager uv")
         where = " (--offline was given: only caches and local files were asked)" if offline else ""
-        raise NotProved("not-proved", f"{_name(argv)} cannot resolve the packages{where}: {said(ran)}")
+        hint = "convfix plan --offline lists the wheels to carry here" if offline else ""
+        raise NotProved("not-proved", f"{_name(argv)} cannot resolve the packages{where}: {said(ran)}", hint)
     return ran
 
 

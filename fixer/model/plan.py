@@ -24,7 +24,10 @@ class Wish:
 
 @record(frozen=True)
 class PlannedOutcome:
-    """The state after the plan's own commands, derived from them. ``driver`` is "keep" or an object."""
+    """The state after the plan's own commands, derived from them. ``driver`` is "keep" or an object.
+
+    ``driver_minimum`` is the oldest driver that runs its CUDA, where TensorFlow's build is known.
+    """
 
     device: str
     python: str | None
@@ -36,6 +39,7 @@ class PlannedOutcome:
     cudnn: str | None = None
     libraries_from: tuple[str, ...] = ()
     driver: Any = "keep"
+    driver_minimum: str | None = None
 
 
 @record(frozen=True)

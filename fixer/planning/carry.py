@@ -14,7 +14,7 @@ from fixer.model.facts import Facts
 from fixer.model.plan import Plan
 from fixer.model.record import record
 from fixer.planning import compare
-from fixer.planning.releases import release_row
+from fixer.planning.releases import archive_bytes
 from fixer.planning.situation import DISTRIBUTIONS, Situation
 
 FOLDER = "wheels"
@@ -78,8 +78,7 @@ def _size(dataset: Dataset, pin: str, platform: str) -> int | None:
     if name in DISTRIBUTIONS:
         row = dataset.tensorflow_row(name, version, platform)
         return row.size_bytes if row is not None else None
-    known = release_row(dataset, name, version)
-    return known.size_bytes if known is not None else None
+    return archive_bytes(dataset, name, version)
 
 
 def _platforms(situation: Situation) -> list[str]:

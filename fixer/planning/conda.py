@@ -101,6 +101,8 @@ def best_build(situation: Situation, gpu: bool) -> Found:
 def _against(situation: Situation, row: TensorFlowRow, others: list[str]) -> list[Reason]:
     wish, name = situation.wishes.tensorflow, row_name(situation.dataset, row)
     found = [Reason(f"{WISHED}tensorflow{wish}", fact=RELEASE)] if wish and not compare.within(wish, row.version) else []
+    if row.is_cuda_build and not (row.compute_capabilities or row.ptx):
+        found.append(Reason("for which GPUs this build has code is not known", name, RELEASE))
     if others:
         text = f"what conda-forge has of {', '.join(others)} beside it is not known"
         found.append(Reason(text, name, f"wish.{others[0]}"))

@@ -46,8 +46,10 @@ def conda_libraries(actions: Iterable[ActionSpec]) -> dict[str, str]:
     return {name: version for name, version in conda.versions(tuple(texts)).items() if name in _NO_DISTRIBUTIONS}
 
 
-def derive(situation: Situation, actions: tuple[ActionSpec, ...], device: str, driver: Any) -> PlannedOutcome:
-    """What is true when ``actions`` are done, and what a person's steps make of the driver."""
+def derive(
+    situation: Situation, actions: tuple[ActionSpec, ...], device: str, driver: Any, floor: str | None = None
+) -> PlannedOutcome:
+    """What is true when ``actions`` are done, and what a person's steps make of the driver; ``floor`` is its least release."""
     new = next((action for action in actions if action.kind == "new_environment"), None)
     after = packages_after(situation.packages, actions)
     distribution = next((name for name in DISTRIBUTIONS if name in after), None)
@@ -67,6 +69,7 @@ def derive(situation: Situation, actions: tuple[ActionSpec, ...], device: str, d
         cudnn=(brought.get("cudnn") or _cudnn(situation, after, actions, major)) if gpu else None,
         libraries_from=(("conda",) if brought else _sources(situation, after, new is not None)) if gpu else (),
         driver=driver if gpu else "keep",
+        driver_minimum=floor if gpu else None,
     )
 
 

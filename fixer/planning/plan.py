@@ -38,7 +38,7 @@ def make_plan(facts: Facts, findings: Iterable[Finding], dataset: Dataset, wish:
     device = aim.device or "cpu"
     if draft.device is not None:
         device = draft.device
-    state = outcome.derive(situation, actions, device, draft.driver) if draft.decided else None
+    state = outcome.derive(situation, actions, device, draft.driver, draft.driver_floor) if draft.decided else None
     return Plan(
         format=FORMAT,
         version=version,

@@ -63,6 +63,16 @@ def newest(dataset: Dataset, name: str, asked: Asked, fits: Callable[[str], bool
     return None
 
 
+@lru_cache(maxsize=16384)
+def archive_bytes(dataset: Dataset, name: str, version: str) -> int | None:
+    """How big a release's wheel is; None where no row tells."""
+    known = release_row(dataset, name, version)
+    if known is not None and known.size_bytes is not None:
+        return known.size_bytes
+    read = dataset.nvidia_wheels(name) if name.startswith("nvidia-") else ()
+    return next((row.size_bytes for row in read if row.version == version), None)
+
+
 def bounds(row: ReleaseRow, python: str) -> Mapping[str, str]:
     """What a release asks of other packages on this Python."""
     differing = row.python_bounds.get(python)

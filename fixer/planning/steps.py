@@ -13,7 +13,7 @@ from fixer.dataset.rows import TensorFlowRow
 from fixer.model import installers
 from fixer.model.action import ActionSpec, HumanStep
 from fixer.planning import compare
-from fixer.planning.releases import release_row
+from fixer.planning.releases import archive_bytes
 from fixer.planning.situation import Situation
 
 # Wheels are compressed archives. Measured by RECORD: TensorFlow 2.4 to 2.21 takes 2.3 to 3.3 times its wheel, small
@@ -37,11 +37,8 @@ def size(situation: Situation, packages: Mapping[str, str], row: TensorFlowRow |
     """Bytes to fetch for ``packages``, and bytes that they take on disk; None when a size is unknown."""
     fetched, taken = 0, 0.0
     for name, version in packages.items():
-        if row is not None and name == row.distribution:
-            found = row.size_bytes
-        else:
-            known = release_row(situation.dataset, name, version)
-            found = known.size_bytes if known is not None else None
+        mine = row is not None and name == row.distribution
+        found = row.size_bytes if row is not None and mine else archive_bytes(situation.dataset, name, version)
         if found is None:
             return None, None
         fetched += found

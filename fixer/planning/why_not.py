@@ -17,7 +17,7 @@ from fixer.model.facts import Facts
 from fixer.model.finding import Finding
 from fixer.model.plan import Reason, Rejected, Wish
 from fixer.model.why_not import Argument, WhyNot
-from fixer.planning import compare, places
+from fixer.planning import compare, conda, places
 from fixer.planning.candidates import Option, Stack, fit
 from fixer.planning.gates import RELEASE, judge, row_name, wheels
 from fixer.planning.order import words
@@ -168,6 +168,10 @@ def _answer(case: _Case, bare: Situation, wish: Wish) -> WhyNot:
     nearest = sorted(firm or case.sound, key=lambda stack: not stack.here)
     best, chosen = taken or next(iter(nearest), None), taken is not None
     possible = True if firm else None if case.sound else False
+    build = _by_conda(case) if possible is False else None
+    if build is not None:
+        case.notes.append(_CONDA.format(build.row.version, build.row.cuda))
+        possible = True
     preferred = [] if chosen or best is None or usual is None else _preferred(situation, best, usual)
     rejected = case.refusals.listed()
     code = exit_codes.HEALTHY if possible else exit_codes.CANNOT_TELL if possible is None else exit_codes.NO_STACK
@@ -177,13 +181,28 @@ def _answer(case: _Case, bare: Situation, wish: Wish) -> WhyNot:
         possible=possible,
         chosen=chosen,
         exit_code=code,
-        stack=_named(best),
+        stack=_named(best) if build is None else _built(build),
         instead={} if chosen else _named(usual),
         reasons=_arguments(situation, _against(rejected, best if possible else None), preferred),
         rejected=rejected,
         needs=tuple(case.needs) if possible is None else (),
         notes=(*case.notes, *_hints(case, possible, rejected)),
     )
+
+
+_CONDA = "No wheel serves it; conda-forge's build of TensorFlow {} for CUDA {} does, and a plan takes it."
+
+
+def _by_conda(case: _Case) -> conda.Build | None:
+    """conda-forge's build that a plan would take where no wheel serves the GPU."""
+    situation = case.situation
+    if not case.gpu or situation.conda is None or situation.owner is not None:
+        return None
+    return conda.best_build(situation, True).build
+
+
+def _built(build: conda.Build) -> dict[str, str]:
+    return {build.row.distribution: build.row.version, "python": build.python, "build": f"conda-forge {build.row.build}"}
 
 
 def _same(one: Stack, other: Stack) -> bool:

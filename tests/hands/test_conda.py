@@ -25,10 +25,11 @@ from tests.planning import harness
 @pytest.fixture
 def channel(tmp_path: Path) -> Channel:
     made = Channel(tmp_path / "channel")
-    made.add("python", "3.12.5", depends=["pip"])
+    for minor in range(8, 15):
+        made.add("python", f"3.{minor}.5", depends=["pip"])
     made.add("pip", "24.0")
     made.add("cuda-version", "12.8")
-    made.add("tensorflow", "2.19.1", "cuda128py312h1_201", ["python 3.12.*", "cuda-version >=12.8,<13", "__cuda"])
+    made.add("tensorflow", "2.19.1", "cuda128py0h1_201", ["python", "cuda-version >=12.8,<13", "__cuda"])
     made.add("cudatoolkit", "11.2.2", files={"lib/libcudart.so.11.0": b"toolkit"})
     made.add("cudnn", "8.1.0.77", depends=["cudatoolkit 11.*"], files={"lib/libcudnn.so.8": b"new"})
     made.add("cudnn", "7.6.5.32", files={"lib/libcudnn.so.7": b"old"})
@@ -66,7 +67,7 @@ def test_a_new_environment_is_made_as_the_plan_shows_and_taken_back(manager: str
     assert [one["argv"] for one in called] == [[*argv[2:], "--dry-run"], list(argv[2:])]
     assert {one["cuda"] for one in called} == {"12.8"} and argv[2] == manager
     path = Path(made.actions[0].params["path"])
-    assert (path / "conda-meta" / "tensorflow-2.19.1-cuda128py312h1_201.json").is_file()
+    assert (path / "conda-meta" / "tensorflow-2.19.1-cuda128py0h1_201.json").is_file()
     assert undo(None, body.host, body.state, quiet).conflicts == () and not path.exists()
 
 

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import copy
+import shlex
 from pathlib import Path
 from typing import Any
 
+import dockerfile
 import pytest
+import yaml
 
 from fixer.dataset.questions import Dataset
+from fixer.model import machine
 from fixer.model.plan import Plan, Wish
 from fixer.planning.why_not import why_not
+from fixer.report.formats import document
+from fixer.rules import judge
 from tests.conda_channel import Channel, NoSolution
 from tests.planning import harness
 
@@ -44,16 +50,16 @@ def specs(plan: Plan) -> list[str]:
 def channel(tmp_path: Path) -> Channel:
     """A channel with CPU and CUDA builds, as conda-forge's are: the CUDA ones need __cuda, the CPU ones are weighed down."""
     made = Channel(tmp_path / "channel")
-    for version in ("3.10.14", "3.12.5"):
-        made.add("python", version, depends=["pip"])
+    for minor in range(8, 15):
+        made.add("python", f"3.{minor}.5", depends=["pip"])
     made.add("pip", "24.0")
     for version in ("11.2", "12.8", "12.9"):
         made.add("cuda-version", version)
     made.add("cudnn", "9.10.1.4", depends=["cuda-version >=12,<13"])
-    for version, build in (("2.19.1", "cuda128py312h1_201"), ("2.19.1", "cuda129py312h1_201"), ("2.18.0", "cuda128py312h1_0")):
-        needs = ["python 3.12.*", "cudnn >=9.10.1.4,<10", f"cuda-version >={build[4:6]}.{build[6]},<13", "__cuda"]
+    for version, build in (("2.19.1", "cuda128py0h1_201"), ("2.19.1", "cuda129py0h1_201"), ("2.18.0", "cuda128py0h1_0")):
+        needs = ["python", "cudnn >=9.10.1.4,<10", f"cuda-version >={build[4:6]}.{build[6]},<13", "__cuda"]
         made.add("tensorflow", version, build, needs)
-    made.add("tensorflow", "2.19.1", "cpu_py312h1_51", ["python 3.12.*"], features="tensorflow-cpu")
+    made.add("tensorflow", "2.19.1", "cpu_py0h1_51", ["python"], features="tensorflow-cpu")
     for version in ("11.2.2", "11.8.0"):
         made.add("cudatoolkit", version, constrains=["__cuda >=11.2"])
     for version in ("8.1.0.77", "8.9.7.29"):
@@ -138,11 +144,24 @@ def test_how_it_is_entered_is_condas(dataset: Dataset) -> None:
     assert plan.actions[0].commands[0][0] == "micromamba"
 
 
-def test_why_not_and_the_plan_agree_about_wheels(dataset: Dataset) -> None:
-    from fixer.model import machine
-    from fixer.rules import judge
-
-    facts = machine.decode(harness.load("blackwell-driver--a")["machine"])
-    wish = Wish(("tensorflow==2.19.1",))
+@pytest.mark.parametrize("managers", [["pip", "uv"], ["pip", "conda"]])
+def test_why_not_and_the_plan_agree(managers: list[str], dataset: Dataset) -> None:
+    told = {**harness.load("blackwell-driver--a")["machine"], "managers": managers}
+    facts, wish = machine.decode(told), Wish(("tensorflow==2.19.1",), "gpu")
     answer = why_not(facts, judge(facts, dataset, wish), dataset, wish)
-    assert answer.possible is False and {one.fact for one in answer.reasons} == {"gpus"}
+    assert answer.possible is ("conda" in managers) and {one.fact for one in answer.reasons} == {"gpus"}
+    plan = harness.plan_of(told, wish, dataset)
+    assert (plan.exit_code == 1) is answer.possible
+    assert not answer.possible or answer.stack["build"] == "conda-forge cuda128"
+
+
+def test_condas_documents_are_read_by_their_tools(dataset: Dataset, channel: Channel) -> None:
+    plan = planned(dataset)
+    read = yaml.safe_load(document(plan, "conda"))
+    wanted = [one for one in read["dependencies"] if isinstance(one, str)]
+    assert channel.solve(wanted, {"__cuda": "12.8"})["tensorflow"][0] == "2.19.1"
+    steps = dockerfile.parse_string(document(plan, "dockerfile"))
+    values = {step.value[i]: step.value[i + 1] for step in steps if step.cmd.upper() == "ENV" for i in range(0, len(step.value), 2)}
+    assert values["CONDA_OVERRIDE_CUDA"] == "12.8", "an image is built where there is no GPU"
+    (made,) = (shlex.split(step.value[0]) for step in steps if step.cmd.upper() == "RUN")
+    assert {"conda", "create", "tensorflow=2.19.1=cuda128*", "cuda-version=12.8"} <= set(made)

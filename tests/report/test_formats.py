@@ -138,6 +138,7 @@ def test_the_image_lets_tensorflow_find_the_libraries_that_the_hook_would_load(b
     folders = variables["LD_LIBRARY_PATH"].split(":")
     hook = next(action for action in blackwell.actions if action.kind == "preload_hook")
     wanted = {re.sub(r".*/site-packages/", "", path).rpartition("/")[0] for path in hook.params["libraries"]}
+    assert blackwell.outcome is not None and f"({blackwell.outcome.driver_minimum} or newer)" in document(blackwell, "dockerfile")
     assert {folder.partition("/site-packages/")[2] for folder in folders} == wanted and all(folders)
 
 

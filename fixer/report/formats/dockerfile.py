@@ -34,7 +34,7 @@ def write(plan: Plan) -> str:
     state = plan.outcome
     gpu = state is not None and state.device == "gpu"
     lines = comments(headline(plan))
-    lines += comments(_usage(gpu))
+    lines += comments(_usage(gpu, state.driver_minimum if state is not None else None))
     lines += [""]
     lines += _from_conda(plan) if conda_packages(plan) else _from_wheels(plan)
     if gpu:
@@ -51,12 +51,13 @@ def write(plan: Plan) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _usage(gpu: bool) -> list[str]:
+def _usage(gpu: bool, driver: str | None) -> list[str]:
     if not gpu:
         return ["Build: docker build --tag tensorflow .", "Run:   docker run --rm --interactive --tty tensorflow python"]
     return [
         "Build:  docker build --tag tensorflow .",
-        "The host needs the NVIDIA driver and the NVIDIA Container Toolkit; nothing inside the image replaces them.",
+        f"The host needs the NVIDIA driver{f' ({driver} or newer)' if driver else ''} and the NVIDIA Container Toolkit; nothing "
+        "inside the image replaces them.",
         "Docker: docker run --rm --interactive --tty --gpus all tensorflow python",
         f"Podman: podman run --rm --interactive --tty --device {_DEVICE} tensorflow python",
         "        (after: sudo nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml)",
