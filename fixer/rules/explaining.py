@@ -150,9 +150,11 @@ class _Reading:
         others = [found for found in (*self.shared, *self.raised) if found.cause == cause]
         facts = [found for found in self.facts if found.cause == cause]
         best = max((*said, *facts, *others), key=lambda found: (found in said, _TRUST[found.certainty]))
-        certainty = self._certainty(said, facts, share)
+        certainty = self._certainty(said, share)
         advice = ADVICE[cause]
-        remedy = best.remedy if best.remedy.summary else Remedy(advice.summary, advice.commands or (), CAUSES[cause].plan)
+        summary, commands = (best.remedy.summary, best.remedy.commands) if best.remedy.summary else (advice.summary, advice.commands or ())
+        # Who can repair it is the vocabulary's word: what this machine would allow, a log does not show.
+        remedy = Remedy(summary, commands, CAUSES[cause].plan)
         decide: tuple[str, ...] = ()
         if certainty in ("cannot-tell", "possible"):
             wanted = next((found.subject["decide"] for found in others if found.subject.get("decide")), "")
@@ -160,14 +162,15 @@ class _Reading:
         quotes, evidence = self._quoted([*said, *others, *facts])
         return NamedCause(cause, certainty, best.title, quotes, evidence, remedy, decide, best.code)
 
-    def _certainty(self, said: list[Finding], facts: list[Finding], share: float | None) -> Certainty:
+    def _certainty(self, said: list[Finding], share: float | None) -> Certainty:
         if said:
             if all(found.certainty == "cannot-tell" for found in said):
                 return "cannot-tell"
             proof = any(found.certainty == "proven" and self._only_lines(found) for found in said)
             return "proven" if proof else "likely"
         if share is None:
-            return "likely" if not self.events and any(_TRUST[found.certainty] > 1 for found in facts) else "possible"
+            # No line agrees: beside a cause that lines name it is possible, alone the log cannot tell.
+            return "possible" if self.said or self.shared or self.raised else "cannot-tell"
         return "likely" if share >= _LIKELY and not self.silent else "cannot-tell"
 
     def _only_lines(self, found: Finding) -> bool:

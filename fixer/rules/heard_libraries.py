@@ -24,6 +24,7 @@ _OPTIONAL = re.compile(r"nvinfer|tensorrt|cupti|libnvrtc-builtins|amdhip|rocm|hi
 _DRIVER = re.compile(r"(?:^|/)(?:libcuda\.so|nvcuda\.dll|libnvidia-)", re.IGNORECASE)
 _CUDNN = re.compile(r"cudnn", re.IGNORECASE)
 _CUDA = re.compile(r"(?:lib)?cu(?:dart|blas|blaslt|fft|rand|solver|sparse|pti)|nvrtc|nvjitlink|nccl|libnv", re.IGNORECASE)
+_CUDART = re.compile(r"cudart", re.IGNORECASE)
 _SONAME = re.compile(r"lib([A-Za-z_]+)\.(?:so\.(\d+(?:\.\d+)*)|(\d+\.\d+)\.dylib)")
 _DLL = re.compile(r"([A-Za-z]+)64_(\d+)\.dll", re.IGNORECASE)
 
@@ -143,6 +144,9 @@ def cuda_not_loaded(case: Case) -> Iterator[Finding]:
     evidence = tuple(item.line.evidence for item in gone[:4])
     wanted = next((one.cuda for one in gone if one.cuda is not None), None) or compare.cuda(case.cuda_built)
     weights = _windows(case, wanted) if any(one.windows for one in gone) else _elsewhere(case, gone, wanted)
+    if all(_CUDART.search(one.name) for one in gone) and not case.cards and not case.facts.driver.is_found:
+        # The first library that TensorFlow asks for; on a machine without a GPU it says the same and goes on.
+        weights["no-nvidia-gpu"] = 8.0
     fits, known = toolkit_fits(case, wanted)
     if known:
         evidence += known

@@ -13,11 +13,15 @@ _INSTEAD = "ptxas-driver-instead"
 
 
 def ptxas_missing(case: Case) -> Iterator[Finding]:
-    """XLA cannot find or run ptxas, and nothing says that the driver compiles in its place."""
-    if said(case, _INSTEAD):
-        return
+    """XLA cannot find or run ptxas; where the driver compiles in its place, that is often nothing."""
     gone, tried, failed = said(case, "ptxas-fatal"), said(case, "ptxas-invoke"), said(case, "ptxas-failed")
-    if gone:
+    instead = said(case, _INSTEAD)
+    if instead and (gone or tried or failed):
+        title = "ptxas could not be run, and the driver compiled in its place: slower at first, and often nothing else"
+        weights = {"ptxas-missing": 50.0, "benign-noise": 50.0}
+        lines = (*evidence((*gone, *tried, *failed), 2), instead[0].evidence)
+        yield from candidates("compiled-by-the-driver", weights, title, lines, ("ptxas", "--version"))
+    elif gone:
         yield named("ptxas-missing", "likely", about(gone[0]), evidence(gone), "ptxas-not-found")
     elif tried:
         yield named("ptxas-missing", "possible", about(tried[0]), evidence(tried), "ptxas-not-run")

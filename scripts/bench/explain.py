@@ -127,7 +127,10 @@ def explain(log: str | bytes, environment: dict[str, Any] | None = None) -> tupl
             main(arguments)
         except SystemExit as ending:
             code = int(ending.code or 0)
-    return code, json.loads(said.getvalue())
+    document = json.loads(said.getvalue())
+    if document["errors"]:
+        raise RuntimeError(f"explain ended with {code}: {document['errors']}")
+    return code, document
 
 
 def explain_by_command(log: str, environment: dict[str, Any]) -> tuple[int, dict[str, Any]]:

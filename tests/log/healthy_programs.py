@@ -195,7 +195,7 @@ interpreter.allocate_tensors()
 print(len(made) > 0, interpreter.get_input_details()[0]["shape"])
 """,
 }
-FORWARD = tuple(name for name in TENSORFLOW if name in ("devices", "predict-conv", "densenet", "retracing", "session", "growth", "own-words"))
+FORWARD = tuple(name for name in TENSORFLOW if name in ("devices", "predict-conv", "retracing", "session", "growth", "own-words"))
 
 # Failures of the user's own program: nothing that convfix repairs. A log of one names no cause.
 UNRELATED = {

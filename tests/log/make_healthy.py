@@ -17,7 +17,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,8 @@ CARDS: dict[str, tuple[tuple[str, str, str], ...]] = {
     "2.16.1": (("RTX 4090", "550.90.07", "12.4"), ("RTX 3070", "555.42.06", "12.5"), ("Tesla V100", "545.29.06", "12.3")),
     "2.21.0": (("RTX 4090", "570.86.15", "12.8"), ("RTX 3080", "580.65.06", "13.0"), ("RTX 2080 Ti", "560.35.03", "12.6")),
 }
+# A compiler of the host's that would be found on PATH without its toolkit.
+HIDDEN = ("/usr/local/cuda*", "/usr/local/bin/ptxas")
 SMI = (("nvidia-smi",), ("nvidia-smi", "-L"), ("nvidia-smi", "--query-gpu=name,driver_version,memory.total,compute_cap", "--format=csv"))
 
 
@@ -100,9 +102,9 @@ def on_the_cpu(maker: Maker, python: str) -> None:
     maker.write(f"tensorflow-{release}-cpu")
 
 
-def staged(folder: Path, builder: Builder) -> Iterator[tuple[str, str, Mapping[str, str], Mapping[str, str]]]:
+def staged(folder: Path, builder: Builder, releases: Sequence[str]) -> Iterator[tuple[str, str, Mapping[str, str], Mapping[str, str]]]:
     """The TensorFlows of the lab, cured: release, interpreter, variables, folders of the machine."""
-    for release in ("2.4.4", "2.13.1", "2.15.1", "2.16.1", "2.21.0"):
+    for release in releases:
         place = folder / "stage" / release
         if release in staging.STAGES:
             made = staging.STAGES[release](place, builder)
@@ -111,13 +113,13 @@ def staged(folder: Path, builder: Builder) -> Iterator[tuple[str, str, Mapping[s
             yield release, staging.environment(place, builder, release).python, {}, {}
 
 
-def on_the_gpu(maker: Maker) -> None:
+def on_the_gpu(maker: Maker, releases: Sequence[str]) -> None:
     """The programs that the lab can carry through, on cards in turn."""
-    for release, python, variables, over in staged(maker.folder, maker.builder):
+    for release, python, variables, over in staged(maker.folder, maker.builder, releases):
         maker.places[str(Path(python).parents[1])] = "/home/user/venv"
         for turn, name in enumerate(programs.FORWARD):
             gpu, driver, cuda = CARDS[release][turn % 3]
-            machine = Machine(gpu=gpu, driver=driver, cuda=cuda, over=over, used_mib=150 + 90 * turn)
+            machine = Machine(gpu=gpu, driver=driver, cuda=cuda, over=over, hidden=HIDDEN, used_mib=150 + 90 * turn)
             text = programs.TENSORFLOW[name]
             maker.keep(f"tensorflow-{release}-gpu-{name}", [python, "-c", text], machine, variables=variables)
         for name in ("matmul", "key"):
@@ -166,7 +168,7 @@ def tools(maker: Maker) -> None:
     for name, words in (
         ("six", ["install", "six"]), ("again", ["install", "six"]), ("keras", ["install", "keras<3"]),
         ("upgrade", ["install", "--upgrade", "six", "keras"]), ("list", ["list"]), ("check", ["check"]), ("show", ["show", "six"]),
-        ("old", ["install", "numpy<2", "h5py", "termcolor"]), ("dry", ["install", "--dry-run", "absl-py"]), ("freeze", ["freeze"]),
+        ("more", ["install", "numpy", "h5py", "termcolor"]), ("dry", ["install", "--dry-run", "absl-py"]), ("freeze", ["freeze"]),
         ("uninstall", ["uninstall", "-y", "termcolor"]), ("download", ["download", "--no-deps", "-d", str(maker.folder / "downloads"), "wrapt"]),
     ):  # fmt: skip
         maker.keep(f"pip-{name}", [python, "-m", "pip", *words], quiet)
@@ -183,7 +185,7 @@ def main() -> int:
     parser.add_argument("--jax", metavar="PATH")
     parser.add_argument("--torch", metavar="PATH")
     parser.add_argument("--notebook", metavar="PATH", help="an interpreter with nbconvert, ipykernel and TensorFlow")
-    parser.add_argument("--gpu", action="store_true", help="the runs on the lab's GPU")
+    parser.add_argument("--gpu", action="append", default=[], choices=CARDS, help="a TensorFlow for runs on the lab's GPU")
     parser.add_argument("--tools", action="store_true", help="nvidia-smi and installers")
     parser.add_argument("--only", default="", metavar="WORD", help="only the runs whose name holds WORD")
     given = parser.parse_args()
@@ -193,7 +195,7 @@ def main() -> int:
     for python in given.python:
         on_the_cpu(maker, python)
     if given.gpu:
-        on_the_gpu(maker)
+        on_the_gpu(maker, given.gpu)
     if given.jax:
         elsewhere(maker, "jax", given.jax, programs.JAX)
     if given.torch:
