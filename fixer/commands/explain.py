@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
+import os
 from typing import Any
 
 import click
@@ -56,7 +56,7 @@ def _heard(session: options.Session, path: str, other: Facts | None) -> Explanat
     from fixer.rules.contradictions import contradictions
     from fixer.rules.explaining import explain
 
-    if path == "-" and sys.stdin.isatty():
+    if path == "-" and os.isatty(log_file.STANDARD_INPUT):
         click.echo("  paste the log, then end it with Ctrl-D on a line of its own", err=True)
     stream = log_file.opened(path)
     try:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import select
 import stat
-import sys
 
 from fixer.errors import UsageError
 
+# The descriptor itself: Python has no sys.stdin where the caller closed it.
+STANDARD_INPUT = 0
 LIMIT = 1 << 30
 _SILENCE = 30.0
 
@@ -42,7 +43,7 @@ class Stream:
         return data
 
     def close(self) -> None:
-        if self._handle != sys.stdin.fileno():
+        if self._handle != STANDARD_INPUT:
             os.close(self._handle)
 
 
@@ -50,7 +51,7 @@ def opened(path: str) -> Stream:
     """The log at ``path``, "-" being standard input; raises UsageError where there is none to be read."""
     if path == "-":
         # A person may take their time to paste.
-        return Stream(sys.stdin.fileno(), "standard input", waits=False)
+        return Stream(STANDARD_INPUT, "standard input", waits=False)
     shown = f"log {path!r}"
     try:
         # O_NONBLOCK: opening a named pipe that nobody writes to must not hang us.
