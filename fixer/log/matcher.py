@@ -61,8 +61,8 @@ class Matcher:
             found = self._found(_Text(batch), fresh, kept)
             harmless = [hit for hit in found if hit.symptom.kind == "noise"]
             for hit in found:
-                # What lies inside a harmless line is part of it.
-                if hit.symptom.kind == "noise" or not any(one.place <= hit.place and hit.end <= one.end for one in harmless):
+                # What begins inside a harmless wording is part of it.
+                if hit.symptom.kind == "noise" or not any(one.place <= hit.place < one.end for one in harmless):
                     kept.add(hit)
         return kept.hits(), fewer.number
 

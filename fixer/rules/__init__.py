@@ -124,6 +124,7 @@ RULES: tuple[Rule, ...] = (
     heard_driver.halves_in_a_container,
     heard_driver.insufficient_by_number,
     heard_memory.memory_limit,
+    heard_memory.ladder_without_an_end,
     heard_xla.ptxas_missing,
     heard_libraries.loader_trace,
     surroundings.silent_log,

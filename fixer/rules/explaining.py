@@ -87,7 +87,7 @@ class _Reading:
         ordered: list[tuple[str, float | None]] = [(found.cause, None) for found in sorted(self.said, key=_said_key)]
         shares = self._shares()
         told = {cause for cause, _ in ordered}
-        if not self.failing and self._is_well():
+        if not self.failing and not self.shared and self._is_well():
             return tuple(self._named(cause, None) for cause in told) if told else self._harmless()
         rest = sorted((item for item in shares.items() if item[0] not in told), key=lambda item: (-item[1], ORDER[item[0]]))
         ordered += [(cause, share) for cause, share in rest if share >= _LEAST]
