@@ -201,7 +201,8 @@ def _driver(situation: Situation, draft: Draft, finding: Finding) -> None:
     if installs or situation.wsl:
         step, driver = people.driver_step(situation, draft.driver_floor, f"{finding.title}.")
         draft.driver = driver
-        draft.step(step if step.commands or not own.commands else own)
+        # The finding's own commands know nothing of the CUDA that the plan needs: in WSL alone they say more.
+        draft.step(own if situation.wsl and own.commands and not step.commands else step)
         return
     if finding.cause == "driver-wrong-module-flavour":
         step, draft.driver = people.driver_step(situation, draft.driver_floor, f"{finding.title}.")

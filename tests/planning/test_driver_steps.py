@@ -66,6 +66,17 @@ def test_where_secure_boot_is_on_its_own_steps_follow_the_drivers(name: str, ver
     assert signed or "Enroll MOK" in on.why
 
 
+def test_no_driver_is_advised_that_is_too_old_for_the_plan(dataset: Dataset) -> None:
+    """A Hopper compiles part of TensorFlow's kernels, which takes a newer driver than this Ubuntu has."""
+    told = {"distro": {"id": "ubuntu", "version": "20.04"}, "gpus": [{"name": "H100", "compute_capability": "9.0"}]}
+    plan = planned(dataset, **told)
+    assert plan.outcome is not None and plan.outcome.driver["minimum"].startswith("555.")
+    (step,) = plan.human_steps
+    assert step.commands == () and "555." in step.summary
+    (newer,) = planned(dataset, **{**told, "distro": {"id": "ubuntu", "version": "24.04"}}).human_steps
+    assert any("nvidia-driver-580-open" in argv for argv in newer.commands)
+
+
 def test_debian_asks_nvidias_repository_only_for_what_its_own_does_not_have(dataset: Dataset) -> None:
     debian = {"id": "debian", "version": "13"}
     own = planned(dataset, "RTX 3080", distro=debian).human_steps[0]
