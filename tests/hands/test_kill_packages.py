@@ -1,16 +1,11 @@
-"""Real pip and real uv, killed together with convfix while they work: one recovery brings all the old files back.
-
-The numbers of points are small here; ``CONVFIX_KILL_POINTS`` multiplies them.
-"""
+"""R6: real pip and real uv, killed together with convfix while they work: one recovery brings all the old files back."""
 
 from __future__ import annotations
 
 import os
-import random
 import signal
 import subprocess
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -19,19 +14,9 @@ from fixer.apply.journal import open_run
 from fixer.apply.transaction import apply
 from fixer.apply.undo import recover, undo
 from tests import patients
+from tests.hands import tally
 from tests.hands.bodies import Home, action, exact, only, plan, quiet, same
-from tests.hands.crash import calls_of, killed_at
-
-TIMES = float(os.environ.get("CONVFIX_KILL_POINTS", "1"))
-CHILD = """
-import json, sys
-sys.path.insert(0, sys.argv[1])
-from pathlib import Path
-from tests.hands.bodies import Home, action, plan, quiet
-from fixer.apply.transaction import apply
-home = Home(Path(sys.argv[2]), json.loads(sys.argv[4]))
-apply(plan(action("pip_requirements", json.loads(sys.argv[3]))), home.host, home.state, quiet)
-"""
+from tests.hands.crash import calls_of, killed_at, shared_out
 
 
 @pytest.fixture(scope="session")
@@ -65,11 +50,16 @@ class Packages:
 
     def apply_with(self, shim: str, at: int, log: Path) -> int:
         """Apply in a child whose installer kills it at call ``at``; the child's status."""
-        import json
-
-        extra = {**only(self.house), "LD_PRELOAD": shim, "FAULT_AT": str(at), "FAULT_LOG": str(log)}
-        arguments = [str(patients.ROOT), str(self.home.home), json.dumps(self.params), json.dumps(extra)]
-        return subprocess.run([sys.executable, "-c", CHILD, *arguments], capture_output=True, cwd="/").returncode
+        home = Home(self.home.home, {**only(self.house), "LD_PRELOAD": shim, "FAULT_AT": str(at), "FAULT_LOG": str(log)})
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                apply(plan(action("pip_requirements", self.params)), home.host, home.state, quiet)
+                status = 0
+            finally:
+                os._exit(status)
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
     def recovered(self) -> None:
         recover(self.home.host, self.home.state, quiet)
@@ -78,50 +68,54 @@ class Packages:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("manager", "points"), [("uv", 24), ("pip", 8)])
+@pytest.mark.parametrize(("manager", "points"), [("uv", 100), ("pip", 60)])
 def test_killed_while_the_installer_works(
     tmp_path: Path, small, house: patients.Wheelhouse, shim: str, manager: str, points: int
 ) -> None:
-    packages = Packages(tmp_path, small, house, manager)
-    log = tmp_path / "calls"
-    for _ in range(2):
-        # The second run counts: the first one fills uv's cache besides.
-        assert packages.apply_with(shim, -1, log) == 0
-        undo(None, packages.home.host, packages.home.state, quiet)
-    calls = int(log.read_text())
-    assert calls > 100
-    assert not same(packages.before, packages.look())
-    killed = mixed = 0
-    count = max(2, int(points * TIMES))
-    for number in range(count):
-        status = packages.apply_with(shim, number * calls // count, log)
-        if status == 0:
-            # uv's threads make fewer calls in one run than in another.
+    """R6: points spread evenly over the installer's calls; all old afterwards, or all new when it came too late."""
+
+    def work(worker: int, mine: Sequence[int]) -> Iterator[str]:
+        packages = Packages(tmp_path / str(worker), small, house, manager)
+        log = tmp_path / f"calls-{worker}"
+        for _ in range(2):
+            # The second run counts: the first one fills uv's cache besides.
+            assert packages.apply_with(shim, -1, log) == 0
             undo(None, packages.home.host, packages.home.state, quiet)
-        else:
-            assert status == -signal.SIGKILL
-            killed += 1
-            mixed += any(".convfix" not in line for line in same(packages.before, packages.look()))
-            packages.recovered()
-        assert not same(packages.before, packages.look())
-    assert killed >= count * 3 // 4 and mixed > 0
-    packages.apply()
-    assert packages.patient.versions()["three"] == "2.0"
+        calls = int(log.read_text())
+        assert calls > 100 and not same(packages.before, packages.look())
+        for number in mine:
+            status = packages.apply_with(shim, number * calls // points, log)
+            if status == 0:
+                # uv's threads make fewer calls in one run than in another.
+                assert packages.patient.run("-c", "import one.only_in_2, two.part1, three.deep_2").returncode == 0
+                undo(None, packages.home.host, packages.home.state, quiet)
+                yield "too late"
+            else:
+                assert status == -signal.SIGKILL
+                mixed = any(".convfix" not in line for line in same(packages.before, packages.look()))
+                packages.recovered()
+                yield "mixed" if mixed else "clean"
+            assert not same(packages.before, packages.look())
+        packages.apply()
+        assert packages.patient.versions()["three"] == "2.0"
+
+    ends = shared_out(range(points), work)
+    assert len(ends) == points and ends.count("too late") <= points // 4 and ends.count("mixed") > points // 4
+    tally.add(f"R6 {manager} killed", points - ends.count("too late"))
+    tally.add(f"R6 {manager} killed, of these a mixture before recovery", ends.count("mixed"))
 
 
 @pytest.mark.slow
 def test_killed_at_our_own_calls_around_the_installer(tmp_path: Path, small, house: patients.Wheelhouse) -> None:
     """While files are kept, while the result is written down, while spare links go."""
     packages = Packages(tmp_path, small, house, "uv")
-    calls = calls_of(packages.apply)
+    calls = [call.name for call in calls_of(packages.apply)]
     undo(None, packages.home.host, packages.home.state, quiet)
     first = calls.index("link")
     last = len(calls) - 1 - calls[::-1].index("link")
     # All calls that are not one of hundreds of equal ones, and a few of these.
     points = [*range(first + 3), *range(last - 1, last + 12), *range(len(calls) - 5, len(calls))]
     points = sorted({point for point in points if 0 <= point < len(calls)})
-    if TIMES < 1:
-        points = random.Random(1).sample(points, int(len(points) * TIMES))
     for point in points:
         if killed_at(point, packages.apply):
             packages.recovered() if open_run(packages.home.state) else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -13,14 +14,17 @@ from fixer.apply.transaction import apply
 from fixer.apply.undo import undo
 from fixer.shells import Values, quote, script
 from tests import patients
+from tests.hands import tally
 from tests.hands.bodies import Home, action, exact, plan, quiet, same
 
-SHELLS = ["bash", "zsh", "fish", "sh", "dash"]
+# What /bin/sh is differs: dash on Debian, mksh on Android, ksh on others.
+SHELLS = ["bash", "zsh", "fish", "sh", "dash", *(name for name in ("mksh", "ksh") if shutil.which(name))]
+POSIX = ("dash", "mksh", "ksh")
 HOSTILE = "/tmp/a 'quo\"te' $HOME `id` ; & | \\ * ? [x] é 😀 !x #y"
 
 
 def kind(shell: str) -> str:
-    return "sh" if shell == "dash" else shell
+    return "sh" if shell in POSIX else shell
 
 
 class Shell:
@@ -63,6 +67,7 @@ def shell(request: pytest.FixtureRequest, tmp_path: Path) -> Shell:
 ONE = Values({"LD_LIBRARY_PATH": ("/one/a", "/one/b", "/one/a")}, {"CUDA_HOME": HOSTILE}, ("XLA_FLAGS",))
 TWO = Values({"LD_LIBRARY_PATH": ("/two",)}, {"CUDA_HOME": "two"})
 OFF = "convfix_deactivate\n"
+PYTHON = patients.find_python("3.11") or "python3"
 
 
 @pytest.mark.parametrize("old", [None, "", "/x", "/x:/one/b", ":/x:", "/x::/y", ".", "rel:/x:/x", "/has space/é:/x*"])
@@ -92,7 +97,7 @@ def test_nothing_of_ours_is_left_in_the_shell(shell: Shell) -> None:
     listing = {"fish": "set -n; functions -an", "zsh": "typeset +; typeset +f", "bash": "compgen -v; compgen -A function || true"}
     look = listing.get(shell.name, "set") + "\n"
     lines = shell.run(shell.strict + shell.source(ONE) + OFF + look)
-    assert not [line for line in lines if "convfix" in line.lower() and "script" not in line and "/" not in line]
+    assert not [line for line in lines if "convfix" in line.lower() and "script" not in line and "/" not in line and line[:2] != "_="]
 
 
 def test_nested(shell: Shell) -> None:
@@ -128,17 +133,112 @@ def test_a_child_shell_has_nothing_to_give_back(shell: Shell) -> None:
     assert shell.run(text, {"LD_LIBRARY_PATH": "/x"}) == [repr(["/one/a:/one/b:/x"])]
 
 
+LETTERS = "ab/ \t'\"\\$`!;&|<>(){}[]*?#~=^%@:,+é😀\x1b\x07\u202e\u0085-"
+ATTACKS = ["$(touch canary)", "`touch canary`", "';touch canary;'", "\\';touch canary;\\'", '";touch canary;"', "&& touch canary", "|touch canary"]
+ATTACKS += ["$((touch canary))", "${x:-$(touch canary)}", "<(touch canary)", "(touch canary)", "!touch", "-e", "--", "\\", "\\\\'", "'", "''", "'\\''"]
+
+
+def payloads(count: int, seed: int, letters: str = LETTERS) -> list[str]:
+    """Attacks first, then random texts of the letters that shells treat specially, whole attacks among them."""
+    chance = random.Random(seed)
+    made = list(ATTACKS)
+    while len(made) < count:
+        text = "".join(chance.choice(letters) for _ in range(chance.randrange(1, 24)))
+        made.append(text + chance.choice(ATTACKS) + text if chance.random() < 0.3 else text)
+    return made
+
+
 def test_quoting_round_trips(shell: Shell, tmp_path: Path) -> None:
-    """Random hostile texts in every interpolated value; nothing of them is ever run."""
-    chance = random.Random(3)
-    letters = "ab/ \t'\"\\$`!;&|<>(){}[]*?#~=^%@:,é😀\x1b-"
-    payloads = ["$(touch canary)", "`touch canary`", "';touch canary;'", "\\';touch canary;\\'"]
-    payloads += ["".join(chance.choice(letters) for _ in range(chance.randrange(1, 24))) for _ in range(300)]
-    words = " ".join(quote(kind(shell.name), text) for text in payloads)
+    """S1: 10,000 hostile texts; each is one word, and nothing of them is ever run."""
     code = "import sys; print([s.encode() for s in sys.argv[1:]])"
-    lines = shell.run(f"{patients.find_python('3.11')} -c {quote(kind(shell.name), code)} {words}\n")
-    assert lines == [repr([text.encode() for text in payloads])]
+    texts = payloads(10_000, 3, LETTERS + "\n")
+    for start in range(0, len(texts), 1000):
+        part = texts[start : start + 1000]
+        words = " ".join(quote(kind(shell.name), text) for text in part)
+        lines = shell.run(f"cd {quote(kind(shell.name), str(tmp_path))}; {PYTHON} -c {quote(kind(shell.name), code)} {words}\n")
+        assert lines == [repr([text.encode() for text in part])]
     assert not (tmp_path / "canary").exists() and not Path("canary").exists()
+    tally.add("S1 payloads quoted", len(texts))
+
+
+def test_hostile_values_in_a_script(shell: Shell, tmp_path: Path) -> None:
+    """S1: folders and values of hostile texts, in whole scripts; they come and they go."""
+    texts = [text for text in payloads(40, 5) if "\0" not in text]
+    text = shell.strict
+    expected = []
+    for number, payload in enumerate(texts):
+        folder = "/f/" + payload.replace(":", "").replace("/", "")
+        values = Values({"LD_LIBRARY_PATH": (folder,)}, {"CUDA_HOME": payload})
+        text += shell.source(values, f"on{number}") + shell.show("LD_LIBRARY_PATH", "CUDA_HOME") + OFF
+        expected.append(repr([folder, payload]))
+    assert shell.run(text + shell.show("LD_LIBRARY_PATH", "CUDA_HOME")) == [*expected, repr([None, None])]
+    assert not (tmp_path / "canary").exists() and not Path("canary").exists()
+    tally.add("S1 payloads quoted", 2 * len(texts))
+
+
+MEMBERS = ["", ".", "rel/x", "/x", "/x", "/y y", "/one/a", "/one/b", "/é*", "..", "~", "$HOME"]
+
+
+def case(shell: Shell, chance: random.Random, off: str, source: str) -> tuple[str, list[str]]:
+    """One random life of LD_LIBRARY_PATH as a shell's text, and the values that it must show (or none)."""
+    fish = shell.name == "fish"
+    old = None if chance.random() < 0.15 else ":".join(chance.choice(MEMBERS) for _ in range(chance.randrange(5)))
+    if fish:
+        words = " ".join(quote("fish", one) for one in (old or "").split(":"))
+        text = "set -e LD_LIBRARY_PATH\n" if old is None else f"set -gx LD_LIBRARY_PATH {words}\n"
+        look = "if set -q LD_LIBRARY_PATH; set -l shown (string join : -- $LD_LIBRARY_PATH); echo \"=$shown\"; else; echo none; end\n"
+    else:
+        text = "unset LD_LIBRARY_PATH\n" if old is None else f"export LD_LIBRARY_PATH={quote('sh', old)}\n"
+        look = 'if [ -n "${LD_LIBRARY_PATH+x}" ]; then printf "=%s\\n" "$LD_LIBRARY_PATH"; else echo none; fi\n'
+    kept = [one for one in dict.fromkeys((old or "").split(":")) if one.startswith("/") and one not in ("/one/a", "/one/b")]
+    active = ["/one/a", "/one/b", *kept]
+    text += source * chance.choice((1, 1, 2)) + look
+    expected = ["=" + ":".join(active)]
+    if chance.random() < 0.4:
+        mine = chance.choice(["/mine", "/one/c", "", "."])
+        if fish:
+            text += f"set -gx LD_LIBRARY_PATH {quote('fish', mine)} $LD_LIBRARY_PATH\n"
+        else:
+            text += f'export LD_LIBRARY_PATH={quote("sh", mine)}:"$LD_LIBRARY_PATH"\n'
+        before = (old or "").split(":")
+        rest = [one for one in dict.fromkeys([mine, *active]) if one.startswith("/") and (one in before or one not in ("/one/a", "/one/b"))]
+        after = "=" + ":".join(rest) if rest or old is not None else "none"
+    else:
+        after = "none" if old is None else "=" + old
+    return text + off + look, [*expected, after]
+
+
+def test_path_lists_of_every_kind(shell: Shell) -> None:
+    """S2: 2,000 random lives of a path list: empty, relative and repeated members, unset and empty, twice, changed meanwhile."""
+    chance = random.Random(9)
+    values = Values({"LD_LIBRARY_PATH": ("/one/a", "/one/b")})
+    source = shell.source(values)
+    text, expected = shell.strict, []
+    for _ in range(2000):
+        more, shown = case(shell, chance, OFF, source)
+        text += more
+        expected += shown
+    lines = shell.run(text)
+    wrong = [(number, one, other) for number, (one, other) in enumerate(zip(lines, expected)) if one != other]
+    assert len(lines) == len(expected) and not wrong, wrong[:5]
+    for line in lines[::2]:
+        members = line[1:].split(":")
+        assert all(one.startswith("/") for one in members) and len(set(members)) == len(members)
+    tally.add("S2 lives of a path list", 2000)
+
+
+def test_the_loader_never_looks_into_the_current_folder(shell: Shell, tmp_path: Path) -> None:
+    """S2: a library in the current folder, and lists that name it in every way that the loader understands."""
+    source = tmp_path / "hijack.c"
+    source.write_text("int hijacked(void) { return 1; }\n")
+    command = [patients.need("cc"), "-shared", "-fPIC", "-Wl,-soname,libconvfixnone.so.1", "-o", str(tmp_path / "libconvfixnone.so.1")]
+    subprocess.run([*command, str(source)], check=True)
+    code = "import ctypes\ntry:\n    ctypes.CDLL('libconvfixnone.so.1'); print('hijacked')\nexcept OSError:\n    print('safe')"
+    look = f"cd {quote(kind(shell.name), str(tmp_path))}; {PYTHON} -c {quote(kind(shell.name), code)}\n"
+    for old in (":/opt/x", "/opt/x:", "/opt/x::/opt/y", ".", ""):
+        lines = shell.run((look if old else "echo hijacked\n") + shell.source(ONE) + look, {"LD_LIBRARY_PATH": old})
+        assert lines == ["hijacked", "safe"], old
+        tally.add("S2 lives of a path list", 1)
 
 
 @pytest.mark.parametrize("maker", ["venv", "uv"])
