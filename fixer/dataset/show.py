@@ -51,7 +51,13 @@ def _releases(dataset: Dataset, text: str) -> tuple[dict[str, Any], ...]:
     found: list[Any] = [row for row in dataset.tensorflow_releases(name) if contains(specifier, row.version)]
     if not found:
         found = [row for row in dataset.releases(name) if contains(specifier, row.version)]
+        found += [row for row in _read(dataset, name) if contains(specifier, row.version)]
     return tuple(_release(dataset, row) for row in found)
+
+
+def _read(dataset: Dataset, name: str) -> tuple[Any, ...]:
+    """What was read in NVIDIA's wheels, and what PyTorch and JAX pin."""
+    return dataset.torch() if name == "torch" else dataset.nvidia_wheels(name) or dataset.jax(name)
 
 
 def _release(dataset: Dataset, row: Any) -> dict[str, Any]:

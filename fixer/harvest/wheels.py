@@ -14,14 +14,18 @@ import posixpath
 import re
 from typing import Any
 
+from fixer.harvest.fatbins import Targets, targets
 from fixer.harvest.index import File, Index
-from fixer.harvest.library import Library, read_library
+from fixer.harvest.library import Library, read_library, section
 from fixer.harvest.ranges import Member, RemoteZip
 from fixer.harvest.releases import LINUX
 
 FRAMEWORK = re.compile(r"libtensorflow_framework\.so(\.\d+)?$")
 INTERNAL = "python/_pywrap_tensorflow_internal.so"
 BUILD_INFO = "python/platform/build_info.py"
+KERNELS = ("tensorflow/libtensorflow_cc.so.2", INTERNAL)
+CODE_SECTION = ".nv_fatbin"
+SAMPLE, MOST_SAMPLED, CONTAINERS = 8 << 20, 64 << 20, 24
 LARGEST_INFO = 1 << 20
 
 
@@ -37,8 +41,34 @@ def read_wheel(index: Index, file: File) -> dict[str, Any]:
         with wheel.fact("search path and needs"):
             library = read_library(functools.partial(wheel.slice, opener))
         row.update(opener_facts(library, package_folder(opener.name)))
+    if row["is_cuda_build"] and not row["compute_capabilities"]:
+        with wheel.fact("machine code"):
+            row.update(_kernels(wheel))
     row["bytes_read"] = dict(wheel.spent)
     return row
+
+
+def _kernels(wheel: RemoteZip) -> dict[str, Any]:
+    """For which GPUs the kernels were compiled, where build_info does not say: from their first fat binaries."""
+    member = next((item for name, item in wheel.members.items() if name.endswith(KERNELS)), None)
+    found = device_code(wheel, member) if member is not None else None
+    if found is None:
+        return {}
+    return {"compute_capabilities": list(found.machine_code), "ptx": list(found.ptx), "containers": found.containers}
+
+
+def device_code(wheel: RemoteZip, member: Member) -> Targets | None:
+    """What the first fat binaries of a library were compiled for; None when it has no whole one with machine code."""
+    read = functools.partial(wheel.slice, member)
+    place = section(read, CODE_SECTION)
+    if place is None:
+        return None
+    length = min(place[1], SAMPLE)
+    found = targets(wheel.head(member, place[0] + length)[place[0] :], CONTAINERS)
+    while not found.containers and length < min(place[1], MOST_SAMPLED):
+        length = min(place[1], 2 * length)
+        found = targets(wheel.head(member, place[0] + length)[place[0] :], CONTAINERS)
+    return found if found.containers else None
 
 
 def opener_of(wheel: RemoteZip, row: dict[str, Any]) -> Member | None:

@@ -52,7 +52,8 @@ class Knowledge:
         if read:
             done.update({key: read[key] for key in ARTEFACT if read.get(key) not in (None, [])})
             exact = f" (cuda_version {read['cuda_exact']})" if read.get("cuda_exact") else ""
-            done["sources"] = [*row["sources"], f"{read['file']}: build_info.py{exact} and {read.get('opener')} read by ranges"]
+            code = f"; machine code: the first {read['containers']} fat binaries of the kernels" if read.get("containers") else ""
+            done["sources"] = [*row["sources"], f"{read['file']}: build_info.py{exact} and {read.get('opener')} read by ranges{code}"]
             self._add_minor_version(done)
             self._add_measured(done)
             if read.get("glibc") and Version(read["glibc"]) > Version(row.get("glibc", "0")):

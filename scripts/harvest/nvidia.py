@@ -16,12 +16,11 @@ from typing import Any
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from fixer.harvest.fatbins import targets
 from fixer.harvest.index import File, Index
-from fixer.harvest.library import Library, read_library, section
+from fixer.harvest.library import Library, read_library
 from fixer.harvest.ranges import Member, RemoteZip
 from fixer.harvest.releases import LINUX, WHEEL, dependency_fields, newest_python, platform_of, wheel_families
-from fixer.harvest.wheels import nvidia_folders
+from fixer.harvest.wheels import device_code, nvidia_folders
 from scripts.harvest import tables
 from scripts.harvest.reads import Reads, cost
 
@@ -30,8 +29,6 @@ SHARED = re.compile(r"nvidia/(?P<folder>[^/]+)/(lib|bin)/")
 LIBRARY = re.compile(r"nvidia/[^/]+/lib/(?P<soname>lib[^/]+\.so\.[^/]+)")
 DECIDING = re.compile(r"/libcu(blas\.so\.\d+|dnn_(ops|cnn)\.so\.\d+|dnn_ops_infer\.so\.\d+)$")
 FAMILY = re.compile(r"lib(cu|nv|nccl)")
-CODE_SECTION = ".nv_fatbin"
-SAMPLE, MOST_SAMPLED, CONTAINERS = 8 << 20, 64 << 20, 24
 Groups = dict[str, list[dict[str, Any]]]
 
 
@@ -98,15 +95,8 @@ def _code(members: list[Member], wheel: RemoteZip) -> dict[str, Any]:
     """For which capabilities each deciding library has machine code and PTX; a card needs it in every one of them."""
     code, ptx, containers = [], [], 0
     for member in members:
-        place = section(functools.partial(wheel.slice, member), CODE_SECTION)
-        if place is None:
-            continue
-        length = min(place[1], SAMPLE)
-        found = targets(wheel.head(member, place[0] + length)[place[0] :], CONTAINERS)
-        while not found.containers and length < min(place[1], MOST_SAMPLED):
-            length = min(place[1], 2 * length)
-            found = targets(wheel.head(member, place[0] + length)[place[0] :], CONTAINERS)
-        if found.containers:
+        found = device_code(wheel, member)
+        if found is not None:
             code.append(set(found.machine_code))
             ptx.append(set(found.ptx))
             containers += found.containers
