@@ -11,7 +11,7 @@ from typing import Iterable
 
 from fixer.model import installers
 from fixer.model.finding import Finding
-from fixer.planning import causes, conda, conda_install, explain, people, steps
+from fixer.planning import causes, conda, conda_install, explain, owners, people, steps
 from fixer.planning.candidates import Stack
 from fixer.planning.draft import Draft
 from fixer.planning.loader_repair import compiler_of_wheels, load_first
@@ -184,6 +184,6 @@ def _by_owner(
         }
     if packages or remove or python:
         why = "; ".join(one.title for one in findings)
-        step = steps.owner(situation, packages, bounds_of(stack.row, stack.python), remove, python, why)
+        step = owners.step(situation, packages, bounds_of(stack.row, stack.python), remove, python, why)
         draft.step(step)
     draft.device = None

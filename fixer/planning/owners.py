@@ -1,0 +1,91 @@
+"""The step of a lock file's owner: uv, poetry, pdm, pixi, pipenv or conda-lock changes its own project.
+
+The unit is ``step``. What another tool owns is not edited behind its back, since its next sync would undo it.
+"""
+
+from __future__ import annotations
+
+from typing import Iterable, Mapping
+
+from fixer.model.action import HumanStep
+from fixer.planning import compare
+from fixer.planning.situation import Situation
+
+_OWNERS = {
+    "uv": (("uv", "add"), ("uv", "remove"), ("uv", "sync")),
+    "poetry": (("poetry", "add"), ("poetry", "remove"), ("poetry", "install")),
+    "pdm": (("pdm", "add"), ("pdm", "remove"), ("pdm", "sync")),
+    "pixi": (("pixi", "add", "--pypi"), ("pixi", "remove", "--pypi"), ("pixi", "install")),
+    "pipenv": (("pipenv", "install"), ("pipenv", "uninstall"), ("pipenv", "sync")),
+}
+# How each of them takes another Python for its project.
+_OWNERS_PYTHON = {
+    "uv": ("uv", "python", "pin"), "poetry": ("poetry", "env", "use"), "pdm": ("pdm", "use"), "pipenv": ("pipenv", "--python"),
+}  # fmt: skip
+
+
+def step(
+    situation: Situation,
+    packages: Mapping[str, str],
+    own_bounds: Mapping[str, str],
+    remove: Iterable[str],
+    python: str | None,
+    why: str,
+) -> HumanStep:
+    """The commands of the tool that owns the lock file: it would undo ours with its next sync."""
+    name = situation.owner or ""
+    wanted = [
+        _range(item, version, situation.packages.get(item), own_bounds.get(item, ""))
+        for item, version in sorted(packages.items())
+    ]
+    because = f"{name} owns this environment's lock file: what convfix changed, its next sync would undo. {why}".strip()
+    if name == "conda-lock":
+        return _relock(situation, wanted, tuple(remove), because)
+    known = _OWNERS.get(name)
+    if known is None:
+        text = f"Let {name} change its own lock file: ask it for {', '.join(wanted)}"
+        return HumanStep(text, (), because, "person")
+    add, drop, sync = known
+    commands: list[tuple[str, ...]] = []
+    if python is not None:
+        # pixi's Python is a package like any other.
+        commands.append((*_OWNERS_PYTHON[name], python) if name in _OWNERS_PYTHON else ("pixi", "add", f"python={python}.*"))
+    if remove:
+        commands.append((*drop, *sorted(remove)))
+    if wanted:
+        commands.append((*add, *wanted))
+    commands.append(sync)
+    return HumanStep(
+        f"Change the project with {name}: {', '.join(wanted) or 'sync it'}", tuple(commands), because, "person"
+    )
+
+
+def _relock(situation: Situation, wanted: list[str], remove: tuple[str, ...], because: str) -> HumanStep:
+    """conda-lock locks what an environment.yml asks for, which a person edits."""
+    out = f", and take {', '.join(remove)} out" if remove else ""
+    text = f"Write {', '.join(wanted) or 'what is missing'} below pip: in environment.yml{out}, then lock and install it"
+    commands = (
+        ("conda-lock", "lock", "--file", "environment.yml"),
+        ("conda-lock", "install", "--prefix", situation.prefix, "conda-lock.yml"),
+    )
+    return HumanStep(text, commands, because, "person")
+
+
+def _range(name: str, version: str, installed: str | None, bound: str) -> str:
+    """A range as a project would write it: below TensorFlow's own bound on the way down, from the version on upwards."""
+    if name.startswith(("tensorflow", "nvidia-")):
+        return f"{name}=={version}"
+    upper = next((part for part in bound.split(",") if part.startswith("<") and not part.startswith("<=")), None)
+    if installed is not None and upper is not None and compare.key(version) < compare.key(installed):
+        return f"{name}<{_short(upper[1:])}"
+    if installed is not None and compare.key(version) > compare.key(installed):
+        return f"{name}>={version}"
+    return f"{name}=={version}"
+
+
+def _short(version: str) -> str:
+    """2 for 2.0.0: the shortest text that means the same."""
+    text = version.replace("dev0", "").replace("dev", "").rstrip(".")
+    while text.endswith(".0"):
+        text = text[:-2]
+    return text
