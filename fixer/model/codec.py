@@ -14,10 +14,14 @@ import typing
 from typing import Any, Callable, Mapping
 
 from fixer.errors import UsageError
-from fixer.model.observed import Observed, absent, found, unknown
+from fixer.model.observed import Observed, absent, unknown
 
 NOT_GIVEN = "not given in the machine file"
 _LONGEST_SHOWN = 60
+_WORDS = {str: "a string", int: "a whole number", bool: "true or false", float: "a number"}
+_WITNESS = ("machine file",)
+_ABSENT: Observed[Any] = absent(*_WITNESS)
+NOT_GIVEN_HERE: Observed[Any] = unknown(NOT_GIVEN, *_WITNESS)
 
 
 def malformed(place: str, expected: str, data: Any) -> UsageError:
@@ -44,7 +48,7 @@ def _writer(value: Any) -> Callable[[Any], Any]:
     if isinstance(value, Observed):
         return _observed_to_json
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return _record_to_json
+        return _shared_to_json if getattr(value, "shared", False) else _record_to_json
     if isinstance(value, Mapping):
         return _mapping_to_json
     if isinstance(value, (tuple, list)):
@@ -68,10 +72,18 @@ def _mapping_to_json(value: Any) -> dict[str, Any]:
     return {str(key): item if item.__class__ is str else to_json(item) for key, item in sorted(value.items())}
 
 
+def _shared_to_json(value: Any) -> Any:
+    """A record that many plans hold is written once; nobody may change what this gives."""
+    made = value.__dict__.get("_json")
+    if made is None:
+        made = value.__dict__["_json"] = _record_to_json(value)
+    return made
+
+
 def _record_to_json(value: Any) -> dict[str, Any]:
-    made = {}
+    made, held = {}, value.__dict__
     for name in _field_names(value.__class__):
-        item = getattr(value, name)
+        item = held[name]
         kind = item.__class__
         if kind is str:
             made[name] = item
@@ -92,91 +104,123 @@ def hints(kind: type) -> dict[str, Any]:
     return {name: resolved[name] for name in _field_names(kind)}
 
 
+Reader = Callable[[Any, str], Any]
+
+
 def from_json(kind: Any, data: Any, place: str) -> Any:
     """Build ``kind`` from ``data``; raises UsageError naming ``place`` for anything else.
 
     Keys that begin with ``x-`` are passed over; any other unknown key is an error.
     """
-    origin = typing.get_origin(kind)
+    return _reader(kind)(data, place)
+
+
+@functools.lru_cache(maxsize=None)
+def _reader(kind: Any) -> Reader:
+    """What reads a value of ``kind``; the type is looked into once, however many values come."""
+    origin, inside = typing.get_origin(kind), typing.get_args(kind)
     if kind is Any:
-        return data
+        return lambda data, place: data
     if origin is Observed:
-        return observed_from_json(typing.get_args(kind)[0], data, place)
+        return functools.partial(observed_from_json, inside[0])
     if origin in (typing.Union, types.UnionType):
-        return _optional(kind, data, place)
+        return _optional(kind, inside)
     if origin is typing.Literal:
-        allowed = typing.get_args(kind)
-        if data not in allowed:
-            raise malformed(place, "one of " + ", ".join(map(str, allowed)), data)
-        return data
+        return functools.partial(_one_of, inside)
     if origin is tuple:
-        return _tuple(kind, data, place)
+        return _tuple(inside)
     if origin is not None and issubclass(origin, typing.Mapping):
-        return _mapping(kind, data, place)
+        return _mapping(_reader(inside[1]))
     if dataclasses.is_dataclass(kind):
-        return _record(typing.cast(type, kind), data, place)
-    return _scalar(kind, data, place)
+        return _Record(typing.cast(type, kind))
+    return functools.partial(_scalar, kind)
 
 
 def observed_from_json(kind: Any, data: Any, place: str) -> Observed[Any]:
     """An observation from a present key: null and empty collections say absent."""
     if data is None or data == [] or data == {}:
-        return absent("machine file")
-    return found(from_json(kind, data, place), "machine file")
+        return _ABSENT
+    return Observed(_reader(kind)(data, place), "found", _WITNESS)
 
 
-def _optional(kind: Any, data: Any, place: str) -> Any:
-    if data is None and type(None) in typing.get_args(kind):
-        return None
-    choices = [item for item in typing.get_args(kind) if item is not type(None)]
+def _one_of(allowed: tuple[Any, ...], data: Any, place: str) -> Any:
+    if data not in allowed:
+        raise malformed(place, "one of " + ", ".join(map(str, allowed)), data)
+    return data
+
+
+def _optional(kind: Any, inside: tuple[Any, ...]) -> Reader:
+    choices = [item for item in inside if item is not type(None)]
     if len(choices) != 1:
-        raise TypeError(f"{place}: the codec reads only X | None, not {kind}")
-    return from_json(choices[0], data, place)
+        raise TypeError(f"the codec reads only X | None, not {kind}")
+    choice, may_be_none = _reader(choices[0]), type(None) in inside
+    return lambda data, place: None if data is None and may_be_none else choice(data, place)
 
 
-def _tuple(kind: Any, data: Any, place: str) -> tuple[Any, ...]:
-    if not isinstance(data, list):
-        raise malformed(place, "a list", data)
-    kinds = typing.get_args(kind)
-    if len(kinds) == 2 and kinds[1] is Ellipsis:
-        return tuple(from_json(kinds[0], item, f"{place}[{i}]") for i, item in enumerate(data))
-    if len(kinds) != len(data):
-        raise malformed(place, f"a list of {len(kinds)}", data)
-    return tuple(from_json(k, item, f"{place}[{i}]") for i, (k, item) in enumerate(zip(kinds, data)))
+def _tuple(inside: tuple[Any, ...]) -> Reader:
+    many = len(inside) == 2 and inside[1] is Ellipsis
+    readers = tuple(_reader(one) for one in inside if one is not Ellipsis)
+
+    def read(data: Any, place: str) -> tuple[Any, ...]:
+        if not isinstance(data, list):
+            raise malformed(place, "a list", data)
+        if many:
+            return tuple([readers[0](item, f"{place}[{i}]") for i, item in enumerate(data)])
+        if len(readers) != len(data):
+            raise malformed(place, f"a list of {len(readers)}", data)
+        return tuple([one(item, f"{place}[{i}]") for i, (one, item) in enumerate(zip(readers, data))])
+
+    return read
 
 
-def _mapping(kind: Any, data: Any, place: str) -> dict[str, Any]:
-    if not isinstance(data, dict):
-        raise malformed(place, "an object", data)
-    item_kind = typing.get_args(kind)[1]
-    return {key: from_json(item_kind, item, f"{place}.{key}") for key, item in data.items()}
+def _mapping(reader: Reader) -> Reader:
+    def read(data: Any, place: str) -> dict[str, Any]:
+        if not isinstance(data, dict):
+            raise malformed(place, "an object", data)
+        return {key: reader(item, f"{place}.{key if key.isprintable() else repr(key)}") for key, item in data.items()}
+
+    return read
 
 
-def _record(kind: type, data: Any, place: str) -> Any:
-    if not isinstance(data, dict):
-        raise malformed(place, "an object", data)
-    known = hints(kind)
-    for key in data:
-        if key not in known and not key.startswith("x-"):
-            raise UsageError("unknown-key", f"{place}: unknown key {key!r}", f"known keys: {', '.join(known)}")
-    values: dict[str, Any] = {}
-    for item in dataclasses.fields(kind):
-        if item.name in data:
-            values[item.name] = from_json(known[item.name], data[item.name], f"{place}.{item.name}")
-        elif typing.get_origin(known[item.name]) is Observed:
-            values[item.name] = unknown(NOT_GIVEN, "machine file")
-        elif item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING:
-            if type(None) in typing.get_args(known[item.name]):
-                values[item.name] = None
-            else:
-                raise UsageError("missing-key", f"{place}: the key {item.name!r} is missing")
-    return kind(**values)
+class _Record:
+    """Reads one kind of record: each field by its type, and what stands for a key that is missing."""
+
+    def __init__(self, kind: type) -> None:
+        self.kind = kind
+        known = hints(kind)
+        self.readers = {name: _reader(known[name]) for name in known}
+        self.without: dict[str, Any] = {}
+        self.needed: list[str] = []
+        for item in dataclasses.fields(kind):
+            if typing.get_origin(known[item.name]) is Observed:
+                self.without[item.name] = NOT_GIVEN_HERE
+            elif item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING:
+                if type(None) in typing.get_args(known[item.name]):
+                    self.without[item.name] = None
+                else:
+                    self.needed.append(item.name)
+
+    def __call__(self, data: Any, place: str) -> Any:
+        if not isinstance(data, dict):
+            raise malformed(place, "an object", data)
+        values = dict(self.without)
+        for key, item in data.items():
+            reader = self.readers.get(key)
+            if reader is not None:
+                values[key] = reader(item, f"{place}.{key}")
+            elif not key.startswith("x-"):
+                raise UsageError("unknown-key", f"{place}: unknown key {key!r}", f"known keys: {', '.join(self.readers)}")
+        for name in self.needed:
+            if name not in values:
+                raise UsageError("missing-key", f"{place}: the key {name!r} is missing")
+        return self.kind(**values)
 
 
 def _scalar(kind: Any, data: Any, place: str) -> Any:
-    words = {str: "a string", int: "a whole number", bool: "true or false", float: "a number"}
+    if data.__class__ is kind:
+        return data
     if kind is float and isinstance(data, int) and not isinstance(data, bool):
         return float(data)
     if not isinstance(data, kind) or (kind is int and isinstance(data, bool)):
-        raise malformed(place, words[kind], data)
+        raise malformed(place, _WORDS[kind], data)
     return data

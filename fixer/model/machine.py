@@ -10,12 +10,13 @@ from __future__ import annotations
 import dataclasses
 import re
 import typing
+from functools import lru_cache
 from typing import Any, Iterator
 
 from fixer.errors import UsageError
 from fixer.model import codec, versions
 from fixer.model.facts import Facts
-from fixer.model.observed import Observed, unknown
+from fixer.model.observed import Observed
 
 SCHEMA = "convfix-machine/1"
 BESIDE = "x-convfix"
@@ -72,7 +73,7 @@ def decode(data: Any, place: str = "machine file") -> Facts:
             inner = typing.get_args(kind)[0]
             values[name] = codec.observed_from_json(inner, holder[name], f"{where}: {name}")
         else:
-            values[name] = unknown(codec.NOT_GIVEN, "machine file")
+            values[name] = codec.NOT_GIVEN_HERE
     facts = _with_normal_names(Facts(**values))
     _check_versions(facts, place)
     return _with_sources(facts, beside, place)
@@ -158,9 +159,12 @@ def _with_normal_names(facts: Facts) -> Facts:
 
 
 def _check_versions(facts: Facts, place: str) -> None:
-    for where, value in _observations(facts, ""):
-        if where in _VERSIONED and value.value is not None:
-            _check(_VERSIONED[where], value.value, f"{place}: {where}")
+    for where, version in _VERSIONED.items():
+        value: Any = facts
+        for name in where.split("."):
+            value = getattr(value, name).value if value is not None else None
+        if value is not None:
+            _check(version, value, f"{place}: {where}")
     for i, gpu in enumerate(facts.gpus.or_else(())):
         if gpu.compute_capability is not None:
             _check(versions.ComputeCapability, gpu.compute_capability, f"{place}: gpus[{i}].compute_capability")
@@ -175,17 +179,31 @@ def _check_versions(facts: Facts, place: str) -> None:
 
 
 def _check_packages(packages: Any, place: str) -> None:
+    for name, version in packages.items():
+        if not _is_version(version):
+            raise codec.malformed(f"{place}: environment.packages.{name[:60]}", "a version", version)
+
+
+@lru_cache(maxsize=4096)
+def _is_version(text: str) -> bool:
     from packaging.version import InvalidVersion, Version
 
-    for name, version in packages.items():
-        try:
-            Version(version)
-        except InvalidVersion:
-            raise codec.malformed(f"{place}: environment.packages.{name[:60]}", "a version", version) from None
+    try:
+        Version(text)
+    except InvalidVersion:
+        return False
+    return True
 
 
 def _check(kind: Any, text: str, place: str) -> None:
+    if not _reads(kind, text):
+        raise codec.malformed(place, kind.expected, text)
+
+
+@lru_cache(maxsize=4096)
+def _reads(kind: Any, text: str) -> bool:
     try:
         kind.parse(text)
     except ValueError:
-        raise codec.malformed(place, kind.expected, text) from None
+        return False
+    return True

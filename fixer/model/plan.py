@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import field
-from typing import Any, Mapping
+from typing import Any, ClassVar, Mapping
 
 from fixer.model.action import ActionSpec, HumanStep
 from fixer.model.finding import Finding
@@ -57,8 +57,9 @@ class Reason:
 
 @record(frozen=True)
 class Rejected:
-    """A stack that was considered and refused, with every reason."""
+    """A stack that was considered and refused, with every reason; the machines of a fleet share it."""
 
+    shared: ClassVar[bool] = True
     stack: Mapping[str, str]
     reasons: tuple[Reason, ...]
 

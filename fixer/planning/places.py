@@ -6,47 +6,93 @@ that place is not in question. Nothing is weighed here.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
+from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import TensorFlowRow
-from fixer.model.plan import Reason
+from fixer.model.plan import Reason, Rejected
+from fixer.model.record import record
 from fixer.planning import compare
-from fixer.planning.gates import row_name
-from fixer.planning.situation import Situation
+from fixer.planning.gates import row_name, wheels
+from fixer.planning.refusals import Key, refusal
+from fixer.planning.situation import Seat, Shelf, Situation
+from fixer.planning.wishes import read
+
+
+@record(frozen=True)
+class Place:
+    """Where one wheel may go: on which Python, or why not; both None where that is not in question."""
+
+    python: str | None = None
+    refused: tuple[Key, Rejected] | None = None
 
 
 def here(situation: Situation, row: TensorFlowRow) -> str | Reason | None:
     """The environment's own Python, where this wheel may go into the environment; None where nothing may."""
-    python, wished = situation.python, situation.wishes.python
-    if python is None or (situation.not_editable is not None and situation.owner is None):
-        return None
-    if situation.by_conda and compare.key(row.version) != compare.key(situation.tensorflow or ""):
-        text = "conda installed TensorFlow here, and a wheel over it would mix the two"
-        return Reason(text, fact="environment.packages.tensorflow")
-    if wished and not compare.within(wished, situation.full_python):
-        return Reason(f"the wish is python{wished}, and this environment has {situation.full_python}", fact="wish.python")
-    if python not in row.python and not situation.by_conda:
-        fact = "wish.python" if wished else "environment.python"
-        return Reason(f"it has no wheel for Python {python} {_those(row)}", row_name(situation.dataset, row), fact)
-    return python
+    return _here(situation.dataset, situation.seat, row)
 
 
 def elsewhere(situation: Situation, row: TensorFlowRow) -> str | Reason | None:
     """The newest Python for a new environment: one at hand, else one that can be fetched."""
-    wishes = situation.wishes
+    return _elsewhere(situation.dataset, situation.shelf, row)
+
+
+@lru_cache(maxsize=512)
+def all_here(dataset: Dataset, distribution: str, platform: str, seat: Seat) -> tuple[Place, ...]:
+    """``here`` for every wheel of a distribution, in order."""
+    found = ((row, _here(dataset, seat, row)) for row in wheels(dataset, distribution, platform))
+    return tuple(_place(row, one, seat.python, False) for row, one in found)
+
+
+@lru_cache(maxsize=512)
+def all_elsewhere(dataset: Dataset, distribution: str, platform: str, shelf: Shelf) -> tuple[Place, ...]:
+    """``elsewhere`` for every wheel of a distribution, in order; wheels for the same Pythons stand on the same one."""
+    known: dict[tuple[str, ...], Place] = {}
+    made = []
+    for row in wheels(dataset, distribution, platform):
+        place = known.get(row.python) or _place(row, _elsewhere(dataset, shelf, row), None, True)
+        if place.refused is None:
+            known[row.python] = place
+        made.append(place)
+    return tuple(made)
+
+
+def _place(row: TensorFlowRow, found: str | Reason | None, python: str | None, new: bool) -> Place:
+    return Place(None, refusal(row, (found,), python, new)) if isinstance(found, Reason) else Place(found)
+
+
+def _here(dataset: Dataset, seat: Seat, row: TensorFlowRow) -> str | Reason | None:
+    python, wished = seat.python, read(seat.wish).python
+    if python is None or not seat.open:
+        return None
+    if seat.by_conda and compare.key(row.version) != compare.key(seat.conda_tensorflow):
+        text = "conda installed TensorFlow here, and a wheel over it would mix the two"
+        return Reason(text, fact="environment.packages.tensorflow")
+    if wished and not compare.within(wished, seat.full_python):
+        return Reason(f"the wish is python{wished}, and this environment has {seat.full_python}", fact="wish.python")
+    if python not in row.python and not seat.by_conda:
+        fact = "wish.python" if wished else "environment.python"
+        return Reason(f"it has no wheel for Python {python} {_those(row)}", row_name(dataset, row), fact)
+    return python
+
+
+def _elsewhere(dataset: Dataset, shelf: Shelf, row: TensorFlowRow) -> str | Reason | None:
+    wishes = read(shelf.wish)
     fitting = [python for python in row.python if wishes.admits_python(python)]
-    if situation.owner is not None:
+    if shelf.owned:
         # The owner pins another Python for its project; where the present one fits there is nothing to gain.
-        stays = situation.python in row.python and (not wishes.python or compare.within(wishes.python, situation.full_python))
+        stays = shelf.python in row.python and (not wishes.python or compare.within(wishes.python, shelf.full_python))
         return None if stays else max(fitting, key=compare.release, default=None)
-    name = row_name(situation.dataset, row)
+    name = row_name(dataset, row)
     if not fitting:
         return Reason(f"it has no wheel for Python {_short(wishes.python)} {_those(row)}", name, "wish.python")
     # A wish that names a patch release is met by fetching it; the Pythons at hand are known by their minor version.
-    at_hand = next((one for one in situation.pythons if one in fitting and not wishes.python_patch(one)), None)
+    at_hand = next((one for one in shelf.pythons if one in fitting and not wishes.python_patch(one)), None)
     if at_hand is not None:
         return at_hand
-    if situation.can_fetch_python:
+    if shelf.can_fetch:
         return max(fitting, key=compare.release)
-    there = ", ".join(situation.pythons) or "none"
+    there = ", ".join(shelf.pythons) or "none"
     text = f"it needs Python {' or '.join(fitting)}; at hand: {there}, and neither uv nor conda is here to fetch one"
     return Reason(text, name, "pythons")
 

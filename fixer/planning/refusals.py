@@ -40,11 +40,12 @@ class Refusals:
 
     def add(self, row: TensorFlowRow, reasons: Iterable[Reason], python: str | None = None, new: bool = False) -> None:
         """Refuse ``row`` (on ``python``, in a new environment); more reasons for the same stack join the first ones."""
-        key, told = refusal(row, reasons, python, new)
+        self.put(*refusal(row, reasons, python, new))
+
+    def put(self, key: Key, told: Rejected) -> None:
+        """The same for a refusal that was made elsewhere."""
         old = self.stacks.get(key)
-        if old is not None:
-            told = Rejected(old.stack, tuple(dict.fromkeys((*old.reasons, *told.reasons))))
-        self.stacks[key] = told
+        self.stacks[key] = told if old is None else Rejected(old.stack, tuple(dict.fromkeys((*old.reasons, *told.reasons))))
         self._listed = None
 
     def take(self, refused: Mapping[Key, Rejected]) -> None:

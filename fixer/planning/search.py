@@ -7,17 +7,19 @@ The unit is ``Search``. It lists the options, gates them, orders them by how muc
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import cached_property
-from typing import Iterator, Mapping
+from typing import Iterable, Mapping
 
+from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import TensorFlowRow
+from fixer.model.once import once
 from fixer.model.plan import Reason
-from fixer.planning import compare, places
+from fixer.planning import compare
 from fixer.planning.candidates import Option, Stack, fit, keeps_tensorflow
 from fixer.planning.gates import RELEASE, Verdict, row_name, verdicts, wheels, widest
 from fixer.planning.loading import unsearched
 from fixer.planning.order import place as rung_place
 from fixer.planning.order import step
+from fixer.planning.places import all_elsewhere, all_here
 from fixer.planning.refusals import MOST_LISTED, Refusals
 from fixer.planning.shortlist import admitted, barred, drawbacks
 from fixer.planning.situation import Ground, Situation
@@ -38,11 +40,19 @@ class Search:
     any_driver: bool = False
     refusals: Refusals = field(default_factory=Refusals)
     needs: tuple[str, ...] = ()
-    _pythons: dict[tuple[str, ...], str] = field(default_factory=dict)
 
     def first(self) -> Stack | None:
-        """The first sound stack; None when there is none or an unknown fact decides (``needs`` names it)."""
-        for place, python, rung in sorted(self._options(), key=self._preference):
+        """The first sound stack; None when there is none or an unknown fact decides (``needs`` names it).
+
+        A new environment is the biggest change: it is looked at only where nothing serves in the present one.
+        """
+        if not self.rows:
+            self._refuse_platform()
+        shortlist = self._shortlist()
+        return self._try(self._here(shortlist)) or (None if self.needs else self._try(self._elsewhere(shortlist)))
+
+    def _try(self, options: list[tuple[int, str, str]]) -> Stack | None:
+        for place, python, rung in sorted(options, key=self._preference):
             option = Option(
                 self.rows[place], python, rung, self._verdicts[place], self.gpu, self.forced,
                 self.with_libraries, self.renew,
@@ -68,12 +78,12 @@ class Search:
                 seen.add(compare.minor(row.version))
                 self.refusals.add(row, (Reason(text, fact="gpus"),))
 
-    @cached_property
+    @once
     def rows(self) -> tuple[TensorFlowRow, ...]:
         """The wheels of the distribution for this platform, newest first."""
         return wheels(self.situation.dataset, self.distribution, self.situation.platform)
 
-    @cached_property
+    @once
     def distribution(self) -> str:
         """The distribution to install: tensorflow, unless the CPU build is wished for or is what is there."""
         situation = self.situation
@@ -84,53 +94,53 @@ class Search:
             return "tensorflow-gpu" if compare.minor(situation.tensorflow or "") < (2, 1) else "tensorflow"
         return "tensorflow"
 
-    @cached_property
+    @once
     def _ground(self) -> Ground:
         ground = self.situation.ground(self.gpu)
         if self.any_driver:
             ground = replace(ground, driver=None, driver_unknown=False)
         return widest(self.situation.dataset, self.distribution, self.situation.platform, ground)
 
-    @cached_property
+    @once
     def _verdicts(self) -> tuple[Verdict, ...]:
         return verdicts(self.situation.dataset, self.distribution, self.situation.platform, self._ground)
 
-    def _options(self) -> Iterator[tuple[int, str, str]]:
-        """Each wheel on the Pythons and in the places where it could go: its place in ``rows``, Python, rung."""
-        if not self.rows:
-            self._refuse_platform()
-        for place in self._shortlist():
-            row = self.rows[place]
-            here = places.here(self.situation, row)
-            if isinstance(here, str):
-                yield place, here, self._rung(row)
-            elif here is not None:
-                self.refusals.add(row, (here,), self.situation.python)
-            new = self._elsewhere(row)
-            if isinstance(new, str):
-                yield place, new, "environment"
-            elif new is not None:
-                self.refusals.add(row, (new,), new=True)
-
-    def _elsewhere(self, row: TensorFlowRow) -> str | Reason | None:
-        """``places.elsewhere``; wheels for the same Pythons go to the same one."""
-        known = self._pythons.get(row.python)
-        if known is not None:
-            return known
-        found = places.elsewhere(self.situation, row)
-        if isinstance(found, str):
-            self._pythons[row.python] = found
+    def _here(self, shortlist: Iterable[int]) -> list[tuple[int, str, str]]:
+        """Each wheel that could go into the present environment: its place in ``rows``, Python, rung."""
+        found, present = [], self.situation.tensorflow
+        places = all_here(*self._among, self.situation.seat)
+        for place in shortlist:
+            one = places[place]
+            if one.python is not None:
+                found.append((place, one.python, step(self.rows[place].version, present).rung))
+            elif one.refused is not None:
+                self.refusals.put(*one.refused)
         return found
 
-    def _shortlist(self) -> Iterator[int]:
+    def _elsewhere(self, shortlist: Iterable[int]) -> list[tuple[int, str, str]]:
+        """The same for a new environment."""
+        found = []
+        places = all_elsewhere(*self._among, self.situation.shelf)
+        for place in shortlist:
+            one = places[place]
+            if one.python is not None:
+                found.append((place, one.python, "environment"))
+            elif one.refused is not None:
+                self.refusals.put(*one.refused)
+        return found
+
+    @property
+    def _among(self) -> tuple[Dataset, str, str]:
+        return self.situation.dataset, self.distribution, self.situation.platform
+
+    def _shortlist(self) -> tuple[int, ...]:
         """The places of the wheels that the wish and the gates admit; the others are refused."""
         one = self.situation
-        known = (one.dataset, self.distribution, one.platform)
-        fitting = admitted(*known, one.wish.requirements, one.tensorflow or "")
-        refused = barred(*known, self._ground)
+        fitting = admitted(*self._among, one.wish.requirements, one.tensorflow or "")
+        refused = barred(*self._among, self._ground)
         self.refusals.take(fitting.refused)
-        self.refusals.take(dict(refused[place] for place in fitting.places if place in refused))
-        return (place for place in fitting.places if place not in refused)
+        self.refusals.take(dict([refused[place] for place in fitting.places if place in refused]))
+        return tuple([place for place in fitting.places if place not in refused])
 
     def _refuse_platform(self) -> None:
         situation = self.situation
@@ -138,9 +148,6 @@ class Search:
             if not row.prerelease:
                 text = f"the index has no wheel of it for {situation.platform}"
                 self.refusals.add(row, (Reason(text, row_name(situation.dataset, row), "os"),))
-
-    def _rung(self, row: TensorFlowRow) -> str:
-        return step(row.version, self.situation.tensorflow).rung
 
     def _preference(self, option: tuple[int, str, str]) -> tuple[int, int, int, int, int, int]:
         """Rung, then flaws, then nearness to what is there, then the newest release."""
@@ -150,7 +157,7 @@ class Search:
             return rung_place(rung), taken.rung != "pin", self._drawbacks[place], 0, 0, place
         return rung_place(rung), 0, self._drawbacks[place], taken.far, taken.older, place
 
-    @cached_property
+    @once
     def _drawbacks(self) -> tuple[int, ...]:
         return drawbacks(self.situation.dataset, self.distribution, self.situation.platform, self._ground)
 

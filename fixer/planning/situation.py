@@ -10,13 +10,13 @@ from __future__ import annotations
 import posixpath
 import re
 from dataclasses import replace
-from functools import cached_property
 from typing import Iterable, Mapping
 
 from fixer.dataset.questions import Dataset, normal_name
 from fixer.dataset.rows import GpuFamilyRow
 from fixer.model.facts import Environment, Facts, Gpu, Patient
 from fixer.model.finding import Finding
+from fixer.model.once import once
 from fixer.model.plan import Wish
 from fixer.model.record import record
 from fixer.planning import compare, drivers, lookups
@@ -52,6 +52,34 @@ class Ground:
     wsl: bool
 
 
+@record(frozen=True)
+class Seat:
+    """What decides which wheels the present environment may take, hashable: equal seats take equal wheels.
+
+    ``open`` says whether anything may go in. What decides only under a wish, or only where conda installed
+    TensorFlow, is empty elsewhere.
+    """
+
+    python: str | None
+    open: bool
+    by_conda: bool
+    conda_tensorflow: str
+    full_python: str
+    wish: tuple[str, ...]
+
+
+@record(frozen=True)
+class Shelf:
+    """What decides on which Python a new environment stands, hashable; the owner's own Python where there is an owner."""
+
+    pythons: tuple[str, ...]
+    can_fetch: bool
+    owned: bool
+    python: str | None
+    full_python: str
+    wish: tuple[str, ...]
+
+
 class Situation:
     """Facts, findings, dataset and wish, with derived answers computed at most once each."""
 
@@ -64,17 +92,17 @@ class Situation:
 
     # the machine
 
-    @cached_property
+    @once
     def os(self) -> str:
         name = self.facts.os.or_else("linux").lower()
         return _SYSTEMS.get(name, name)
 
-    @cached_property
+    @once
     def arch(self) -> str:
         name = self.facts.arch.or_else("x86_64").lower()
         return _ARCHITECTURES.get(name, name)
 
-    @cached_property
+    @once
     def platform(self) -> str:
         """The platform under which the dataset keeps wheels."""
         if self.os == "windows":
@@ -83,7 +111,7 @@ class Situation:
             return "macosx_arm64" if self.arch == "aarch64" else "macosx_x86_64"
         return f"linux_{self.arch}"
 
-    @cached_property
+    @once
     def glibc(self) -> str | None:
         """The C library's version; "" for another C library, None where nobody knows."""
         if self.facts.glibc.is_found:
@@ -94,7 +122,7 @@ class Situation:
         row = lookups.distro(self.dataset, distro.id, distro.version or "") if distro is not None else None
         return row.glibc if row is not None else None
 
-    @cached_property
+    @once
     def glibc_step(self) -> str | None:
         """The newest C library that some wheel asks for and this system has: what wheels are chosen by."""
         return lookups.glibc_step(self.dataset, self.glibc) if self.glibc else self.glibc
@@ -103,15 +131,15 @@ class Situation:
     def wsl(self) -> bool:
         return self.facts.wsl.value is True
 
-    @cached_property
+    @once
     def variables(self) -> Mapping[str, str]:
         return self.facts.variables.or_else({})
 
-    @cached_property
+    @once
     def managers(self) -> tuple[str, ...]:
         return self.facts.managers.or_else(())
 
-    @cached_property
+    @once
     def profiles(self) -> tuple[tuple[str, str], ...]:
         """The user's shell and its profile, and bash's for login shells; bash's first where nobody knows."""
         seen = self.facts.repair_files.or_else(())
@@ -125,12 +153,12 @@ class Situation:
 
     # the GPU and its driver
 
-    @cached_property
+    @once
     def all_cards(self) -> tuple[Gpu, ...]:
         """The GPUs; their compute capability is filled in by PCI id or name where the rows are sure of it."""
         return tuple(map(self._known, self.facts.gpus.or_else(())))
 
-    @cached_property
+    @once
     def cards(self) -> tuple[Gpu, ...]:
         """The GPUs that count: those that one driver can serve together, the present one where it serves any."""
         known = [(card, lookups.family(self.dataset, card.compute_capability or "")) for card in self.all_cards]
@@ -154,7 +182,7 @@ class Situation:
     def capabilities(self) -> tuple[str | None, ...]:
         return tuple(card.compute_capability for card in self.cards)
 
-    @cached_property
+    @once
     def families(self) -> tuple[GpuFamilyRow, ...]:
         known = (lookups.family(self.dataset, one) for one in self.capabilities if one is not None)
         return tuple(row for row in known if row is not None)
@@ -164,7 +192,7 @@ class Situation:
         card = self.cards[0] if self.cards else None
         return (card.name or card.pci_id or "the GPU") if card is not None else "the GPU"
 
-    @cached_property
+    @once
     def driver_version(self) -> str | None:
         driver = self.facts.driver.value
         return (driver.version.value or driver.kernel_module.value) if driver is not None else None
@@ -185,6 +213,21 @@ class Situation:
         driver = self.driver_version if gpu else None
         return Ground(self.platform, self.glibc, avx, gpu, capabilities, driver, gpu and self.driver_unknown, self.wsl)
 
+    @once
+    def seat(self) -> Seat:
+        """What the present environment may take."""
+        open_ = self.python is not None and (self.not_editable is None or self.owner is not None)
+        by_conda = (self.tensorflow or "") if self.by_conda else ""
+        full = self.full_python if self.wishes.python else ""
+        return Seat(self.python, open_, self.by_conda, by_conda, full, self.wish.requirements)
+
+    @once
+    def shelf(self) -> Shelf:
+        """The Pythons for a new environment."""
+        owned = self.owner is not None
+        python, full = (self.python, self.full_python) if owned else (None, "")
+        return Shelf(self.pythons, self.can_fetch_python, owned, python, full, self.wish.requirements)
+
     # the environment
 
     @property
@@ -195,13 +238,13 @@ class Situation:
     def patient(self) -> Patient | None:
         return self.facts.patient.value
 
-    @cached_property
+    @once
     def kind(self) -> str | None:
         if self.environment is None:
             return None
         return self.environment.kind.value or ("venv" if self.environment.kind.is_unknown else None)
 
-    @cached_property
+    @once
     def python(self) -> str | None:
         """The environment's Python as wheels are tagged."""
         return compare.feature(self.environment.python.value) if self.environment else None
@@ -216,13 +259,13 @@ class Situation:
     def owner(self) -> str | None:
         return self.environment.owner.value if self.environment else None
 
-    @cached_property
+    @once
     def packages(self) -> Mapping[str, str]:
         """Installed packages by normalised name."""
         found = self.facts.packages.or_else({})
         return {normal_name(name): version for name, version in found.items()}
 
-    @cached_property
+    @once
     def distributions(self) -> tuple[str, ...]:
         return tuple(name for name in DISTRIBUTIONS if name in self.packages)
 
@@ -234,7 +277,7 @@ class Situation:
     def tensorflow(self) -> str | None:
         return self.packages[self.distribution] if self.distribution else None
 
-    @cached_property
+    @once
     def by_conda(self) -> bool:
         """Whether conda put the installed TensorFlow there; then conda must change it, too."""
         installers = self.patient.installers if self.patient else {}
@@ -258,7 +301,7 @@ class Situation:
             return self.patient.site_packages
         return f"{NOWHERE}/lib/python{self.python or '3'}/site-packages"
 
-    @cached_property
+    @once
     def not_editable(self) -> str | None:
         """Why packages may not be put into the environment; None when they may."""
         if self.environment is None:
@@ -289,7 +332,7 @@ class Situation:
         folder, name = posixpath.split(patient.prefix.rstrip("/"))
         return posixpath.basename(folder) != "envs" and bool(_BASES.match(name.lower()))
 
-    @cached_property
+    @once
     def manager(self) -> str:
         """Who installs wheels into the environment: uv where it is at hand, else pip."""
         if self.wish.manager in ("pip", "uv"):
@@ -301,7 +344,7 @@ class Situation:
         """The conda-like manager at hand."""
         return next((name for name in reversed(CONDA) if name in self.managers), None)
 
-    @cached_property
+    @once
     def pythons(self) -> tuple[str, ...]:
         """The Pythons at hand as wheels are tagged, newest first, the environment's own included."""
         found = [compare.feature(text) for text in self.facts.pythons.or_else(())]
@@ -321,7 +364,7 @@ class Situation:
         found = [one for one in self.facts.interpreters.or_else(()) if compare.feature(one.version) == python]
         return max(found, key=lambda one: compare.release(one.version)).path if found else None
 
-    @cached_property
+    @once
     def new_path(self) -> str:
         """Where a new environment goes: below the home, under a name that the present one does not bear.
 

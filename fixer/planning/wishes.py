@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import field
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Mapping
 
 from fixer.dataset.questions import normal_name
 from fixer.errors import UsageError
+from fixer.model.once import once
 from fixer.model.plan import Wish
 from fixer.model.record import record
 from fixer.planning import compare
@@ -28,16 +29,16 @@ class Wishes:
     python: str = ""
     extras: frozenset[str] = frozenset()
 
-    @cached_property
+    @once
     def tensorflow(self) -> str:
         """The range wished for TensorFlow, under whichever name."""
         return ",".join(part for part in (self.packages.get(name) for name in TENSORFLOWS) if part)
 
-    @cached_property
+    @once
     def names_tensorflow(self) -> bool:
         return any(name in self.packages for name in TENSORFLOWS)
 
-    @cached_property
+    @once
     def others(self) -> tuple[str, ...]:
         """The wished packages that are not TensorFlow."""
         return tuple(name for name in self.packages if name not in TENSORFLOWS)

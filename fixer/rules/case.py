@@ -9,7 +9,6 @@ ordinary here; facts on which everything hangs stay unknown.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
 from typing import Any, Literal
 
 from fixer.dataset.questions import Dataset, normal_name
@@ -17,6 +16,7 @@ from fixer.dataset.rows import TensorFlowRow
 from fixer.model.facts import SOME_PACKAGES, Driver, Environment, Facts, Patient
 from fixer.model.finding import Certainty, Evidence, RowRef, Severity
 from fixer.model.observed import Observed
+from fixer.model.once import once
 from fixer.model.plan import Wish
 from fixer.model.versions import CudnnVersion
 from fixer.rules import ask, compare
@@ -58,18 +58,18 @@ class Case:
 
     # the system
 
-    @cached_property
+    @once
     def os(self) -> str:
         """linux, windows or macos; linux where nobody says otherwise."""
         name = self.facts.os.or_else("linux").lower()
         return _SYSTEMS.get(name, name)
 
-    @cached_property
+    @once
     def arch(self) -> str:
         name = self.facts.arch.or_else("x86_64").lower()
         return _ARCHITECTURES.get(name, name)
 
-    @cached_property
+    @once
     def platform(self) -> str:
         """The platform under which the dataset keeps wheels."""
         if self.os == "windows":
@@ -86,7 +86,7 @@ class Case:
     def container(self) -> str | None:
         return self.facts.container.value
 
-    @cached_property
+    @once
     def variables(self) -> Mapping[str, str]:
         return self.facts.variables.or_else({})
 
@@ -104,18 +104,18 @@ class Case:
     def patient(self) -> Patient | None:
         return self.facts.patient.value
 
-    @cached_property
+    @once
     def kind(self) -> str:
         return (self.environment.kind.value if self.environment else None) or "venv"
 
-    @cached_property
+    @once
     def python(self) -> str | None:
         """The environment's Python as its wheels are tagged: 3.11."""
         text = self.environment.python.value if self.environment else None
         numbers = compare.release(text) if text else ()
         return f"{numbers[0]}.{numbers[1]}" if len(numbers) > 1 else None
 
-    @cached_property
+    @once
     def packages(self) -> Mapping[str, str]:
         """Installed packages by normalised name; empty when unknown, which ``packages_seen`` tells."""
         return {normal_name(name): version for name, version in self.packages_seen.or_else({}).items()}
@@ -146,7 +146,7 @@ class Case:
 
     # TensorFlow
 
-    @cached_property
+    @once
     def distributions(self) -> tuple[str, ...]:
         """The TensorFlow distributions that are installed, the one that counts first."""
         return tuple(name for name in DISTRIBUTIONS if name in self.packages)
@@ -155,12 +155,12 @@ class Case:
     def distribution(self) -> str | None:
         return self.distributions[0] if self.distributions else None
 
-    @cached_property
+    @once
     def tensorflow(self) -> str | None:
         """The installed TensorFlow's version by its metadata; None when there is none or nobody knows."""
         return self.packages[self.distribution] if self.distribution else None
 
-    @cached_property
+    @once
     def row(self) -> TensorFlowRow | None:
         """The dataset's row for the installed TensorFlow: its own wheel's, else the nearest of its minor version."""
         if self.distribution is None or self.tensorflow is None:
@@ -173,7 +173,7 @@ class Case:
                     return row
         return None
 
-    @cached_property
+    @once
     def code_row(self) -> TensorFlowRow | None:
         """The row that tells of the compiled code: ``row``, else the nearest of its minor version that was looked into."""
         row = self.row
@@ -189,7 +189,7 @@ class Case:
         row = self.row
         return row is not None and row.version == self.tensorflow
 
-    @cached_property
+    @once
     def row_trust(self) -> Certainty:
         """How far a verdict can go that rests on ``row``."""
         row = self.code_row or self.row
@@ -202,12 +202,12 @@ class Case:
         """How far a verdict can go that rests on the wheel's own name and metadata."""
         return "proven" if self.row_is_exact and not self.by_conda else "likely"
 
-    @cached_property
+    @once
     def row_refs(self) -> tuple[RowRef, ...]:
         rows = [row for row in (self.row, self.code_row) if row is not None]
         return tuple(dict.fromkeys(self.dataset.ref(row) for row in rows))
 
-    @cached_property
+    @once
     def by_conda(self) -> bool:
         """Whether conda built the installed TensorFlow; then the wheel's row tells little about its libraries."""
         installers = self.patient.installers if self.patient else {}
@@ -215,7 +215,7 @@ class Case:
             return True
         return self.kind == "conda" and "tensorflow-base" in self.packages
 
-    @cached_property
+    @once
     def is_cuda_build(self) -> bool | None:
         """Whether the installed TensorFlow can use an NVIDIA GPU at all; None when nobody knows."""
         build = self.facts.tensorflow_build.value
@@ -229,7 +229,7 @@ class Case:
             return None
         return self.code_row.is_cuda_build if self.code_row is not None else None
 
-    @cached_property
+    @once
     def cuda_built(self) -> str | None:
         """The CUDA that TensorFlow was built with."""
         build = self.facts.tensorflow_build.value
@@ -237,7 +237,7 @@ class Case:
             return build.cuda
         return self.code_row.cuda if self.code_row is not None else None
 
-    @cached_property
+    @once
     def cudnn_built(self) -> CudnnVersion | None:
         """The cuDNN that TensorFlow was compiled with, major and minor at least; None when nobody knows."""
         build = self.facts.tensorflow_build.value
@@ -250,7 +250,7 @@ class Case:
                 return version
         return None
 
-    @cached_property
+    @once
     def compute_capabilities(self) -> tuple[str, ...]:
         """The machine code that the installed TensorFlow carries, as far as known."""
         build = self.facts.tensorflow_build.value
@@ -277,11 +277,11 @@ class Case:
         """Whether there is certainly no NVIDIA GPU to be seen."""
         return self.facts.gpus.is_absent
 
-    @cached_property
+    @once
     def cards(self) -> tuple[Card, ...]:
         return tuple(card(self.dataset, self.facts.gpus, place, gpu) for place, gpu in enumerate(self.facts.gpus.or_else(())))
 
-    @cached_property
+    @once
     def target(self) -> Target:
         """The device that the wish means here: any is the GPU where some stack can use it, else the CPU."""
         if self.wish.device in ("gpu", "cpu"):
@@ -316,7 +316,7 @@ class Case:
     def driver(self) -> Driver | None:
         return self.facts.driver.value
 
-    @cached_property
+    @once
     def driver_version(self) -> str | None:
         """The driver's release: the user-space library's, else the kernel module's."""
         if self.driver is None:

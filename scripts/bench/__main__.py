@@ -13,6 +13,8 @@ from scripts.bench import places
 MEASUREMENTS = {
     "doctor": "convfix doctor --json on a sick TensorFlow, beside import tensorflow in a healthy one; warm and cold",
     "hook": "a Python start that never imports TensorFlow, with the preload hook and without it",
+    "plan": "convfix plan --machine beside pip install --dry-run 'tensorflow[and-cuda]'",
+    "fleet": "convfix plan --machine FILE.jsonl for 10,000 distinct machines: speed, memory, bytes",
     "counts": "what start-up and doctor import, open, spawn and connect",
     "explain": "the causes that explain names in logs whose cause is known, and in healthy logs",
 }

@@ -58,6 +58,14 @@ def machines(count: int, seed: int = 6) -> Iterator[str]:
             yield text
 
 
+def fresh() -> str:
+    """One machine without an environment, on which a whole stack is planned."""
+    driver = {"version": "550.144.03", "kernel_module": "550.144.03"}
+    card = {"name": "NVIDIA GeForce RTX 3080", "compute_capability": "8.6", "memory_mib": 10240}
+    machine = {**_machine(random.Random(0)), "gpus": [card], "driver": driver, "environment": None, "pythons": ["3.11"]}
+    return json.dumps({**machine, "glibc": "2.35", "cpu_flags": ["avx", "avx2", "fma"], "wsl": False})
+
+
 def _machine(dice: random.Random) -> dict[str, Any]:
     distro, version, glibc, python = dice.choice(SYSTEMS)
     driver = dice.choice((*DRIVERS, None))

@@ -39,6 +39,15 @@ class Places:
         return self.given["sick"] or _made("sick", SICK)
 
     @cached_property
+    def empty(self) -> str:
+        """An environment with pip and nothing else."""
+        place = ROOT / ".cache" / "bench" / "empty"
+        python = place / "bin" / "python"
+        if not python.exists():
+            subprocess.run([self.healthy, "-m", "venv", str(place)], check=True)
+        return str(python)
+
+    @cached_property
     def healthy(self) -> str:
         return self.given["healthy"] or _made("healthy", HEALTHY)
 
