@@ -26,7 +26,7 @@ _TRUST: dict[Certainty, int] = {"proven": 3, "likely": 2, "possible": 1, "cannot
 # Where nobody wishes for the GPU these are notes; whoever shows a log of a missing GPU wishes for it.
 _NAMED_AS_NOTES = ("apple-silicon", "no-nvidia-gpu")
 _BY_FACT = {3: 10.0, 2: 8.0, 1: 3.0, 0: 1.0}
-_RAISES = 6.0
+_RAISES, _RAISED = 6.0, 0.12
 _FLOOR = 0.012
 _HEADLINE = 0.25
 _LIKELY = 0.85
@@ -62,9 +62,10 @@ class _Reading:
         self.case = case
         self.events = heard(case)
         self.failing = {one.event.source for one in self.events if one.row.kind in FAILING}
-        self.silent = not self.events
         self.texts = {one.event.line: one.event.text for one in self.events}
         self.shared = [found for found in findings if "group" in found.subject]
+        # What the surroundings alone suggest is never likely: no line says so.
+        self.silent = not self.events or {found.subject["group"] for found in self.shared} == {"surroundings"}
         alone = [found for found in findings if "group" not in found.subject]
         self.said = [found for found in alone if self._speaks(found) and not _is_weak(found)]
         self.raised = [found for found in alone if self._speaks(found) and _is_weak(found)]
@@ -132,7 +133,8 @@ class _Reading:
             # A headline names the step that failed: beside a line that tells more, it says little and excludes nothing.
             power, floor = (_HEADLINE, 0.25) if telling and name in headlines else (1.0, _FLOOR)
             for cause in shares:
-                shares[cause] *= max(weights.get(cause, 0.0) / whole, floor) ** power
+                least = max(floor, _RAISED) if cause in raised else floor
+                shares[cause] *= max(weights.get(cause, 0.0) / whole, least) ** power
         for cause in raised:
             shares[cause] *= _RAISES
         for hint in hints(self.case):

@@ -15,6 +15,7 @@ from fixer.model.record import record
 from fixer.model.versions import CudaVersion
 from fixer.rules import compare
 from fixer.rules.case import Case
+from fixer.rules.copies import toolkit_serves
 from fixer.rules.events import Heard, said
 from fixer.rules.heard import about, candidates, named
 from fixer.rules.say import fact
@@ -161,7 +162,8 @@ def toolkit_fits(case: Case, wanted: CudaVersion | None) -> tuple[bool | None, t
     if not versions or wanted is None:
         return None, ()
     seen = tuple(fact("toolkits", f"CUDA {one.version}", case.facts.toolkits) for one in toolkits)
-    same = [one for one in versions if one.major == wanted.major and (wanted.major >= 11 or one.minor == wanted.minor)]
+    solver = any("cusolver" in one.name for one in lost(case))
+    same = [one for one in versions if toolkit_serves(str(one), str(wanted), "cusolver" if solver else "cudart")]
     return bool(same), seen
 
 

@@ -12,10 +12,12 @@ from fixer.model.record import record
 from fixer.model.versions import CudaVersion
 from fixer.rules import ask, compare
 from fixer.rules.case import Case
+from fixer.rules.copies import toolkit_serves
 from fixer.rules.events import said
 
 _FIRST_WITHOUT_WINDOWS = (2, 11)
 _PLENTY_BYTES = 512 << 20
+_FIRST_WITHOUT_PASCAL = 91100
 _WINDOWS = ("windows-dll-missing", "windows-dll-search-path", "windows-msvc-or-avx", "zlibwapi-missing", "windows-native-no-gpu")
 _LINUX = ("ld-library-path-missing", "ld-library-path-shadows-env", "pip-nvidia-libs-not-found", "secure-boot", "nouveau-active",
           "device-permissions", "libc-musl", "glibc-too-old", "libcuda-stub-loaded", "driver-wrong-module-flavour",
@@ -124,6 +126,39 @@ def _recent_tensorflow(case: Case) -> bool:
     return case.tensorflow is not None and compare.minor(case.tensorflow) >= (2, 14)
 
 
+def _toolkit_serves(case: Case) -> bool | None:
+    """Whether one of the named toolkits has the libraries that this TensorFlow opens; None where one of the two is unknown."""
+    built = case.cuda_built
+    versions = [one.version for one in case.facts.toolkits.or_else(()) if one.version]
+    if not built or not versions:
+        return None
+    # cuSOLVER alone changed its soname inside a major: what serves it serves the others.
+    return any(toolkit_serves(version, built, "cusolver") for version in versions)
+
+
+def _told_cudnn(case: Case) -> int:
+    """The named cuDNN beside the compiled one: -1 too old, 1 fits, 2 of a newer major, 0 unknown."""
+    told = [compare.cudnn(one.version) for one in case.facts.libraries.or_else(()) if one.name == "cudnn"]
+    known, built = next((one for one in told if one is not None and len(one.parts) > 1), None), case.cudnn_built
+    if known is None or built is None:
+        return 0
+    if known.major != built.major:
+        return 2 if known.major > built.major else -1
+    return 1 if known.minor >= built.minor else -1
+
+
+def _searches_no_wheels(case: Case) -> bool:
+    faults = ask.known_faults(case.dataset, "tensorflow", case.tensorflow) if case.tensorflow else ()
+    return any(row.cause == "pip-nvidia-libs-not-found" for row in faults)
+
+
+def _dropped_by_cudnn(case: Case) -> bool:
+    """cuDNN 9.11 and later has no code below compute capability 7.5; the run says which one it loaded."""
+    loaded = [_number(one.event.values.get("version")) for one in said(case, "loaded-cudnn-version")]
+    numbers = [compare.capability(card.capability) for card in case.cards if card.capability]
+    return any(one >= _FIRST_WITHOUT_PASCAL for one in loaded) and any(one is not None and one[:2] < (7, 5) for one in numbers)
+
+
 def _distro(case: Case) -> str:
     return case.facts.distro.value.id if case.facts.distro.value is not None else ""
 
@@ -146,7 +181,7 @@ HINTS: tuple[Hint, ...] = (
     Hint("a container", lambda case: bool(case.container), {"container-without-gpu": 6, "secure-boot": 0.1, "nouveau-active": 0.1,
          "cuda-compat-lib": 3, "driver-library-mismatch": 0.4}),
     Hint("no NVIDIA card", lambda case: case.no_gpu, {**_all(_NVIDIA, 0.08), "no-nvidia-gpu": 20, "cpu-build-selected": 0.5}),
-    Hint("a card, a driver or a toolkit", _gpu_stated, {"no-nvidia-gpu": 0.08, "benign-noise": 0.2, "cuda-libs-missing": 0.8}),
+    Hint("a card, a driver or a toolkit", _gpu_stated, {"no-nvidia-gpu": 0.08, "benign-noise": 0.2}),
     Hint("nvidia-smi works", _smi_works, {"driver-not-loaded": 0.1, "secure-boot": 0.02, "nouveau-active": 0.02,
          "no-nvidia-gpu": 0.02, "gpu-powered-off": 0.05, "cuda-visible-devices": 1.5, "uvm-or-driver-state": 1.5}),
     Hint("a failure that has nothing to do with the GPU", lambda case: bool(said(case, "unrelated-exception")),
@@ -167,4 +202,14 @@ HINTS: tuple[Hint, ...] = (
     Hint("TensorFlow that brings no wheels of its own", lambda case: case.tensorflow is not None and not _recent_tensorflow(case),
          {"pip-nvidia-libs-not-found": 0.05}),
     Hint("a toolkit is there", lambda case: case.facts.toolkits.is_found, {"cuda-libs-missing": 0.4, "cpu-build-selected": 0.8}),
+    Hint("nobody names a toolkit", lambda case: not case.facts.toolkits.is_found, {"cuda-libs-wrong-version": 0.7}),
+    Hint("the toolkit serves this TensorFlow", lambda case: _toolkit_serves(case) is True,
+         {"cuda-libs-wrong-version": 0.2, "ld-library-path-missing": 1.6}),
+    Hint("the toolkit does not serve this TensorFlow", lambda case: _toolkit_serves(case) is False, {"cuda-libs-wrong-version": 4}),
+    Hint("the cuDNN that is told is too old", lambda case: _told_cudnn(case) < 0, {"cudnn-too-old": 8, "cudnn-missing": 0.5}),
+    Hint("the cuDNN that is told is of a newer major", lambda case: _told_cudnn(case) > 1, {"cudnn-too-new": 8, "cudnn-missing": 0.7}),
+    Hint("the cuDNN that is told fits", lambda case: _told_cudnn(case) == 1,
+         {"cudnn-too-old": 0.4, "cudnn-too-new": 0.2, "cudnn-missing": 0.6, "cudnn-shadowed": 1.6}),
+    Hint("a release that does not search its own wheels", _searches_no_wheels, {"pip-nvidia-libs-not-found": 3}),
+    Hint("a cuDNN that dropped this card", _dropped_by_cudnn, {"cudnn-drops-gpu": 8}),
 )  # fmt: skip
