@@ -15,6 +15,7 @@ MEASUREMENTS = {
     "hook": "a Python start that never imports TensorFlow, with the preload hook and without it",
     "plan": "convfix plan --machine beside pip install --dry-run 'tensorflow[and-cuda]'",
     "fleet": "convfix plan --machine FILE.jsonl for 10,000 distinct machines: speed, memory, bytes",
+    "apply": "what a file step of apply waits for the disk, beside a bare durable replace",
     "counts": "what start-up and doctor import, open, spawn and connect",
     "explain": "the causes that explain names in logs whose cause is known, and in healthy logs",
 }
