@@ -173,7 +173,7 @@ class _Reading:
         if share is None:
             # No line agrees: beside a cause that lines name it is possible, alone the log cannot tell.
             return "possible" if self.said or self.shared or self.raised else "cannot-tell"
-        return "likely" if share >= _LIKELY and not self.silent else "cannot-tell"
+        return "likely" if share >= _LIKELY and self.failing else "cannot-tell"
 
     def _only_lines(self, found: Finding) -> bool:
         return all(" line " in item.source for item in found.evidence)

@@ -13,9 +13,14 @@ from typing import cast
 from fixer.model.finding import Certainty, Evidence, Finding
 from fixer.rules.advice import ADVICE
 from fixer.rules.case import Case
-from fixer.rules.events import Heard, heard
+from fixer.rules.events import Heard, heard, said
 from fixer.rules.say import finding
 
+# A line of the allocator that says of itself that it is no failure also holds the words of one.
+_DENIES = {"allocator-ran-out": "allocator-gains"}
+# The allocator asks for less after each refusal: the same words as of a failure, and often nothing.
+_LADDERS = {"cuda-out-of-memory": "cuda-oom-ladder"}
+_MAY_BE_NOTHING = 40.0
 _SILENT = ("noise", "folk", "fact", "success")
 
 
@@ -29,8 +34,17 @@ def said_outright(case: Case) -> Iterator[Finding]:
 def said_among_several(case: Case) -> Iterator[Finding]:
     """A line that several causes share: each of them is named, none is told."""
     for one in heard(case):
-        if len(one.row.causes) > 1 and one.row.kind not in _SILENT:
-            yield from candidates(one.row.id, one.row.causes, about(one), (one.evidence,), one.row.decide_with)
+        if len(one.row.causes) > 1 and one.row.kind not in _SILENT and not _beside(case, one, _DENIES):
+            causes: dict[str, float] = dict(one.row.causes)
+            if _beside(case, one, _LADDERS):
+                causes["benign-noise"] = _MAY_BE_NOTHING
+            yield from candidates(one.row.id, causes, about(one), (one.evidence,), one.row.decide_with)
+
+
+def _beside(case: Case, one: Heard, table: Mapping[str, str]) -> bool:
+    """Whether the very line is one of the harmless kind that ``table`` names for it."""
+    other = table.get(one.row.id)
+    return other is not None and any(noise.event.text == one.event.text for noise in said(case, other))
 
 
 def about(one: Heard) -> str:
