@@ -14,7 +14,7 @@ from fixer.dataset import rows as kinds
 from fixer.dataset.load import Files, build
 from fixer.dataset.locate import locate
 from fixer.errors import ConvfixError
-from fixer.model.facts import Distro
+from fixer.model.facts import Distro, Facts
 from fixer.model.finding import RowRef
 
 R = TypeVar("R")
@@ -66,6 +66,15 @@ class Dataset:
     def open(cls, data_dir: str | None = None) -> Dataset:
         """The dataset at ``data_dir``, CONVFIX_DATA_DIR, or convfix's own; raises ConvfixError on a damaged one."""
         return cls(Files(locate(data_dir)))
+
+    def with_patient(self, facts: Facts) -> Dataset:
+        """This dataset, and a row for the patient's TensorFlow where only its own files tell how it was built."""
+        build = facts.tensorflow_build.value
+        if build is None or build.opener is None:
+            return self
+        from fixer.dataset.own_build import with_own_build
+
+        return with_own_build(self, facts)
 
     @property
     def version(self) -> str:

@@ -19,6 +19,7 @@ from fixer.harvest.index import File, Index
 from fixer.harvest.library import Library, read_library, section
 from fixer.harvest.ranges import Member, RemoteZip
 from fixer.harvest.releases import LINUX
+from fixer.model.wheel_folders import nvidia_folders
 
 FRAMEWORK = re.compile(r"libtensorflow_framework\.so(\.\d+)?$")
 INTERNAL = "python/_pywrap_tensorflow_internal.so"
@@ -131,14 +132,3 @@ def opener_facts(library: Library, folder: str) -> dict[str, Any]:
     facts.update({"glibc": library.glibc} if library.glibc else {})
     facts.update({"glibcxx": library.glibcxx} if library.glibcxx else {})
     return facts
-
-
-def nvidia_folders(path: str, folder: str) -> list[str]:
-    """The folders below site-packages/nvidia that a search path reaches from ``folder``, in its order."""
-    found = []
-    for entry in path.split(":"):
-        place = posixpath.normpath(entry.replace("${ORIGIN}", "$ORIGIN").replace("$ORIGIN", folder))
-        match = re.fullmatch(r"nvidia/([^/]+)/lib", place)
-        if match:
-            found.append(match[1])
-    return list(dict.fromkeys(found))

@@ -165,7 +165,9 @@ class TensorFlowBuild:
     """What the installed TensorFlow's own files say about how it was built; None means they do not tell.
 
     ``version`` is what the library itself carries: it differs from the metadata when one distribution
-    was installed over another.
+    was installed over another. ``ptx`` is as in the dataset ("9.0a" runs nowhere else). From ``opener`` on
+    (the library that opens the CUDA libraries) the fields are read only for a TensorFlow that the dataset
+    does not know; ``sonames`` are then those of a known release with the same CUDA and cuDNN.
     """
 
     version: str | None = None
@@ -173,6 +175,13 @@ class TensorFlowBuild:
     cuda: str | None = None
     cudnn: str | None = None
     compute_capabilities: tuple[str, ...] = ()
+    ptx: tuple[str, ...] = ()
+    opener: str | None = None
+    search_kind: str | None = None
+    search_path: tuple[str, ...] = ()
+    sonames: tuple[str, ...] = ()
+    glibc: str | None = None
+    bounds: Mapping[str, str] = field(default_factory=dict)
 
 
 @record(frozen=True)

@@ -26,6 +26,7 @@ from fixer.planning.target import Target, target
 
 def make_plan(facts: Facts, findings: Iterable[Finding], dataset: Dataset, wish: Wish, version: str) -> Plan:
     """The plan for ``facts`` under ``wish``; raises UsageError for a wish that cannot be read."""
+    dataset = dataset.with_patient(facts)
     situation = Situation(facts, findings, dataset, wish)
     draft = Draft()
     aim = target(situation)

@@ -7,6 +7,7 @@ for here: it comes from convfix's own journal.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator
 
@@ -141,7 +142,23 @@ def _tensorflow_build(at: Look) -> Observed[TensorFlowBuild]:
     seen = at.patient
     if seen.told is None:
         return Observed(None, seen.patient.state, seen.patient.via, seen.patient.detail)
-    return tensorflow.observe(at.host, seen.folders)
+    built = tensorflow.observe(at.host, seen.folders)
+    environment = seen.environment.value
+    packages = environment.packages.or_else({}) if environment is not None else {}
+    name = next((name for name in TENSORFLOW_NAMES if name in packages), None)
+    if built.value is None or name is None or _known(at, name, packages[name]):
+        return built
+    from fixer.probes import own_build
+
+    python = environment.python.value if environment is not None else None
+    build = own_build.completed(at.host, seen.folders, built.value, at.dataset, name, packages[name], python)
+    return dataclasses.replace(built, value=build)
+
+
+def _known(at: Look, name: str, version: str) -> bool:
+    """Whether the dataset has the release, or conda built it, whose search paths are its own."""
+    patient = at.patient.patient.value
+    return bool(at.dataset.tensorflow(name, version)) or (patient is not None and patient.installers.get(name) == "conda")
 
 
 def _toolkits(at: Look) -> Observed[tuple[Toolkit, ...]]:

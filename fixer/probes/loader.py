@@ -37,7 +37,7 @@ def observe(
     """One resolution for each soname, in the order in which TensorFlow opens them."""
     if build is None or build.is_cuda_build is False:
         return absent("TensorFlow's build")
-    sonames = build.sonames if isinstance(build, TensorFlowRow) else ()
+    sonames = build.sonames
     opener = next((path for path in (posixpath.join(patient.site_packages, part) for part in _OPENERS) if host.exists(path)), None)
     if not sonames or opener is None:
         return unknown("which libraries this TensorFlow opens is not known", "TensorFlow's build")

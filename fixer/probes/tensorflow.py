@@ -60,18 +60,20 @@ def _values(text: str) -> dict[str, Any]:
 def _build(values: dict[str, Any], version: str | None) -> TensorFlowBuild:
     is_cuda = values.get("is_cuda_build")
     capabilities = values.get("cuda_compute_capabilities")
-    made = []
+    made, ptx = [], []
     for one in capabilities if isinstance(capabilities, list) else ():
         # "compute_80" is machine code for 8.0 and PTX beside it; "sm_75" machine code alone (TensorFlow's configure).
-        match = re.fullmatch(r"(?:sm|compute)_(\d{1,2})(\d)[af]?", one) if isinstance(one, str) else None
+        match = re.fullmatch(r"(sm|compute)_(\d{1,2})(\d)([af]?)", one) if isinstance(one, str) else None
         if match:
-            made.append(f"{match.group(1)}.{match.group(2)}")
+            made.append(f"{match.group(2)}.{match.group(3)}")
+            ptx += [f"{made[-1]}{match.group(4)}"] if match.group(1) == "compute" else []
     return TensorFlowBuild(
         version=version,
         is_cuda_build=is_cuda if isinstance(is_cuda, bool) else None,
         cuda=_numbered(values.get("cuda_version")),
         cudnn=_numbered(values.get("cudnn_version")),
         compute_capabilities=tuple(dict.fromkeys(made)),
+        ptx=tuple(dict.fromkeys(ptx)),
     )
 
 

@@ -146,5 +146,5 @@ RULES: tuple[Rule, ...] = (
 
 def judge(facts: Facts, dataset: Dataset, wish: Wish) -> tuple[Finding, ...]:
     """Every finding for ``facts`` under ``wish``, weightiest first, at most one of them primary."""
-    case = Case(facts, dataset, wish)
+    case = Case(facts, dataset.with_patient(facts), wish)
     return rank(found for rule in RULES for found in rule(case))

@@ -189,6 +189,12 @@ class Case:
         row = self.row
         return row is not None and row.version == self.tensorflow
 
+    @property
+    def row_is_own(self) -> bool:
+        """Whether ``row`` was read from the installed files, since the dataset does not know the release."""
+        build = self.facts.tensorflow_build.value
+        return build is not None and build.opener is not None and self.row_is_exact
+
     @once
     def row_trust(self) -> Certainty:
         """How far a verdict can go that rests on ``row``."""

@@ -171,10 +171,13 @@ def _described(case: Case) -> tuple[Opening, ...]:
 
 def fits(case: Case, library: str, copy: Copy) -> bool | None:
     """Whether TensorFlow accepts this copy; None where its version decides and is unknown."""
-    built = case.cudnn_built
-    if library != "cudnn" or built is None:
+    if library != "cudnn":
         return True
-    version = compare.cudnn(copy.version)
+    built, version = case.cudnn_built, compare.cudnn(copy.version)
+    if built is None:
+        # An own build tells its major version alone; another major never serves.
+        major = case.code_row.cudnn_major if case.code_row is not None else None
+        return version is None or major is None or version.major == major
     if version is None:
         return None
     if compare.minor(case.tensorflow or "") < _FIRST_ANY_MINOR and version.minor != built.minor:
