@@ -23,7 +23,7 @@ events = {"opened": [], "spawned": [], "connected": []}
 def hook(event, arguments):
     if event == "open" and isinstance(arguments[0], (str, bytes)):
         path = arguments[0] if isinstance(arguments[0], str) else arguments[0].decode("utf-8", "replace")
-        if not path.endswith((".py", ".pyc")):
+        if not path.endswith((".py", ".pyc")) and "/__pycache__/" not in path:
             events["opened"].append(path)
     elif event in ("subprocess.Popen", "os.posix_spawn", "os.exec"):
         events["spawned"].append([str(word) for word in arguments[1]])

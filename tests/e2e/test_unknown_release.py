@@ -33,19 +33,18 @@ def rewritten(path: Path, change: Callable[[str], str]) -> Callable[[], None]:
 @contextlib.contextmanager
 def renamed(site: Path, release: str) -> Iterator[None]:
     """The same files under a version that nobody has published."""
-    major, minor, patch = release.split(".")
+    numbers = zip(("MAJOR", "MINOR", "PATCH"), release.split("."), ("2", "99", "0"))
+    lines = {f"#define TF_{word}_VERSION {was}\n": f"#define TF_{word}_VERSION {now}\n" for word, was, now in numbers}
+    lines[f"_VERSION = '{release}'"] = f"_VERSION = '{NEW}'"
+
+    def change(text: str) -> str:
+        for was, now in lines.items():
+            text = text.replace(was, now)
+        return text
+
     old, new = (site / f"tensorflow-{version}.dist-info" for version in (release, NEW))
     back = [rewritten(old / "METADATA", lambda text: text.replace(f"\nVersion: {release}\n", f"\nVersion: {NEW}\n", 1))]
-    for name in CARRIED:
-        if (site / "tensorflow" / name).is_file():
-            numbers = (("MAJOR", major, "2"), ("MINOR", minor, "99"), ("PATCH", patch, "0"))
-
-            def change(text: str) -> str:
-                for word, was, now in numbers:
-                    text = text.replace(f"#define TF_{word}_VERSION {was}\n", f"#define TF_{word}_VERSION {now}\n")
-                return text.replace(f"_VERSION = '{release}'", f"_VERSION = '{NEW}'")
-
-            back.append(rewritten(site / "tensorflow" / name, change))
+    back += [rewritten(site / "tensorflow" / name, change) for name in CARRIED if (site / "tensorflow" / name).is_file()]
     os.rename(old, new)
     try:
         yield
