@@ -20,7 +20,8 @@ from fixer.harvest.index import File, Index
 from fixer.harvest.library import Library, read_library
 from fixer.harvest.ranges import Member, RemoteZip
 from fixer.harvest.releases import LINUX, WHEEL, dependency_fields, newest_python, platform_of, wheel_families
-from fixer.harvest.wheels import device_code, nvidia_folders
+from fixer.harvest.wheels import device_code
+from fixer.model.wheel_folders import nvidia_folders
 from scripts.harvest import tables
 from scripts.harvest.reads import Reads, cost
 
