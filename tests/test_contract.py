@@ -120,4 +120,6 @@ def test_data_show_answers_for_a_release_a_gpu_and_a_driver(convfix):
     gpu = convfix("data", "show", "10de:2206", "--json").data["rows"]
     assert gpu == convfix("data", "show", "RTX 3080", "--json").data["rows"][:1] and gpu[0]["compute_capability"] == "8.6"
     assert convfix("data", "show", "driver 535.104.05", "--json").data["rows"][0]["cuda_majors"] == [11, 12]
+    branch = convfix("data", "show", "driver 535", "--json").data["rows"][0]
+    assert (branch["driver"], branch["newest_toolkit"], branch["cuda_majors"]) == ("535", "12.2.2", [11, 12])
     assert convfix("data", "show", "no-such-package-at-all", "--json").code == 6

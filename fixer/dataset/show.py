@@ -17,6 +17,8 @@ from fixer.model.codec import to_json
 from fixer.model.versions import CudaVersion, DriverRelease
 
 _PCI_ID = re.compile(r"(10de:)?[0-9a-f]{4}")
+_EXACT = re.compile(r"==([0-9][^*,]*)")
+_BRANCH = re.compile(r"\d{3}")
 _REQUIREMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\s*(\[[^\]]*\]\s*)?([<>=!~].*)?")
 
 
@@ -48,7 +50,10 @@ def _releases(dataset: Dataset, text: str) -> tuple[dict[str, Any], ...]:
             "malformed-requirement", f"{text[:80]!r}: expected a requirement such as 'tensorflow==2.15.*'"
         ) from None
     name, specifier = normal_name(wanted.name), str(wanted.specifier)
-    found: list[Any] = [row for row in dataset.tensorflow_releases(name) if contains(specifier, row.version)]
+    exact = _EXACT.fullmatch(specifier)
+    # One release is one block of the file; a range asks every release of the name.
+    rows = dataset.tensorflow(name, exact[1]) if exact else dataset.tensorflow_releases(name)
+    found: list[Any] = [row for row in rows if contains(specifier, row.version)]
     if not found:
         found = [row for row in dataset.releases(name) if contains(specifier, row.version)]
         found += [row for row in _read(dataset, name) if contains(specifier, row.version)]
@@ -82,7 +87,8 @@ def _gpu(dataset: Dataset, row: GpuRow) -> dict[str, Any]:
 def _driver(dataset: Dataset, version: str) -> dict[str, Any]:
     """What a driver's release runs: the newest toolkit whose own driver it is, and every CUDA major by its floor."""
     try:
-        driver = DriverRelease.parse(version.strip())
+        # A branch alone means its newest release: the first one already runs the toolkit that it was made for.
+        driver = DriverRelease.parse(version.strip() + (".999" if _BRANCH.fullmatch(version.strip()) else ""))
     except ValueError as error:
         raise UsageError("malformed-version", f"driver {version[:40]!r}: {error}") from None
     own = [row for row in dataset.cuda_releases() if row.linux_driver and DriverRelease.parse(row.linux_driver) <= driver]
@@ -90,7 +96,7 @@ def _driver(dataset: Dataset, version: str) -> dict[str, Any]:
     floors = [row for major in range(9, 20) if (row := dataset.cuda_major(major)) is not None]
     runs = [row for row in floors if DriverRelease.parse(row.linux_driver) <= driver]
     return {
-        "driver": driver.text,
+        "driver": version.strip(),
         "branch": driver.branch,
         "newest_toolkit": newest.version if newest else None,
         "cuda_majors": [row.major for row in runs],

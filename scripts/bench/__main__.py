@@ -16,6 +16,7 @@ MEASUREMENTS = {
     "plan": "convfix plan --machine beside pip install --dry-run 'tensorflow[and-cuda]'",
     "fleet": "convfix plan --machine FILE.jsonl for 10,000 distinct machines: speed, memory, bytes",
     "apply": "what a file step of apply waits for the disk, beside a bare durable replace",
+    "loading": "questions to the dataset as it is and to one with ten times the rows: time, bytes, blocks",
     "counts": "what start-up and doctor import, open, spawn and connect",
     "explain": "the causes that explain names in logs whose cause is known, and in healthy logs",
 }
