@@ -44,7 +44,7 @@ from fixer.rules import (
     visibility,
     xla,
 )
-from fixer.rules.case import Case
+from fixer.rules.case import Case, Target
 from fixer.rules.ranking import rank
 
 Rule = Callable[[Case], Iterable[Finding]]
@@ -148,3 +148,8 @@ def judge(facts: Facts, dataset: Dataset, wish: Wish) -> tuple[Finding, ...]:
     """Every finding for ``facts`` under ``wish``, weightiest first, at most one of them primary."""
     case = Case(facts, dataset.with_patient(facts), wish)
     return rank(found for rule in RULES for found in rule(case))
+
+
+def target(facts: Facts, dataset: Dataset, wish: Wish) -> Target:
+    """The device that ``wish`` means on this machine; unknown where nobody could look for a GPU."""
+    return Case(facts, dataset, wish).target

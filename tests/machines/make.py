@@ -1,4 +1,4 @@
-"""Records the lab's scenarios as machines: ``python -m tests.machines.make [NAME...]`` (minutes; nothing is installed outside a scratch folder).
+"""Records the lab's scenarios as machines: ``python -m tests.machines.make [--nvidia DIR] [NAME...]`` (minutes). What is there already is kept.
 
 Each machine becomes ``tests/machines/<distro>-<driver>-<tf>-<cause>--<name>/machine.json``, the difference from its
 TensorFlow's healthy machine in ``tests/machines/bases``. Paths of the recording machine become neutral ones.
@@ -21,6 +21,7 @@ from tests.conftest import ROOT, START
 from tests.lab.build import Builder
 from tests.lab.machine import Lab
 from tests.lab.scenarios import SCENARIOS, Scenario
+from tests.machines import nvidia
 from tests.machines.flat import Flat, applied, difference, flatten
 
 FOLDER = Path(__file__).resolve().parent
@@ -96,7 +97,7 @@ def _with_said(flat: Flat, scenario: Scenario) -> Flat:
 
 def folder_name(scenario: Scenario) -> str:
     """The folder's name is the expectation: distribution, driver, TensorFlow, cause, and the scenario's own name."""
-    driver = scenario.machine.driver or "none"
+    driver = scenario.machine.driver or ("real" if "/usr" in scenario.machine.over else "none")
     what = f"{scenario.cause}--{scenario.name}" if scenario.cause else f"healthy--{scenario.name}"
     return f"{scenario.distro}-{driver}-tf{scenario.release}-{what}"
 
@@ -131,9 +132,12 @@ def base(release: str) -> Flat:
 def main(names: list[str]) -> int:
     scratch = Path(tempfile.mkdtemp(prefix="machines-"))
     lab = Lab(scratch / "lab", Builder(scratch / "stand-ins"))
-    for scenario in SCENARIOS:
+    chosen = SCENARIOS
+    if names[:1] == ["--nvidia"]:
+        chosen, names = nvidia.scenarios(nvidia.links(Path(names[1]), scratch / "usr")), names[2:]
+    for scenario in chosen:
         name = folder_name(scenario)
-        if names and not any(word in name for word in names):
+        if (FOLDER / name).exists() or (names and not any(word in name for word in names)):
             continue
         start = base_of(scenario.release or "2.15.1", lab, scratch / "stage")
         flat = record(scenario, lab, scratch / "stage")

@@ -16,7 +16,7 @@ from tests.machines.flat import applied, recording
 from tests.machines.make import FOLDER, base, read
 
 MACHINES = sorted(path.parent for path in FOLDER.glob("*/machine.json"))
-NAME = re.compile(r"[a-z]+[0-9.]*-(?:[0-9.]+|none)-tf[0-9.]+-(healthy|[a-z0-9-]+?)--[a-z0-9-]+")
+NAME = re.compile(r"[a-z]+[0-9.]*-(?:[0-9.]+|none|real)-tf[0-9.]+-(healthy|[a-z0-9-]+?)--[a-z0-9-]+")
 DATA = Dataset.open(None)
 
 
