@@ -51,6 +51,9 @@ def _check(host: Host, one: Distribution, folders: dict[str, frozenset[str]]) ->
             )
         return None
     wanted = _wanted(record)
+    if one.name.startswith("nvidia-"):
+        # Every such wheel lists nvidia/__init__.py: uninstalling one takes it from all, and nothing needs it.
+        wanted = [(path, size) for path, size in wanted if ".so" in path]
     missing, short = [], []
     for path, size in wanted:
         folder, _, name = path.rpartition("/")

@@ -12,6 +12,7 @@ from fixer.dataset.questions import normal_name
 from fixer.model.finding import Finding, Severity
 from fixer.rules import ask, compare
 from fixer.rules.case import DISTRIBUTIONS, Case
+from fixer.rules.loading import openings
 from fixer.rules.say import fact, finding, joined
 
 _VITAL = ("numpy", "keras", "tf-keras", "protobuf", "ml-dtypes", "h5py", "wrapt", "absl-py", "six", "typing-extensions")
@@ -33,7 +34,7 @@ def environment_broken(case: Case) -> Iterator[Finding]:
     patient = case.patient
     for one in patient.broken if patient is not None else ():
         name = normal_name(one.name.lstrip("~"))
-        severity: Severity = "risks" if one.problem == "leftover" or not _vital(name) else "blocks"
+        severity = _severity(case, name, one.problem)
         yield finding(
             "environment-broken",
             severity,
@@ -46,6 +47,19 @@ def environment_broken(case: Case) -> Iterator[Finding]:
             code=f"environment-broken/{one.problem}",
             subject={"package": name, "version": one.version or "", "path": one.path, "problem": one.problem},
         )
+
+
+def _severity(case: Case, name: str, problem: str) -> Severity:
+    """A package that TensorFlow imports stops everything; one whose libraries it loads stops the GPU."""
+    if problem == "leftover":
+        return "risks"
+    if _vital(name):
+        return "blocks"
+    for one in openings(case) if name.startswith("nvidia-") else ():
+        row = ask.library(case.dataset, one.soname)
+        if row is not None and name in row.wheels and (one.winner is None or one.winner.in_environment):
+            return case.gpu_severity
+    return "risks"
 
 
 def installed_over(case: Case) -> Iterator[Finding]:

@@ -44,7 +44,8 @@ def record(scenario: Scenario, lab: Lab, scratch: Path) -> Flat:
     for path in sorted(root.rglob("*")):
         if path.is_file():
             name = "/" + str(path.relative_to(root))
-            files[name] = _shortened(path.read_bytes()) if name.endswith("/RECORD") else path.read_bytes()
+            shorten = _shortened if name.endswith("/RECORD") else _headers if name.endswith("/METADATA") else bytes
+            files[name] = shorten(path.read_bytes())
     return _with_said(_neutral(flatten(kept, files), scratch), scenario)
 
 
@@ -56,6 +57,20 @@ def _shortened(content: bytes) -> bytes:
     return b"".join(re.sub(rb",sha256=[^,]*,", b",,", line) for line in lines if b"uv_cache.json" not in line)
 
 
+def _headers(content: bytes) -> bytes:
+    """The headers of a METADATA that a look needs."""
+    head = content.split(b"\n\n", 1)[0].splitlines(True)
+    return b"".join(line for line in head if line.startswith((b"Metadata-Version:", b"Name:", b"Version:", b"Requires-")))
+
+
+def _anonymous(text: str) -> str:
+    """What tells of the recording machine's kernel and of the lab's own folders, made ordinary."""
+    text = re.sub(r"/tmp/machines-[^/\"]+/lab/run/scratch-[^/\"]+/drivers/", "/sys/bus/pci/drivers/", text)
+    text = re.sub(r"/tmp/machines-[^/\"]+/", "/mnt/", text)
+    text = re.sub(r"Linux version \S+ [^\"]*?#1 SMP", "Linux version 6.1.0-21-amd64 (debian-kernel@lists.debian.org) #1 SMP", text)
+    return text.replace(os.uname().release, "6.1.0-21-amd64")
+
+
 def _neutral(flat: Flat, scratch: Path) -> Flat:
     """Paths of this machine as a person's machine would have them."""
     pythons = Path(sys.base_prefix).resolve().parent
@@ -65,6 +80,7 @@ def _neutral(flat: Flat, scratch: Path) -> Flat:
     text = json.dumps(flat)
     for old, new in pairs:
         text = text.replace(old, new)
+    text = _anonymous(text)
     # Addresses and process numbers differ from run to run, and who made a file when says nothing.
     text = re.sub(r"(\\n|\") *\d+:\\t", r"\1 1:\\t", re.sub(r"0x[0-9a-f]{12,16}", "0x0", text))
     made: Flat = json.loads(text)

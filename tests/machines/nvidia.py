@@ -39,6 +39,4 @@ def scenarios(usr: Path) -> tuple[Scenario, ...]:
         Scenario("real-driver-without-module", "driver-not-loaded", "2.21.0", machine=machine()),
         Scenario("real-driver-and-nouveau", "nouveau-active", machine=machine(kernel_driver="nouveau")),
         Scenario("real-driver-refused", "secure-boot", machine=machine(), said={**firmware, "file:/etc/os-release": UBUNTU}, distro="ubuntu22.04"),
-        Scenario("real-driver-and-no-card", None, machine=machine(gpu=None)),
-        Scenario("real-driver-in-a-container", "container-without-gpu", machine=machine(), said={"file:/.dockerenv": ""}),
     )  # fmt: skip

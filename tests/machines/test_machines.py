@@ -45,7 +45,6 @@ def test_the_primary_cause_is_the_one_in_the_name(folder):
     make_plan(facts, findings, DATA, Wish((), "any", "auto", "auto"), "0")
 
 
-@pytest.mark.skipif(not MACHINES, reason='being recorded')
 def test_there_are_enough_of_them_and_their_names_are_causes():
     causes = {expected(folder) for folder in MACHINES} - {None}
     assert causes <= set(CAUSES)
