@@ -30,6 +30,8 @@ _RAISES, _RAISED = 6.0, 0.12
 _FLOOR = 0.012
 _HEADLINE = 0.25
 _LIKELY = 0.85
+# A line of this group says at once why cuDNN did not start: the headline beside it adds no cause of its own.
+_DECIDES = {"cudnn-as-loaded"}
 _LEAST = 0.01
 _MOST_CAUSES = 8
 _MOST_LINES = 6
@@ -121,12 +123,14 @@ class _Reading:
         for found in self.shared:
             groups.setdefault(found.subject["group"], {})[found.cause] = float(found.subject["weight"])
         groups = {name: weights for name, weights in groups.items() if not sure & set(weights)}
+        headlines = {one.row.id for one in self.events if one.row.kind == "headline"}
+        if _DECIDES & set(groups):
+            groups = {name: weights for name, weights in groups.items() if name not in headlines}
         names = {cause for weights in groups.values() for cause in weights}
         raised = {found.cause for found in self.raised}
         if not groups:
             return {cause: 1.0 / len(raised) for cause in raised}
         shares = dict.fromkeys(names | raised, 1.0)
-        headlines = {one.row.id for one in self.events if one.row.kind == "headline"}
         telling = set(groups) - headlines
         for name, weights in groups.items():
             whole = sum(weights.values())
@@ -151,7 +155,8 @@ class _Reading:
         said = [found for found in self.said if found.cause == cause]
         others = [found for found in (*self.shared, *self.raised) if found.cause == cause]
         facts = [found for found in self.facts if found.cause == cause]
-        best = max((*said, *facts, *others), key=lambda found: (found in said, _TRUST[found.certainty]))
+        headlines = {SAID + one.row.id for one in self.events if one.row.kind == "headline"}
+        best = max((*said, *facts, *others), key=lambda found: (found in said, _TRUST[found.certainty], found.code not in headlines))
         certainty = self._certainty(said, share)
         advice = ADVICE[cause]
         summary, commands = (best.remedy.summary, best.remedy.commands) if best.remedy.summary else (advice.summary, advice.commands or ())
