@@ -94,7 +94,7 @@ def test_a_hundred_megabytes_are_read_whole(kind: str) -> None:
         "training": b"12/500 [==>...] - ETA: 3s - loss: 0.123\n",
         "one line": b"a",
         "an anchor again and again": b"Could not load dynamic library '",
-        "words": b"lorem ipsum dolor sit amet, consectetur adipiscing elit, sed do eiusmod tempor\n",
+        "words": b"lorem ipsum dolor sit amet, consectetur adipiscing\n",
     }[kind]
     chunk = unit * ((1 << 16) // len(unit))
     left = [(100 << 20) // len(chunk)]
