@@ -303,7 +303,7 @@ def test_credentials_reach_the_index_alone(home: Home, stocked: Server) -> None:
 
 
 def test_the_command_updates_and_damage_is_thrown_away_whole(convfix: Runner, stocked: Server) -> None:
-    told = convfix("data", "update", "--json", env=settings(stocked))
+    told = convfix("data", "update", "--timeout", "120", "--json", env=settings(stocked))
     assert told.code == 0, told.stdout
     valid(told.json(), "envelope")
     valid(told.data, "data-update")
