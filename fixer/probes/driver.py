@@ -23,6 +23,7 @@ LIBCUDA = "libcuda.so.1"
 MODULES = ("nvidia", "nvidia_uvm", "nvidia_modeset", "nvidia_drm", "nvidia_peermem", "nouveau", "nova_core", "nova_drm",
            "vfio_pci", "bbswitch")  # fmt: skip
 _NODE = re.compile(r"nvidia(\d{1,3}|ctl|-uvm|-uvm-tools|-modeset|-nvswitch\d{1,2}|-nvswitchctl)|dxg")
+_OUTSIDER = 65534
 _RELEASE = re.compile(r"\d{2,4}(?:\.\d{1,4}){1,3}")
 _IN_PROC = re.compile(r"Kernel Module(?: for \S+)?\s+(\d{2,4}(?:\.\d{1,4}){1,3})")
 
@@ -129,7 +130,8 @@ def _may_use(host: Host, path: str) -> bool:
     if status is None:
         return False
     us = host.vantage
-    if us.uid == 0:
+    # In a user namespace root may not override an owner from outside of it, who shows as the overflow user.
+    if us.uid == 0 and status.st_uid != _OUTSIDER:
         return True
     if status.st_uid == us.uid:
         return status.st_mode & 0o600 == 0o600

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import posixpath
+import re
 from typing import Mapping, Sequence
 
 from fixer.dataset.questions import Dataset
@@ -23,6 +24,12 @@ from fixer.model.observed import Observed, absent, found, unknown
 _OPENERS = ("tensorflow/libtensorflow_framework.so.2", "tensorflow/libtensorflow_framework.so.1")
 _HOOK, _HOOK_LINE = "_convfix_preload.py", "convfix_preload.pth"
 _SOURCE = "model of the dynamic loader"
+# What cuDNN's head opens by name when it starts and at the first convolution, by its major version (readelf and strings of
+# NVIDIA's wheels). The parts for recurrent networks are left out: a convolution never opens them.
+_PARTS = {
+    "8": ("ops_infer", "ops_train", "cnn_infer", "cnn_train"),
+    "9": ("graph", "ops", "cnn", "heuristic"),
+}
 
 
 def observe(
@@ -51,9 +58,21 @@ def observe(
     if caller is None:
         return unknown(f"{opener} cannot be followed", _SOURCE)
     known = {copy.path: copy.version for copy in libraries}
-    made = tuple(_resolution(host, process.dlopen(soname, caller), opener, known, patient, packages, dataset) for soname in sonames)
+    opened = [(opener, process.dlopen(soname, caller)) for soname in sonames]
+    opened += _parts(process, [answer for _, answer in opened])
+    made = tuple(_resolution(host, answer, by, known, patient, packages, dataset) for by, answer in opened)
     memory.save()
     return found(made, _SOURCE)
+
+
+def _parts(process: Process, opened: Sequence[Answer]) -> list[tuple[str, Answer]]:
+    """cuDNN's head and what the loader does for each part that it opens by name."""
+    head = next((one.path for one in opened if one.name.startswith("libcudnn.so.") and one.failure is None), None)
+    caller = process.find(head) if head is not None else None
+    if head is None or caller is None:
+        return []
+    major = posixpath.basename(caller.elf.soname or head).rpartition(".so.")[2].partition(".")[0]
+    return [(head, process.dlopen(f"libcudnn_{part}.so.{major}", caller)) for part in _PARTS.get(major, ())]
 
 
 def _memory(host: Host) -> Memory:
@@ -161,11 +180,14 @@ def _version(
     host: Host, path: str, known: Mapping[str, str | None], patient: Patient, packages: Mapping[str, str], dataset: Dataset
 ) -> str | None:
     """The version of a copy: what its call answered, or the version of the wheel whose folder it lies in."""
-    if path in known:
+    part = posixpath.basename(path).startswith("libcudnn_")
+    if path in known and (known[path] is not None or not part):
         return known[path]
     folder = posixpath.join(patient.site_packages, "nvidia") + "/"
     if not posixpath.normpath(path).startswith(folder):
-        return None
+        # A part of cuDNN has no call of its own to ask: NVIDIA's archives and packages name the real file by its version.
+        named = re.fullmatch(r"libcudnn_\w+\.so\.(\d+\.\d+\.\d+)", posixpath.basename(host.real_path(path)))
+        return named.group(1) if named else None
     row = dataset.library(posixpath.basename(path))
     wheels = [wheel for wheel in row.wheels if wheel in packages] if row is not None else []
     if len(wheels) > 1:

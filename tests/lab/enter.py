@@ -9,6 +9,7 @@ outside, and it ends with them. Standard library only.
 import fnmatch
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -61,6 +62,8 @@ def hide(patterns: list[str], scratch: str) -> None:
     """Take what matches out of its folder, by an overlay's whiteouts: the host's own toolkit is not the machine's."""
     for pattern in patterns:
         folder = os.path.dirname(pattern)
+        if folder == "/" or not os.path.isdir(folder):  # see other_root
+            continue
         names = [name for name in os.listdir(folder) if fnmatch.fnmatch(name, os.path.basename(pattern))]
         if not names:
             continue
@@ -138,8 +141,68 @@ def device_nodes(spec: dict[str, Any], scratch: str) -> None:
         try:
             os.mknod(f"/dev/{name}", mode, os.makedev(major, minor))
             os.chmod(f"/dev/{name}", spec["node_mode"])
+            if spec["locked"]:
+                os.chown(f"/dev/{name}", 65534, 65534)
         except PermissionError:  # no device nodes in a user namespace: an ordinary file has at least the name
             open(f"/dev/{name}", "wb").close()
+
+
+def kernel_log(text: str | None, scratch: str) -> None:
+    """dmesg prints the machine's own kernel log, or refuses; the host's is nobody's business here."""
+    stage = f"{scratch}/dmesg"
+    shown = f"cat {stage}/said" if text is not None else "echo 'dmesg: read kernel buffer failed: Operation not permitted' >&2; exit 1"
+    write(f"{stage}/said", text or "")
+    write(f"{stage}/bin/dmesg", f"#!/bin/sh\n{shown}\n")
+    os.chmod(f"{stage}/bin/dmesg", 0o755)
+    lay_over(f"{stage}/bin", "/usr/bin")
+
+
+def given_files(files: dict[str, str], scratch: str) -> None:
+    """Texts at their paths. An ordinary folder gets an overlay; /proc and /sys, where nothing can be laid, a tmpfs or a bound file."""
+    for number, (path, text) in enumerate(files.items()):
+        folder = os.path.dirname(path)
+        if folder == "/":  # see other_root
+            continue
+        if path.startswith(("/dev/", "/proc/driver/", "/sys/bus/pci/devices/", "/sys/module/")):
+            write(path, text)
+        elif os.path.exists(path) and path.startswith(("/proc/", "/sys/", "/etc/")):
+            bind_text(scratch, path, text)
+        else:
+            while not os.path.isdir(folder):
+                folder = os.path.dirname(folder)
+            if folder.startswith("/sys"):
+                tmpfs(folder)
+                write(path, text)
+            else:
+                write(f"{scratch}/given/{number}{path[len(folder):]}", text)
+                must(lay_over(f"{scratch}/given/{number}", folder), f"over {folder}")
+
+
+def other_root(hidden: list[str], files: dict[str, str], scratch: str) -> None:
+    """A root folder without what is hidden in it, and with what is given there: a container's mark, for one."""
+    gone = {name for name in os.listdir("/") if any(fnmatch.fnmatch(f"/{name}", pattern) for pattern in hidden)}
+    given = {path: text for path, text in files.items() if os.path.dirname(path) == "/"}
+    if not gone and not given:
+        return
+    root = f"{scratch}/root"
+    os.makedirs(root)
+    tmpfs(root)
+    for name in os.listdir("/"):
+        old, new = f"/{name}", f"{root}/{name}"
+        if name in gone or old in given:
+            continue
+        if os.path.islink(old):
+            os.symlink(os.readlink(old), new)
+        elif os.path.isdir(old):
+            os.mkdir(new)
+            must(mount("--rbind", old, new), new)
+        else:
+            open(new, "wb").close()
+            must(mount("--bind", old, new), new)
+    for path, text in given.items():
+        write(root + path, text)
+    os.chmod(f"{root}/tmp", os.stat("/tmp").st_mode & 0o7777)
+    os.chroot(root)
 
 
 def main() -> None:
@@ -151,11 +214,23 @@ def main() -> None:
     must(mount("-t", "tmpfs", "lab", scratch), scratch)
     hide(spec["hidden"], scratch)
     for folder, stage in spec["over"].items():
+        if not os.path.isdir(folder):
+            nearest = folder
+            while not os.path.isdir(nearest):
+                nearest = os.path.dirname(nearest)
+            place = f"{scratch}/over{folder}"
+            shutil.copytree(stage, place, symlinks=True)
+            folder, stage = nearest, f"{scratch}/over{nearest}"
         must(lay_over(stage, folder), f"{stage} over {folder}")
     if spec["libraries"]:
         driver_files(spec, scratch)
     kernel_files(spec, scratch)
     device_nodes(spec, scratch)
+    kernel_log(spec["kernel_log"], scratch)
+    given_files(spec["files"], scratch)
+    other_root(spec["hidden"], spec["files"], scratch)
+    if spec["locked"]:
+        argv = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all", *argv]
     environ = spec["environ"]
     if os.environ.get("PATH", "").startswith(str(spec["programs"]) + os.pathsep):
         environ = {**environ, "PATH": f"{spec['programs']}{os.pathsep}{environ.get('PATH', os.defpath)}"}

@@ -56,7 +56,10 @@ class Machine:
     ``kernel_module`` "same" is the driver's own version, None is not loaded. ``settings`` are FAKEGPU_* of stubs/common.h;
     they hold for every process in the machine, whatever its environment. ``hidden`` are the host's files that the machine
     does not have. ``over`` lays folders over folders of the machine:
-    ``{"/usr/local": "/some/stage"}`` shows the stage's entries among those of /usr/local.
+    ``{"/usr/local": "/some/stage"}`` shows the stage's entries among those of /usr/local. ``files`` are texts shown at a
+    path: a firmware's variable, a container's mark, another distribution's /etc/os-release. ``kernel_log`` is what
+    dmesg prints, None where it is closed to this user. ``missing_nodes`` are device nodes that a driver has and this
+    machine has not. ``locked`` device nodes are another user's, and the program, though root, may not override that.
     """
 
     gpu: str | Card | None = "RTX 3080"
@@ -68,8 +71,12 @@ class Machine:
     node_mode: int = 0o666
     nvidia_smi: bool = True
     kernel_driver: str | None = "nvidia"
-    hidden: tuple[str, ...] = ("/usr/local/cuda*",)
+    hidden: tuple[str, ...] = ("/usr/local/cuda*", "/.dockerenv", "/run/.containerenv")
     over: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    kernel_log: str | None = None
+    missing_nodes: tuple[str, ...] = ()
+    locked: bool = False
     settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -146,10 +153,13 @@ class Lab:
             "kernel_module": machine.module,
             "proc_version": _proc_version(machine.module or ""),
             "cards": [_pci(card, machine.kernel_driver if machine.module or machine.kernel_driver != "nvidia" else None)] if card else [],
-            "nodes": _NODES if has_nodes else {},
+            "nodes": {name: node for name, node in _NODES.items() if has_nodes and name not in machine.missing_nodes},
             "node_mode": machine.node_mode,
+            "locked": machine.locked,
             "hidden": list(machine.hidden),
             "over": dict(machine.over),
+            "files": dict(machine.files),
+            "kernel_log": machine.kernel_log,
         }
 
     def _driver_folder(self, driver: str) -> Path:
@@ -196,6 +206,8 @@ def _settings(machine: Machine) -> dict[str, str]:
         held |= {"FAKEGPU_CUINIT": "803", "FAKEGPU_NVML": "18"}
     elif machine.driver and not machine.module:
         held |= {"FAKEGPU_CUINIT": "100", "FAKEGPU_NVML": "9"}
+    if machine.locked:
+        held |= {"FAKEGPU_CUINIT": "100", "FAKEGPU_NVML": "4"}
     return {**held, **machine.settings}
 
 

@@ -52,48 +52,110 @@ def link_under_another_soname(stage: Stage) -> None:
     toolkits.install(stage.builder, stage.local / "cuda-11.0", "11.0", "8.0.5")
 
 
-def mixed_parts(stage: Stage) -> None:
-    """One part of cuDNN in the environment is of another release: an upgrade that was cut short."""
-    stage.standins(_cudnn_wheel("8.9.7.29", cuda="12.2"))
-    folder = stage.site / "nvidia" / "cudnn" / "lib"
-    kept = folder.parent.parent.parent / "kept"
-    shutil.copytree(folder, kept)
-    stage.standins(_cudnn_wheel("8.9.4.25", cuda="12.2"))
-    shutil.copy2(kept / "libcudnn_ops_infer.so.8", folder / "libcudnn_ops_infer.so.8")
-    shutil.rmtree(kept)
+def parts_of_another(stage: Stage) -> None:
+    """A folder of another release's parts, which LD_LIBRARY_PATH names: cuDNN opens its parts by name."""
+    for library in cudnn("8.1.1", "11.2"):
+        if "_infer" in library.soname:
+            stage.builder.install(library, stage.local / "parts", f"{library.soname.split('.so.')[0]}.so.8.1.1")
 
 
 def half_a_cudnn(stage: Stage) -> None:
     (stage.site / "nvidia" / "cudnn" / "lib" / "libcudnn_cnn_infer.so.8").unlink()
 
 
+def both(*changes: Change) -> Change:
+    def change(stage: Stage) -> None:
+        for one in changes:
+            one(stage)
+
+    return change
+
+
+def cudnn_in(name: str, version: str, cuda: str) -> Change:
+    """cuDNN unpacked to /usr/local/NAME; the folder "lib" of "." is /usr/local/lib, which ld.so.cache knows."""
+
+    def change(stage: Stage) -> None:
+        if name == ".":
+            for library in cudnn(version, cuda):
+                stage.builder.install(library, stage.local / "lib", f"{library.soname.split('.so.')[0]}.so.{version}")
+        else:
+            toolkits.add_cudnn(stage.builder, stage.local / name, version, cuda)
+
+    return change
+
+
+def toolkit_known_to_the_cache(stage: Stage) -> None:
+    """As a distribution's package does it: every library in a folder that ld.so.cache knows."""
+    toolkits.install(stage.builder, stage.local / "cuda-11.2", "11.2", "8.1.1")
+    shutil.copytree(stage.local / "cuda-11.2" / "lib64", stage.local / "lib", symlinks=True)
+
+
+def no_part(soname: str) -> Change:
+    def change(stage: Stage) -> None:
+        (stage.site / "nvidia" / "cudnn" / "lib" / soname).unlink()
+
+    return change
+
+
 _PATH_11 = {"LD_LIBRARY_PATH": "/usr/local/cuda-11.0/lib64"}
+_PATH_112 = {"LD_LIBRARY_PATH": "/usr/local/cuda-11.2/lib64"}
+_1 = ("numpy<2",)
 _ALL = ("cublas", "cuda-cupti", "cuda-nvcc", "cuda-nvrtc", "cuda-runtime", "cudnn", "cufft", "curand", "cusolver", "cusparse", "nccl", "nvjitlink")
+
+
+def named() -> dict[str, str]:
+    return {"LD_LIBRARY_PATH": ":".join(f"{{site}}/nvidia/{name.replace('cuda-', 'cuda_')}/lib" for name in _ALL)}
+
+
 SCENARIOS = (
-    Scenario("cusolver-not-searched", "pip-nvidia-libs-not-found", "2.21.0", _NEW),
-    Scenario("folders-not-searched", "pip-nvidia-libs-not-found", "2.16.1"),
-    Scenario("cu11-wheels-unnamed", "pip-nvidia-libs-not-found", "2.13.1"),
+    Scenario("cusolver-not-searched", "pip-nvidia-libs-not-found", "2.21.0", _NEW, flip="cusolver-searched"),
+    Scenario("folders-not-searched", "pip-nvidia-libs-not-found", "2.16.1", flip="folders-named"),
+    Scenario("cu11-wheels-unnamed", "pip-nvidia-libs-not-found", "2.13.1", flip="cu11-wheels-named"),
     Scenario("linked-under-another-soname", "cudnn-shadowed", "2.4.4", standins=False, change=link_under_another_soname,
-             variables={"LD_LIBRARY_PATH": "/usr/local/cudnn-7.6.5/lib64:/usr/local/cuda-11.0/lib64"}),
+             variables={"LD_LIBRARY_PATH": "/usr/local/cudnn-7.6.5/lib64:/usr/local/cuda-11.0/lib64"}, flip="right-copy-first"),
     Scenario("right-copy-first", None, "2.4.4", standins=False, change=link_under_another_soname,
              variables={"LD_LIBRARY_PATH": "/usr/local/cuda-11.0/lib64:/usr/local/cudnn-7.6.5/lib64"}),
-    Scenario("toolkit-not-on-the-path", "ld-library-path-missing", "2.4.4", standins=False, change=toolkit("11.0", "8.0.5")),
+    Scenario("toolkit-not-on-the-path", "ld-library-path-missing", "2.4.4", standins=False, change=toolkit("11.0", "8.0.5"), flip="toolkit-on-the-path"),
     Scenario("toolkit-on-the-path", None, "2.4.4", standins=False, change=toolkit("11.0", "8.0.5"), variables=_PATH_11),
     Scenario("toolkit-11-2-for-11-0", "cuda-libs-wrong-version", "2.4.4", standins=False, change=toolkit("11.2", "8.1.1"),
-             variables={"LD_LIBRARY_PATH": "/usr/local/cuda-11.2/lib64"}),
-    Scenario("toolkit-without-cudnn", "cudnn-missing", "2.4.4", standins=False, change=toolkit("11.0", None), variables=_PATH_11),
+             variables={"LD_LIBRARY_PATH": "/usr/local/cuda-11.2/lib64"}, flip="toolkit-on-the-path"),
+    Scenario("toolkit-without-cudnn", "cudnn-missing", "2.4.4", standins=False, change=toolkit("11.0", None), variables=_PATH_11, flip="toolkit-on-the-path"),
     Scenario("system-cudnn-first", "ld-library-path-shadows-env", change=old_cudnn_beside,
-             variables={"LD_LIBRARY_PATH": "/usr/local/cudnn-8.1/lib64"}),
+             variables={"LD_LIBRARY_PATH": "/usr/local/cudnn-8.1/lib64"}, flip="system-cudnn-unnamed"),
     Scenario("system-cudnn-unnamed", None, change=old_cudnn_beside),
-    Scenario("plain-pip", "cuda-libs-missing", standins=False),
-    Scenario("plain-pip", "cuda-libs-missing", "2.20.0", _NEW, standins=False),
-    Scenario("without-the-cudnn-wheel", "cudnn-missing", change=without("nvidia-cudnn-cu12")),
-    Scenario("incomplete-cudnn", "environment-broken", change=half_a_cudnn),
-    Scenario("cudnn-8-7-for-8-9", "cudnn-too-old", change=cudnn_at("8.7.0.84")),
-    Scenario("cudnn-9-for-8", "cudnn-too-new", change=cudnn_at("9.3.0.75")),
+    Scenario("plain-pip", "cuda-libs-missing", standins=False, flip="healthy"),
+    Scenario("plain-pip", "cuda-libs-missing", "2.20.0", _NEW, standins=False, flip="healthy"),
+    Scenario("without-the-cudnn-wheel", "cudnn-missing", change=without("nvidia-cudnn-cu12"), flip="healthy"),
+    Scenario("incomplete-cudnn", "environment-broken", change=half_a_cudnn, flip="healthy"),
+    Scenario("cudnn-8-7-for-8-9", "cudnn-too-old", change=cudnn_at("8.7.0.84"), flip="cudnn-newer-minor"),
+    Scenario("cudnn-9-for-8", "cudnn-too-new", change=cudnn_at("9.3.0.75"), flip="healthy"),
     Scenario("cudnn-newer-minor", None, change=cudnn_at("8.9.7.29")),
-    Scenario("parts-of-two-releases", "cudnn-shadowed", change=mixed_parts),
-    Scenario("volta-with-9-11", "cudnn-drops-gpu", "2.20.0", _V100, change=cudnn_at("9.11.0.98")),
+    Scenario("parts-of-another-release", "cudnn-shadowed", change=parts_of_another, variables={"LD_LIBRARY_PATH": "/usr/local/parts"}, flip="healthy"),
+    Scenario("volta-with-9-11", "cudnn-drops-gpu", "2.20.0", _V100, change=cudnn_at("9.11.0.98"), flip="volta-with-9-10"),
     Scenario("volta-with-9-10", None, "2.20.0", _V100, change=cudnn_at("9.10.2.21")),
-    Scenario("cudnn-of-two-majors-of-cuda", "nvidia-wheel-collision", "2.20.0", _NEW, change=cudnn_at("9.13.0.50", "cu13")),
+    Scenario("cudnn-of-two-majors-of-cuda", "nvidia-wheel-collision", "2.20.0", _NEW, change=cudnn_at("9.13.0.50", "cu13"), flip="healthy"),
+    Scenario("cusolver-searched", None, "2.21.0", _NEW, variables={"LD_LIBRARY_PATH": "{site}/nvidia/cusolver/lib"}),
+    Scenario("folders-named", None, "2.16.1", variables=named()),
+    Scenario("cu11-wheels-named", None, "2.13.1", variables=named()),
+    Scenario("toolkit-on-the-path", None, "2.10.1", change=toolkit("11.2", "8.1.1"), variables=_PATH_112, extra=_1),
+    Scenario("toolkit-not-on-the-path", "ld-library-path-missing", "2.10.1", change=toolkit("11.2", "8.1.1"), extra=_1, flip="toolkit-on-the-path"),
+    Scenario("toolkit-without-cudnn", "cudnn-missing", "2.10.1", change=toolkit("11.2", None), variables=_PATH_112, extra=_1, flip="toolkit-on-the-path"),
+    Scenario("toolkit-11-0-for-11-2", "cuda-libs-wrong-version", "2.10.1", change=toolkit("11.0", "8.1.1"), variables=_PATH_11, extra=_1, flip="toolkit-on-the-path"),
+    Scenario("cudnn-8-0-for-8-1", "cudnn-too-old", "2.10.1", change=toolkit("11.2", "8.0.5"), variables=_PATH_112, extra=_1, flip="toolkit-on-the-path"),
+    Scenario("cudnn-9-for-8", "cudnn-too-new", "2.10.1", change=both(toolkit("11.2", None), cudnn_in("cuda-11.2", "9.1.0", "11.8")), variables=_PATH_112, extra=_1, flip="toolkit-on-the-path"),
+    Scenario("known-to-the-cache", None, "2.10.1", change=toolkit_known_to_the_cache, extra=_1),
+    Scenario("old-cudnn-in-the-cache", "cudnn-too-old", "2.10.1", change=both(toolkit("11.2", None), cudnn_in(".", "8.0.5", "11.1")), variables=_PATH_112, extra=_1, flip="known-to-the-cache"),
+    Scenario("old-cudnn-before-the-cache", "cudnn-shadowed", "2.10.1", change=both(toolkit_known_to_the_cache, cudnn_in("cudnn-8.0", "8.0.5", "11.1")),
+             variables={"LD_LIBRARY_PATH": "/usr/local/cudnn-8.0/lib64"}, extra=_1, flip="known-to-the-cache"),
+    Scenario("plain-pip", "cuda-libs-missing", "2.10.1", extra=_1, flip="toolkit-on-the-path"),
+    Scenario("minus-one", "cuda-visible-devices", "2.10.1", change=toolkit("11.2", "8.1.1"), variables={**_PATH_112, "CUDA_VISIBLE_DEVICES": "-1"}, extra=_1, flip="toolkit-on-the-path"),
+    Scenario("branch-440", "driver-too-old", "2.10.1", Machine(driver="440.33.01", cuda="10.2", gpu="RTX 2080 Ti"), change=toolkit("11.2", "8.1.1"), variables=_PATH_112, extra=_1, flip="toolkit-on-the-path"),
+    Scenario("numpy-2-as-resolved", "numpy-abi", "2.10.1", change=toolkit("11.2", "8.1.1"), variables=_PATH_112, extra=("numpy==2.2.6",), flip="toolkit-on-the-path"),
+    Scenario("plain-pip", "cuda-libs-missing", "2.4.4", standins=False, flip="toolkit-on-the-path"),
+    Scenario("cudnn-9-1-for-9-3", "cudnn-too-old", "2.20.0", _NEW, change=cudnn_at("9.1.0.70"), flip="healthy"),
+    Scenario("incomplete-cudnn", "environment-broken", "2.20.0", _NEW, change=no_part("libcudnn_ops.so.9"), flip="healthy"),
+    Scenario("without-nvjitlink", "cuda-libs-missing", "2.20.0", _NEW, change=without("nvidia-nvjitlink-cu12"), flip="healthy"),
+    Scenario("without-cublas", "cuda-libs-missing", change=without("nvidia-cublas-cu12"), flip="healthy"),
+    Scenario("system-cudnn-first", "ld-library-path-shadows-env", "2.20.0", _NEW, change=cudnn_in("cudnn-9.0", "9.0.0", "12.3"),
+             variables={"LD_LIBRARY_PATH": "/usr/local/cudnn-9.0/lib64"}, flip="healthy"),
 )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import Callable
 
+from tests.lab.scenarios.libraries import named
 from tests.lab.scenarios.scenario import Scenario, Stage
 
 Change = Callable[[Stage], None]
@@ -73,23 +74,29 @@ def cpu_build(stage: Stage) -> None:
 
 
 SCENARIOS = (
-    Scenario("numpy-2", "numpy-abi", change=over("numpy==2.2.6")),
+    Scenario("numpy-2", "numpy-abi", change=over("numpy==2.2.6"), flip="numpy-1"),
     Scenario("numpy-1", None, change=over("numpy==1.26.4")),
     Scenario("numpy-2-served", None, "2.20.0", change=over("numpy==2.1.3")),
-    Scenario("protobuf-6", "protobuf-too-new", "2.4.4", change=over("protobuf==4.25.3"), standins=False),
-    Scenario("protobuf-3", "protobuf-too-old", "2.20.0", change=over("protobuf==4.25.3")),
+    Scenario("protobuf-6", "protobuf-too-new", "2.4.4", change=over("protobuf==4.25.3"), standins=False, flip="toolkit-on-the-path"),
+    Scenario("protobuf-3", "protobuf-too-old", "2.20.0", change=over("protobuf==4.25.3"), flip="healthy"),
     Scenario("ml-dtypes-outside-its-range-works", None, change=over("ml-dtypes==0.5.1")),
     Scenario("keras-3-works-by-itself", None, change=over("keras==3.3.3")),
-    Scenario("theano", "keras-backend-setting", "2.20.0", change=keras_file('{"backend": "theano"}')),
-    Scenario("backend-torch", "keras-backend-setting", "2.20.0", variables={"KERAS_BACKEND": "torch"}),
+    Scenario("theano", "keras-backend-setting", "2.20.0", change=keras_file('{"backend": "theano"}'), flip="healthy"),
+    Scenario("backend-torch", "keras-backend-setting", "2.20.0", variables={"KERAS_BACKEND": "torch"}, flip="backend-tensorflow"),
     Scenario("backend-tensorflow", None, "2.20.0", variables={"KERAS_BACKEND": "tensorflow"}),
-    Scenario("addons-of-2-11", "plugin-built-for-other-tf", change=over("tensorflow-io-gcs-filesystem==0.37.1", "tensorflow-text==2.11.0")),
-    Scenario("without-tensorflow", "tensorflow-missing", change=no_tensorflow),
-    Scenario("tensorflow-cpu", "cpu-build-selected", change=cpu_build),
-    Scenario("cut-short", "environment-broken", change=cut_short),
-    Scenario("left-over-of-pip", "environment-broken", change=left_over),
-    Scenario("file-of-mine", "module-shadowed", change=shadow("tensorflow.py")),
+    Scenario("text-of-2-12-fails-by-itself", None, change=over("tensorflow-io-gcs-filesystem==0.37.1", "tensorflow-text==2.12.1")),
+    Scenario("without-tensorflow", "tensorflow-missing", change=no_tensorflow, flip="healthy"),
+    Scenario("tensorflow-cpu", "cpu-build-selected", change=cpu_build, flip="healthy"),
+    Scenario("cut-short", "environment-broken", change=cut_short, flip="healthy"),
+    Scenario("left-over-of-pip", "environment-broken", change=left_over, flip="healthy"),
+    Scenario("file-of-mine", "module-shadowed", change=shadow("tensorflow.py"), flip="other-file-of-mine"),
     Scenario("other-file-of-mine", None, change=shadow("train.py")),
-    Scenario("by-pythonpath", "user-site-leak", change=user_site, variables={"PYTHONPATH": "{home}/elsewhere"}),
+    Scenario("by-pythonpath", "user-site-leak", change=user_site, variables={"PYTHONPATH": "{home}/elsewhere"}, flip="folder-not-on-pythonpath"),
     Scenario("folder-not-on-pythonpath", None, change=user_site),
+    Scenario("protobuf-4", "protobuf-too-new", "2.10.1", change=over("protobuf==4.25.3"), extra=("numpy<2",), flip="toolkit-on-the-path"),
+    Scenario("keras-2-15", "keras-tf-mismatch", "2.10.1", change=over("keras==2.15.0"), extra=("numpy<2",), flip="toolkit-on-the-path"),
+    Scenario("cut-short", "environment-broken", "2.20.0", change=cut_short, flip="healthy"),
+    Scenario("numpy-of-mine", "module-shadowed", "2.20.0", change=shadow("numpy.py"), flip="other-file-of-mine"),
+    Scenario("other-file-of-mine", None, "2.20.0", change=shadow("train.py")),
+    Scenario("backend-torch", "keras-backend-setting", "2.16.1", variables={**named(), "KERAS_BACKEND": "torch"}, flip="folders-named"),
 )

@@ -1,7 +1,7 @@
 """One scenario: what is staged, and what it must be called.
 
-The unit is ``Scenario``. ``stage`` makes the environment and the folders that are laid over the machine; what the
-lab's kernel cannot show (a firmware's variable, another distribution, WSL) stands in ``said``, for recordings alone.
+The unit is ``Scenario``. ``stage`` makes the environment and the folders that are laid over the machine. Texts that the
+lab's kernel has not of itself (a firmware's variable, another distribution) stand in ``said``: the lab shows them too.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import subprocess
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Callable, Mapping
+from typing import Any, Callable, Mapping, Sequence
 
 from tests import patients
 from tests.lab import wheels
@@ -66,7 +66,11 @@ def nothing(stage: Stage) -> None:
 
 @dataclass(frozen=True)
 class Scenario:
-    """``name`` says what is wrong beyond the cause's own slug; ``variables`` may name ``{home}`` and ``{site}``."""
+    """``name`` says what is wrong beyond the cause's own slug; ``variables`` may name ``{home}`` and ``{site}``.
+
+    ``flip`` names the scenario of the same release in which the one decisive fact is otherwise. ``extra`` are further
+    requirements; ``over`` shows folders of the stage's ``local`` elsewhere: ``{"/usr/lib/wsl/lib": "wsl"}``.
+    """
 
     name: str
     cause: str | None
@@ -78,21 +82,53 @@ class Scenario:
     said: Mapping[str, Any] = field(default_factory=dict)
     distro: str = "debian12"
     after: str = ""
+    extra: tuple[str, ...] = ()
+    flip: str = ""
+    over: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def place(self) -> tuple[object, ...]:
+        """Scenarios of one place have the same files on disk; machine and variables alone differ."""
+        return self.release, self.standins, self.change, self.extra
+
+    @property
+    def id(self) -> str:
+        return f"{self.release}-{self.name}"
 
     def stage(self, folder: Path, builder: Builder) -> Staged:
         """Make it below ``folder``, which is new."""
+        return self.on(self.make(folder, builder))
+
+    def make(self, folder: Path, builder: Builder) -> Stage:
+        """The files of it, below ``folder``, which is new."""
         home, local = folder / "home", folder / "local"
         home.mkdir(parents=True)
         local.mkdir()
         release = self.release
         python = PYTHONS.get(release or "", "3.11")
         old = ["protobuf<3.21"] if release == "2.4.4" else []
-        patient = patients.make_patient(home / "env", python, [f"tensorflow=={release}", *old] if release else [])
+        patient = patients.make_patient(home / "env", python, [f"tensorflow=={release}", *old, *self.extra] if release else [])
         stage = Stage(home, local, builder, patient)
         if self.standins and release in wheels.SETS:
             stage.standins(*wheels.SETS[release])
         self.change(stage)
-        names = {"home": str(home), "site": str(stage.site)}
+        return stage
+
+    def on(self, stage: Stage) -> Staged:
+        """The machine and the variables around such files."""
+        names = {"home": str(stage.home), "site": str(stage.site)}
         variables = {name: value.format(**names) for name, value in self.variables.items()}
-        over = {**self.machine.over, **({"/usr/local": str(local)} if any(local.iterdir()) else {})}
-        return Staged(patient, replace(self.machine, over=over), variables)
+        over = {**self.machine.over, **({"/usr/local": str(stage.local)} if any(stage.local.iterdir()) else {})}
+        over |= {folder: str(stage.local / name) for folder, name in self.over.items()}
+        files = {item.removeprefix("file:"): text for item, text in self.said.items() if item.startswith("file:")}
+        gone = tuple(one for item, names in self.said.items() if item == "gone:/dev" for one in names)
+        machine = replace(self.machine, over=over, files={**self.machine.files, **files}, missing_nodes=(*self.machine.missing_nodes, *gone))
+        return Staged(stage.patient, machine, variables)
+
+
+def by_place(scenarios: Sequence[Scenario]) -> list[list[Scenario]]:
+    """Those with the same files on disk together, so that each environment is made once."""
+    places: dict[tuple[object, ...], list[Scenario]] = {}
+    for scenario in scenarios:
+        places.setdefault(scenario.place, []).append(scenario)
+    return list(places.values())
