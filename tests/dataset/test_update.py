@@ -332,10 +332,13 @@ def test_a_question_throws_a_damaged_update_away(convfix: Runner, tiny: Folder) 
         folder = held.install(work, "manifest.json", (DATA / "manifest.json").read_bytes())
     assert convfix("data", "show", "tensorflow==2.15.1", "--json").code == 6, "the tiny one holds"
     with open(os.path.join(folder, "tensorflow.json"), "r+b") as file:
-        file.seek(2000)
+        file.seek(file.read().index(b'"2.20.0": [') + 30)
         file.write(b"\0")
-    told = convfix("data", "show", "tensorflow==2.15.1", "--json")
-    assert told.code == 0 and told.data["rows"][0]["version"] == "2.15.1" and not os.path.exists(folder)
+    # What does not touch the damage is answered; what does finds it, and the bundle answers in its place.
+    assert convfix("data", "show", "tensorflow==2.15.1", "--json").code == 6
+    told = convfix("data", "show", "tensorflow==2.20.0", "--json")
+    assert told.code == 0 and told.data["rows"][0]["version"] == "2.20.0" and not os.path.exists(folder)
+    assert convfix("data", "show", "tensorflow==2.15.1", "--json").code == 0
 
 
 def test_an_interrupted_update_leaves_the_old_one(convfix: Runner, stocked: Server) -> None:
