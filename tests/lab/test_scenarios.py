@@ -121,3 +121,19 @@ def test_what_convfix_may_repair_is_repaired_proved_and_undone(
         assert undone.returncode == 0, undone.stderr
     assert different(before, tree(stage.home / "env")) == {}
     assert primary(ward.doctor()[1]) == scenario.cause
+
+
+KEPT = sorted((Path(__file__).parent / "logs").rglob("*.log"))
+# TensorFlow's words are those of a missing library here: they do not hold the cause, and nothing may be claimed from them.
+UNSAID = {"parts-of-another-release", "cudnn-9-for-8"}
+
+
+@pytest.mark.parametrize("path", KEPT, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_explain_names_the_staged_cause_of_a_genuine_log(convfix: Any, path: Path) -> None:
+    scenario = BY_ID[f"{path.parent.name}-{path.stem}"]
+    assert "/tmp/" not in path.read_text(encoding="utf-8") and "/root/" not in path.read_text(encoding="utf-8")
+    causes = convfix("explain", path, "--json").data["causes"]
+    if scenario.name in UNSAID:
+        assert causes and all(one["certainty"] == "cannot-tell" for one in causes)
+    else:
+        assert scenario.cause in [one["cause"] for one in causes]
