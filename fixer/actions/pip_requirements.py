@@ -20,7 +20,7 @@ from fixer.actions.snapshot import Place
 from fixer.actions.tree import STORE, mark
 from fixer.host import durable
 from fixer.host.base import Host
-from fixer.model import installers
+from fixer.model import installers, pep440
 from fixer.model.action import ActionSpec, Preview
 from fixer.model.journal import JournalEntry
 
@@ -185,7 +185,7 @@ def _faults(
         of_name = [d for d in found if d.name == name]
         if len(of_name) != 1:
             wrong.append(f"{name} is installed {len(of_name)} times")
-        elif not _same_version(of_name[0].version, version):
+        elif not pep440.same(of_name[0].version, version):
             wrong.append(f"{name} is {of_name[0].version}, the dry run said {version}")
         else:
             wrong += distributions.faults(of_name[0])
@@ -209,18 +209,9 @@ def _unmet(pins: tuple[Pin, ...], found: tuple[distributions.Distribution, ...])
     wrong = []
     for pin in pins:
         versions = [d.version for d in found if d.name == pin.name]
-        if len(versions) != 1 or not _same_version(versions[0], pin.version):
+        if len(versions) != 1 or not pep440.same(versions[0], pin.version):
             wrong.append(f"{pin.name} is {' and '.join(versions) or 'not installed'}, not {pin.version}")
     return wrong
-
-
-def _same_version(one: str, other: str) -> bool:
-    from packaging.version import InvalidVersion, Version
-
-    try:
-        return Version(one) == Version(other)
-    except InvalidVersion:
-        return one == other
 
 
 def _space_problem(prefix: str, spec: ActionSpec) -> str | None:

@@ -19,7 +19,7 @@ from fixer.actions.interpreter import ask
 from fixer.apply.transaction import shown
 from fixer.errors import StalePlanError, UsageError
 from fixer.host.base import Host
-from fixer.model import installers
+from fixer.model import installers, pep440
 from fixer.model.action import ActionSpec
 from fixer.model.plan import Plan
 
@@ -116,7 +116,7 @@ def _compare(change: Change, pins: tuple[Pin, ...], wanted: Mapping[str, str], t
     differing = []
     for name, version in {**wanted, **{pin.name: pin.version for pin in pins}}.items():
         touched = name in change.install or name in change.remove or name in {pin.name for pin in pins}
-        if touched and not _same(after.get(name), version):
+        if touched and (name not in after or not pep440.same(after[name], version)):
             differing.append(f"{name} would be {after.get(name, 'missing')}, the plan says {version}")
     if differing:
         raise StalePlanError("resolve-differs", f"the index resolves otherwise than the plan: {'; '.join(differing)}")
@@ -129,15 +129,6 @@ def _notes(change: Change, wanted: Mapping[str, str], there: Mapping[str, str]) 
         for name, version in sorted(change.install.items())
         if name in there and name not in wanted and there[name] != version
     ]
-
-
-def _same(one: str | None, other: str) -> bool:
-    from packaging.version import InvalidVersion, Version
-
-    try:
-        return one is not None and Version(one) == Version(other)
-    except InvalidVersion:
-        return one == other
 
 
 __all__ = ["NotProved", "prove"]

@@ -12,6 +12,7 @@ from fixer.dataset.questions import Dataset, normal_name
 from fixer.dataset.rows import TensorFlowRow
 from fixer.model.facts import Facts, TensorFlowBuild
 from fixer.model.finding import RowRef
+from fixer.model.pep440 import is_version
 
 R = TypeVar("R")
 # In the order in which a distribution counts where several are installed.
@@ -53,22 +54,12 @@ def with_own_build(dataset: Dataset, facts: Facts) -> Dataset:
         return dataset
     packages = {normal_name(name): version for name, version in facts.packages.or_else({}).items()}
     name = next((one for one in NAMES if one in packages), None)
-    if name is None or dataset.tensorflow(name, packages[name]) or not _is_version(packages[name]):
+    if name is None or dataset.tensorflow(name, packages[name]) or not is_version(packages[name]):
         return dataset
     environment = facts.environment.value
     python = environment.python.value if environment is not None else None
     sources = tuple(facts.tensorflow_build.via) or (build.opener,)
     return WithOwnBuild(dataset, _row(build, name, packages[name], python, facts.arch.or_else("x86_64"), sources))
-
-
-def _is_version(text: str) -> bool:
-    from packaging.version import InvalidVersion, Version
-
-    try:
-        Version(text)
-    except InvalidVersion:
-        return False
-    return True
 
 
 def _row(

@@ -17,6 +17,7 @@ from fixer.errors import UsageError
 from fixer.model import codec, versions
 from fixer.model.facts import Facts
 from fixer.model.observed import Observed
+from fixer.model.pep440 import is_version
 
 SCHEMA = "convfix-machine/1"
 BESIDE = "x-convfix"
@@ -180,19 +181,8 @@ def _check_versions(facts: Facts, place: str) -> None:
 
 def _check_packages(packages: Any, place: str) -> None:
     for name, version in packages.items():
-        if not _is_version(version):
+        if not is_version(version):
             raise codec.malformed(f"{place}: environment.packages.{name[:60]}", "a version", version)
-
-
-@lru_cache(maxsize=4096)
-def _is_version(text: str) -> bool:
-    from packaging.version import InvalidVersion, Version
-
-    try:
-        Version(text)
-    except InvalidVersion:
-        return False
-    return True
 
 
 def _check(kind: Any, text: str, place: str) -> None:

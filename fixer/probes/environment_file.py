@@ -14,6 +14,7 @@ from typing import Any
 from fixer.errors import UsageError
 from fixer.model.facts import SOME_PACKAGES, Distro, Driver, Environment, Facts, Gpu, Library, Toolkit
 from fixer.model.observed import absent, found
+from fixer.model.pep440 import is_version
 from fixer.probes import machine_file
 
 _SOURCE = "environment file"
@@ -157,23 +158,13 @@ def _packages(texts: Mapping[str, str]) -> dict[str, str]:
     keras = re.match(r"\s*v?(\d+\.\d+(?:\.\d+)?)\s*$", texts.get("keras", ""))
     if keras:
         packages["keras"] = keras.group(1)
-    return {name: version for name, version in packages.items() if _readable(version)}
+    return {name: version for name, version in packages.items() if is_version(version)}
 
 
 def _unsaid(version: str) -> str:
     """The distribution that a bare version means: before 2.1 the one with CUDA had a name of its own."""
     numbers = [int(part) for part in re.findall(r"\d{1,4}", version)[:2]]
     return "tensorflow-gpu" if numbers < [2, 1] else "tensorflow"
-
-
-def _readable(version: str) -> bool:
-    from packaging.version import InvalidVersion, Version
-
-    try:
-        Version(version)
-    except InvalidVersion:
-        return False
-    return True
 
 
 def _cuda(texts: Mapping[str, str]) -> dict[str, Any]:

@@ -11,13 +11,11 @@ import stat
 from typing import Mapping
 
 from fixer.host.base import SYSTEM_FOLDERS, Host, Ran
+from fixer.model import pep440
 
 SHORT = 65536
 _LONGEST = 200
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
-_SIMPLE_VERSION = re.compile(
-    r"\d{1,9}(\.\d{1,9}){0,7}((a|b|rc)\d{1,9})?(\.post\d{1,9})?(\.dev\d{1,9})?(\+[a-z0-9]{1,40})?"
-)
 
 
 def line(host: Host, path: str) -> str | None:
@@ -61,18 +59,8 @@ def how_it_failed(ran: Ran, what: str) -> str:
 
 
 def is_version(text: str) -> bool:
-    """Whether ``text`` is a version as PEP 440 says; ``packaging``, slow to import, is asked only for unusual ones."""
-    if _SIMPLE_VERSION.fullmatch(text):
-        return True
-    if len(text) > _LONGEST:
-        return False
-    from packaging.version import InvalidVersion, Version
-
-    try:
-        Version(text)
-    except InvalidVersion:
-        return False
-    return True
+    """Whether ``text`` is a version as PEP 440 says, of a length that one has."""
+    return len(text) <= _LONGEST and pep440.is_version(text)
 
 
 def is_file(host: Host, path: str) -> bool:
