@@ -7,6 +7,7 @@ apart (``host.durable``): only actions touch.
 from __future__ import annotations
 
 import os
+import stat
 from typing import Callable, Mapping, Protocol, Sequence
 
 from fixer.model.record import record
@@ -82,13 +83,20 @@ class Host(Protocol):
 
     def text(self, path: str, limit: int = DEFAULT_LIMIT) -> str | None:
         """The file as text with undecodable bytes replaced, or None when it cannot be read."""
+        try:
+            return self.read(path, limit).decode("utf-8", "replace")
+        except (OSError, ValueError):
+            return None
 
     def entries(self, path: str) -> tuple[str, ...]:
         """The sorted names in a folder; empty when it cannot be read."""
 
-    def exists(self, path: str) -> bool: ...
+    def exists(self, path: str) -> bool:
+        return self.stat(path) is not None
 
-    def is_dir(self, path: str) -> bool: ...
+    def is_dir(self, path: str) -> bool:
+        found = self.stat(path)
+        return found is not None and stat.S_ISDIR(found.st_mode)
 
     def stat(self, path: str) -> os.stat_result | None:
         """The file's status, links followed; None when there is none."""

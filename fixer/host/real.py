@@ -14,12 +14,12 @@ import sys
 import time
 from typing import IO, Any, Callable, Mapping, Sequence
 
-from fixer.host.base import DEFAULT_LIMIT, SYSTEM_FOLDERS, Ran, Vantage
+from fixer.host.base import DEFAULT_LIMIT, SYSTEM_FOLDERS, Host, Ran, Vantage
 
 _GRACE = 2.0
 
 
-class RealHost:
+class RealHost(Host):
     """This machine, or the file tree of another one below ``sys_root``."""
 
     def __init__(
@@ -76,24 +76,11 @@ class RealHost:
         finally:
             os.close(handle)
 
-    def text(self, path: str, limit: int = DEFAULT_LIMIT) -> str | None:
-        try:
-            return self.read(path, limit).decode("utf-8", "replace")
-        except (OSError, ValueError):
-            return None
-
     def entries(self, path: str) -> tuple[str, ...]:
         try:
             return tuple(sorted(os.listdir(self._at(path))))
         except (OSError, ValueError):
             return ()
-
-    def exists(self, path: str) -> bool:
-        return self.stat(path) is not None
-
-    def is_dir(self, path: str) -> bool:
-        found = self.stat(path)
-        return found is not None and stat.S_ISDIR(found.st_mode)
 
     def stat(self, path: str) -> os.stat_result | None:
         try:

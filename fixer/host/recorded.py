@@ -11,7 +11,7 @@ import os
 import stat
 from typing import Any, Mapping, Sequence
 
-from fixer.host.base import DEFAULT_LIMIT, Ran, Vantage
+from fixer.host.base import DEFAULT_LIMIT, Host, Ran, Vantage
 from fixer.host.recorder import CONVFIX, MARKER, PYTHON, marker_of, neutral
 from fixer.host.recording import Path, Recording
 
@@ -20,7 +20,7 @@ class Unrecorded(LookupError):
     """The recording does not say: nobody asked for it when it was made."""
 
 
-class RecordedHost:
+class RecordedHost(Host):
     """Looks at ``kept``. The clock, this machine's files and its programs play no part."""
 
     def __init__(self, kept: Recording, timeout: float = 20.0) -> None:
@@ -82,12 +82,6 @@ class RecordedHost:
         if self._kept.unlisted == "unknown":
             raise Unrecorded(f"the recording says nothing of {path}")
 
-    def text(self, path: str, limit: int = DEFAULT_LIMIT) -> str | None:
-        try:
-            return self.read(path, limit).decode("utf-8", "replace")
-        except OSError:
-            return None
-
     def _path(self, path: str) -> Path:
         known = self._kept.tree.get(path)
         if known is None:
@@ -101,13 +95,6 @@ class RecordedHost:
             self._must_be_listed(path + "/.")
             return ()
         return known.entries
-
-    def exists(self, path: str) -> bool:
-        return self.stat(path) is not None
-
-    def is_dir(self, path: str) -> bool:
-        seen = self.stat(path)
-        return seen is not None and stat.S_ISDIR(seen.st_mode)
 
     def stat(self, path: str) -> os.stat_result | None:
         known = self._kept.tree.get(path)

@@ -31,7 +31,7 @@ def marker_of(argv: Sequence[str]) -> str | None:
     return next((word for word in argv if _RANDOM.fullmatch(word)), None)
 
 
-class Recorder:
+class Recorder(Host):
     """Looks through ``host`` and keeps what it saw in ``kept``."""
 
     def __init__(self, host: Host, python: str | None, matters: Callable[[str], bool]) -> None:
@@ -77,22 +77,9 @@ class Recorder:
             self.kept.at(path).error = error.errno or 0
             raise
 
-    def text(self, path: str, limit: int = DEFAULT_LIMIT) -> str | None:
-        try:
-            return self.read(path, limit).decode("utf-8", "replace")
-        except (OSError, ValueError):
-            return None
-
     def entries(self, path: str) -> tuple[str, ...]:
         names = self.kept.at(path).entries = self._host.entries(path)
         return names
-
-    def exists(self, path: str) -> bool:
-        return self.stat(path) is not None
-
-    def is_dir(self, path: str) -> bool:
-        self.stat(path)
-        return self._host.is_dir(path)
 
     def stat(self, path: str) -> os.stat_result | None:
         seen = self._host.stat(path)
