@@ -165,7 +165,7 @@ def main(names: list[str]) -> int:
         flat = record(scenario, lab, scratch / "stage")
         change = difference(flat, start)
         assert applied(start, change) == applied({}, flat)
-        write(FOLDER / name / "machine.json", {"base": scenario.release or "2.15.1", "change": change, "after": scenario.after})
+        write(FOLDER / name / "machine.json", {"base": scenario.release or "2.15.1", "change": change})
         print(name, len(json.dumps(change)), flush=True)
     shutil.rmtree(scratch)
     return 0

@@ -81,7 +81,6 @@ class Scenario:
     variables: Mapping[str, str] = field(default_factory=dict)
     said: Mapping[str, Any] = field(default_factory=dict)
     distro: str = "debian12"
-    after: str = ""
     extra: tuple[str, ...] = ()
     flip: str = ""
     over: Mapping[str, str] = field(default_factory=dict)
