@@ -66,6 +66,12 @@ class Channel:
         self.records["linux-64"][place.name] = listed
         self._write()
 
+    def add_pythons(self) -> None:
+        """Python 3.8 to 3.14, each with pip."""
+        for minor in range(8, 15):
+            self.add("python", f"3.{minor}.5", depends=["pip"])
+        self.add("pip", "24.0")
+
     def _write(self) -> None:
         for subdir, packages in self.records.items():
             folder = self.folder / subdir

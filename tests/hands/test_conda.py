@@ -25,9 +25,7 @@ from tests.planning import harness
 @pytest.fixture
 def channel(tmp_path: Path) -> Channel:
     made = Channel(tmp_path / "channel")
-    for minor in range(8, 15):
-        made.add("python", f"3.{minor}.5", depends=["pip"])
-    made.add("pip", "24.0")
+    made.add_pythons()
     made.add("cuda-version", "12.8")
     made.add("tensorflow", "2.19.1", "cuda128py0h1_201", ["python", "cuda-version >=12.8,<13", "__cuda"])
     made.add("cudatoolkit", "11.2.2", files={"lib/libcudart.so.11.0": b"toolkit"})

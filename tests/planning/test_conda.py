@@ -50,9 +50,7 @@ def specs(plan: Plan) -> list[str]:
 def channel(tmp_path: Path) -> Channel:
     """A channel with CPU and CUDA builds, as conda-forge's are: the CUDA ones need __cuda, the CPU ones are weighed down."""
     made = Channel(tmp_path / "channel")
-    for minor in range(8, 15):
-        made.add("python", f"3.{minor}.5", depends=["pip"])
-    made.add("pip", "24.0")
+    made.add_pythons()
     for version in ("11.2", "12.8", "12.9"):
         made.add("cuda-version", version)
     made.add("cudnn", "9.10.1.4", depends=["cuda-version >=12,<13"])
