@@ -45,9 +45,13 @@ def _bytes(path: str, shown: str) -> bytes:
     return data
 
 
+def open_now(path: str) -> int:
+    """A handle to read ``path``; opening a named pipe that nobody writes to does not hang. Raises OSError."""
+    return os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+
+
 def _of_file(path: str) -> bytes:
-    # O_NONBLOCK: opening a named pipe that nobody writes to must not hang us.
-    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    handle = open_now(path)
     with os.fdopen(handle, "rb", buffering=0) as file:
         kind = os.fstat(handle).st_mode
         if stat.S_ISFIFO(kind):

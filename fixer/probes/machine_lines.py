@@ -7,6 +7,7 @@ wrong with it; a bad line does not end the reading. What a line may hold is ``ma
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 
 from fixer.errors import UsageError
@@ -14,15 +15,13 @@ from fixer.model import machine
 from fixer.model.facts import Facts
 from fixer.probes import machine_file
 
-SUFFIX = ".jsonl"
-
 
 def read(path: str) -> Iterator[tuple[int, Facts | UsageError]]:
     """Number and facts of each machine in ``path``; raises UsageError where the file itself cannot be read."""
     shown = f"machine file {path!r}"
     try:
-        with open(path, "rb") as file:
-            if not os.path.isfile(path):
+        with os.fdopen(machine_file.open_now(path), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise UsageError("unreadable-file", f"{shown}: expected a file")
             number = 0
             while line := file.readline(machine_file.LIMIT + 1):

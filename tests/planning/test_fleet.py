@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import importlib
 import json
+import os
 import pkgutil
 from functools import _lru_cache_wrapper
 from pathlib import Path
@@ -80,7 +81,8 @@ def test_an_empty_fleet_is_an_error(convfix: Runner, tmp_path: Path, content: tu
 
 def test_a_fleet_that_cannot_be_read_is_an_error(convfix: Runner, tmp_path: Path) -> None:
     (tmp_path / "folder.jsonl").mkdir()
-    for name in ("none.jsonl", "folder.jsonl"):
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    for name in ("none.jsonl", "folder.jsonl", "pipe.jsonl"):
         told = convfix("plan", "--json", "--machine", tmp_path / name)
         assert told.code == exit_codes.USAGE and name in told.json()["errors"][0]["message"]
 
