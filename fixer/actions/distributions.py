@@ -74,20 +74,6 @@ def installed(sites: Iterable[str], read_records: bool = True) -> tuple[Distribu
     return tuple(found)
 
 
-def unkeepable(distribution: Distribution) -> str | None:
-    """Why the files of this distribution are not known, so that it could not be brought back; None when they are."""
-    what = f"{distribution.name} {distribution.version}"
-    if distribution.folder.endswith(".egg-info"):
-        return f"{what} was installed without a list of its files (egg-info): reinstall it with pip first"
-    if distribution.rows is None:
-        return f"{what} has no readable RECORD, so its files are unknown: reinstall it with pip first"
-    if os.path.exists(os.path.join(distribution.folder, "direct_url.json")):
-        text = _text(os.path.join(distribution.folder, "direct_url.json"))
-        if '"editable": true' in text or '"editable":true' in text:
-            return f"{what} is an editable install of a project: change it in the project"
-    return None
-
-
 def faults(distribution: Distribution) -> tuple[str, ...]:
     """What is wrong with the files of ``distribution`` by its RECORD: missing, of another size, of another content."""
     if distribution.rows is None:
@@ -152,10 +138,3 @@ def _digest(path: str, wanted: str) -> str:
         while chunk := file.read(1 << 20):
             digest.update(chunk)
     return method + "=" + base64.urlsafe_b64encode(digest.digest()).rstrip(b"=").decode("ascii")
-
-
-def _text(path: str) -> str:
-    try:
-        return durable.read(path, 1 << 20).decode("utf-8", "replace")
-    except OSError:
-        return ""

@@ -66,8 +66,6 @@ class _Reading:
         self.failing = {one.event.source for one in self.events if one.row.kind in FAILING}
         self.texts = {one.event.line: one.event.text for one in self.events}
         self.shared = [found for found in findings if "group" in found.subject]
-        # What the surroundings alone suggest is never likely: no line says so.
-        self.silent = not self.events or {found.subject["group"] for found in self.shared} == {"surroundings"}
         alone = [found for found in findings if "group" not in found.subject]
         self.said = [found for found in alone if self._speaks(found) and not _is_weak(found)]
         self.raised = [found for found in alone if self._speaks(found) and _is_weak(found)]
