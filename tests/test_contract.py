@@ -1,10 +1,14 @@
 """The contract: one JSON document on stdout whatever happens, the schemas, the exit codes."""
 
 import json
+import os
 
 import pytest
 
 from fixer import exit_codes
+from fixer.commands import planned
+from fixer.errors import UsageError
+from fixer.probes import machine_file
 from tests.schemas import valid
 
 HEALTHY = {
@@ -123,3 +127,10 @@ def test_data_show_answers_for_a_release_a_gpu_and_a_driver(convfix):
     branch = convfix("data", "show", "driver 535", "--json").data["rows"][0]
     assert (branch["driver"], branch["newest_toolkit"], branch["cuda_majors"]) == ("535", "12.2.2", [11, 12])
     assert convfix("data", "show", "no-such-package-at-all", "--json").code == 6
+
+
+def test_a_pipe_that_nobody_writes_to_is_no_plan(tmp_path, monkeypatch):
+    monkeypatch.setattr(machine_file, "_SILENCE", 0.2)
+    os.mkfifo(tmp_path / "plan.json")
+    with pytest.raises(UsageError, match="nothing came through this pipe"):
+        planned.read(str(tmp_path / "plan.json"))

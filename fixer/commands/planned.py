@@ -95,9 +95,10 @@ def pretty(value: Any) -> str:
 
 def read(path: str) -> Plan:
     """A saved plan; raises UsageError where it is malformed and StalePlanError where it has another format."""
+    from fixer.probes import machine_file
+
     try:
-        with open(path, "rb") as file:
-            content = file.read(_LARGEST + 1)
+        content = machine_file.content(path, _LARGEST)
     except (OSError, ValueError) as error:
         raise UsageError("unreadable-plan", f"{path}: {getattr(error, 'strerror', error)}") from error
     if len(content) > _LARGEST:

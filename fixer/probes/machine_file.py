@@ -36,7 +36,7 @@ def parsed(path: str, shown: str) -> Any:
 
 def _bytes(path: str, shown: str) -> bytes:
     try:
-        data = sys.stdin.buffer.read(LIMIT + 1) if path == "-" else _of_file(path)
+        data = sys.stdin.buffer.read(LIMIT + 1) if path == "-" else content(path, LIMIT)
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise UsageError("unreadable-file", f"{shown}: {why}") from None
@@ -50,23 +50,24 @@ def open_now(path: str) -> int:
     return os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
-def _of_file(path: str) -> bytes:
+def content(path: str, limit: int) -> bytes:
+    """A file or what comes through a pipe, at most ``limit`` bytes and one; raises OSError for anything else, and for silence."""
     handle = open_now(path)
     with os.fdopen(handle, "rb", buffering=0) as file:
         kind = os.fstat(handle).st_mode
         if stat.S_ISFIFO(kind):
-            return _of_pipe(handle)
+            return _of_pipe(handle, limit)
         if not stat.S_ISREG(kind):
             raise OSError(0, "expected a file")
         made = b""
-        while len(made) <= LIMIT and (chunk := file.read(LIMIT + 1 - len(made))):
+        while len(made) <= limit and (chunk := file.read(limit + 1 - len(made))):
             made += chunk
         return made
 
 
-def _of_pipe(handle: int) -> bytes:
+def _of_pipe(handle: int, limit: int) -> bytes:
     made = b""
-    while len(made) <= LIMIT:
+    while len(made) <= limit:
         if not select.select([handle], [], [], _SILENCE)[0]:
             raise OSError(0, f"nothing came through this pipe for {_SILENCE:.0f} seconds")
         chunk = os.read(handle, 1 << 16)

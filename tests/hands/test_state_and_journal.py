@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from fixer.apply.journal import Journal, history, open_run, read
-from fixer.apply.lock import LockedError, environment_lock, state_lock
+from fixer.apply.lock import LockedError, environment_lock
 from fixer.apply.state import State
 from fixer.apply.transaction import apply
 from fixer.apply.undo import preview, recover, undo
@@ -114,7 +114,7 @@ def test_a_second_convfix_is_told_who_is_at_work(files: scenes.Files, tmp_path: 
             files.apply()
         with pytest.raises(LockedError, match=f"process {other.pid}"):
             files.home.state.prepare()
-            with state_lock(State(str(tmp_path / "other"))) if False else environment_lock(str(files.env)):
+            with environment_lock(str(files.env)):
                 pass
         other.communicate()
     files.apply()
