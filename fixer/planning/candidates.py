@@ -73,7 +73,7 @@ def fit(situation: Situation, option: Option) -> Stack | tuple[Reason, ...]:
     if joint is not None:
         libraries, wished = joint.libraries, {**wished, TORCH: f"=={joint.version}"}
         reasons += joint.reasons
-    elif option.gpu and (option.with_libraries or not same):
+    elif option.gpu and (option.with_libraries or not same or _wished_wheels(wished)):
         by_conda = conda.libraries(situation, option.row, option.here)
         if by_conda is not None:
             libraries = LibrarySet(conda=by_conda.packages)
@@ -115,11 +115,17 @@ def _needs(situation: Situation, option: Option) -> Needs:
     cards = tuple(dict.fromkeys(one for one in situation.capabilities if one is not None))
     # A card for which the wheel itself has no code asks nothing of the libraries.
     served = tuple(one for one in cards if _has_code(option.row, one)) or cards
+    wished = _wished_wheels(_beside(situation))
     if not option.here:
-        return Needs(option.python, situation.glibc_step, served, ())
+        return Needs(option.python, situation.glibc_step, served, (), pinned=wished)
     present = {name: version for name, version in situation.packages.items() if name.startswith("nvidia-")}
     holders = [f"{name} {situation.packages[name]}" for name in _HOLDERS if name in situation.packages]
-    return Needs(option.python, situation.glibc_step, served, tuple(sorted(present.items())), next(iter(holders), ""))
+    return Needs(option.python, situation.glibc_step, served, tuple(sorted(present.items())), next(iter(holders), ""), wished)
+
+
+def _wished_wheels(wished: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """The nvidia wheels that the person wishes in a range of their own."""
+    return tuple((name, spec) for name, spec in wished.items() if name.startswith("nvidia-"))
 
 
 def _has_code(row: TensorFlowRow, capability: str) -> bool:

@@ -51,7 +51,7 @@ def torch_beside(dataset: Dataset, row: TensorFlowRow, wished: str, needs: Needs
         if not gpu:
             exact = {name: spec[2:] for name, spec in pinned if spec.startswith("==") and "," not in spec}
             return Beside(release.version, LibrarySet(exact))
-        found = library_set(dataset, row, replace(needs, pinned=pinned))
+        found = library_set(dataset, row, replace(needs, pinned=(*needs.pinned, *pinned)))
         if not found.reasons:
             return Beside(release.version, found)
         told += [Reason(f"beside torch {release.version}: {one.text}", one.row, one.fact) for one in found.reasons[:1]]

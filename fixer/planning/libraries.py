@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import field
 from functools import lru_cache
-from typing import Iterable, Mapping
+from typing import Iterable, Iterator, Mapping
 
 from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import CudnnRow, TensorFlowRow
@@ -52,7 +52,8 @@ class LibrarySet:
 class Needs:
     """What decides a library set beside the wheel: Python, C library, GPUs, and the nvidia wheels that are there.
 
-    ``held_by`` names the framework that needs the installed ones as they are, ``pinned`` what another one demands.
+    ``held_by`` names the framework that needs the installed ones as they are, ``pinned`` what another one or the person
+    demands.
     """
 
     python: str
@@ -98,6 +99,9 @@ def _library_set(dataset: Dataset, distribution: str, platform: str, version: st
         for other, bound in (known.bounds if known is not None else {}).items():
             if other.startswith("nvidia-") and other not in chosen and other not in dict(waiting):
                 waiting.append((other, bound))
+    own_twins = tuple(_own_twins(chosen, needs, row_name(dataset, row)))
+    if own_twins:
+        return LibrarySet(reasons=own_twins)
     twins = _twins(chosen, needs)
     if twins and needs.held_by:
         words = f"its {twins[0][0]} would own the same files as {twins[0][1]}, which {needs.held_by} needs here"
@@ -111,6 +115,15 @@ def _twins(chosen: Mapping[str, str], needs: Needs) -> tuple[tuple[str, str], ..
     return tuple(
         (stems[stem_of(name)], name) for name, _ in needs.installed if stem_of(name) in stems and name not in chosen
     )
+
+
+def _own_twins(chosen: Mapping[str, str], needs: Needs, row: str) -> Iterator[Reason]:
+    """Wheels asked for beside TensorFlow's own that would own the same files."""
+    stems = {stem_of(name): name for name in chosen if name not in dict(needs.pinned)}
+    for name, _ in needs.pinned:
+        mine = stems.get(stem_of(name))
+        if mine is not None and name in chosen:
+            yield Reason(f"{name} owns the same files as {mine}, which it needs", row, f"wish.{name}")
 
 
 def stem_of(name: str) -> str:
@@ -193,7 +206,7 @@ def _pick(
     return Reason(
         f"no release of {name} within {whole or 'any range'}{served} is known for Python {needs.python}",
         row_name(dataset, row),
-        "gpus" if needs.capabilities else RELEASE,
+        f"wish.{name}" if name in dict(needs.pinned) else "gpus" if needs.capabilities else RELEASE,
     )
 
 
