@@ -21,6 +21,12 @@ from fixer.model.record import record
 LIMIT = 64 << 20
 SECONDS = 3600.0
 _LINE = re.compile(r" (?P<sign>[-+~]) (?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)==(?P<version>[^\s()]+)(?: \(.*\))?\Z")
+# uv: "Because there is no version of NAME==VERSION and"; pip: "satisfies the requirement NAME==VERSION (from versions: ...".
+# "from versions: none" is also what pip says where it cannot reach the index: that tells nothing of a release.
+_NO_SUCH_RELEASE = re.compile(
+    r"(?:there is no version of|satisfies the requirement) (?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)"
+    r"(?:\[[^\]]{0,80}\])?==(?P<version>[A-Za-z0-9.+!]{1,60})(?![*\w])(?! \(from versions: none\))"
+)
 _FILE_URL = "file://"
 
 
@@ -42,9 +48,17 @@ class Change:
 
 
 class NotProved(StepFailed):
-    """The installer's dry run failed or could not be read; nothing was changed."""
+    """The installer's dry run failed or could not be read; nothing was changed.
+
+    ``lacking`` are the exact releases that the index does not have, by the installer's own words: pairs of a
+    normalised name and a version.
+    """
 
     exit_code = 6
+
+    def __init__(self, code: str, message: str, hint: str = "", lacking: tuple[tuple[str, str], ...] = ()) -> None:
+        super().__init__(code, message, hint)
+        self.lacking = lacking
 
 
 def of_commands(commands: Sequence[Sequence[str]], host: Host, cwd: str, offline: bool = False) -> Change:
@@ -97,8 +111,16 @@ def run(argv: Sequence[str], host: Host, cwd: str, offline: bool, stdin: bytes |
             raise NotProved("old-pip", "this environment's pip is older than 22.2, without a dry run: use --manager uv")
         where = " (--offline was given: only caches and local files were asked)" if offline else ""
         hint = "convfix plan --offline lists the wheels to carry here" if offline else ""
-        raise NotProved("not-proved", f"{_name(argv)} cannot resolve the packages{where}: {said(ran)}", hint)
+        told = f"{_name(argv)} cannot resolve the packages{where}: {said(ran)}"
+        raise NotProved("not-proved", told, hint, _lacking(ran.stderr))
     return ran
+
+
+def _lacking(text: str) -> tuple[tuple[str, str], ...]:
+    """The exact releases of which uv and pip say that the index has none, in their order."""
+    flat = " ".join(text.split())
+    found = [(normal(match["name"]), match["version"].rstrip(".,")) for match in _NO_SUCH_RELEASE.finditer(flat)]
+    return tuple(dict.fromkeys(found))
 
 
 def located(argv: Sequence[str], host: Host) -> list[str]:
@@ -117,7 +139,8 @@ def said(ran: Ran) -> str:
         return "it ran into the time limit"
     if ran.missing:
         return f"it could not be started: {ran.stderr}"
-    return cleaned(ran.stderr) or cleaned(ran.stdout) or f"exit status {ran.status}"
+    words = cleaned(ran.stderr) or cleaned(ran.stdout)
+    return "; ".join(line.strip() for line in words.splitlines()) or f"exit status {ran.status}"
 
 
 def _name(argv: Sequence[str]) -> str:

@@ -44,7 +44,7 @@ def command(ctx: click.Context, /, **given: Any) -> Outcome:
     facts, plan = _plan(session, given["saved"])
     if not plan.actions:
         return finish(ctx, given, planned.with_dataset(session, _nothing_to_do(plan, facts)))
-    plan = planned.prove(session, plan, given["offline"])
+    plan = planned.prove(session, facts, plan, given["offline"], saved=given["saved"] is not None)
     _show(plan, given)
     if given["dry_run"]:
         return finish(ctx, given, planned.with_dataset(session, _shown(plan, facts)))

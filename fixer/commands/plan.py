@@ -39,7 +39,7 @@ def command(ctx: click.Context, /, **given: Any) -> Outcome:
     planned.refuse_proof_elsewhere(session, given["proving"])
     facts, plan = planned.make(session)
     if given["proving"] and plan.actions:
-        plan = planned.prove(session, plan, given["offline"], hashes=given["form"] == "requirements")
+        plan = planned.prove(session, facts, plan, given["offline"], hashes=given["form"] == "requirements")
     outcome = _written(plan, given) if given["form"] else _shown(session, facts, plan, given)
     return finish(ctx, given, planned.with_dataset(session, outcome))
 

@@ -6,6 +6,7 @@ import dataclasses
 import datetime
 import json
 import os
+from collections.abc import Iterator
 from typing import Any
 
 from fixer import __version__
@@ -17,6 +18,8 @@ from fixer.model.outcome import Outcome
 from fixer.model.plan import FORMAT, Plan
 
 _LARGEST = 16 << 20
+# Each is asked for anew: a mirror that lacks more than this serves another purpose.
+_MOST_LACKING = 60
 
 
 def make(session: Session) -> tuple[Facts, Plan]:
@@ -28,13 +31,14 @@ def make(session: Session) -> tuple[Facts, Plan]:
     return facts, plan if session.machine is not None else dataclasses.replace(plan, created=now())
 
 
-def of(session: Session, facts: Facts) -> Plan:
-    """The plan that follows from ``facts``, the wish and the dataset, and from nothing else."""
+def of(session: Session, facts: Facts, lacking: frozenset[tuple[str, str]] = frozenset()) -> Plan:
+    """The plan that follows from ``facts``, the wish and the dataset less the releases ``lacking``, and from nothing else."""
+    from fixer.dataset.without import without
     from fixer.planning import make_plan
     from fixer.rules import judge
 
     wish = session.wish
-    plan = make_plan(facts, judge(facts, session.dataset, wish), session.dataset, wish, __version__)
+    plan = make_plan(facts, judge(facts, session.dataset, wish), without(session.dataset, lacking), wish, __version__)
     if not plan.actions:
         return plan
     from fixer.actions.foreseen import with_files
@@ -53,11 +57,41 @@ def refuse_proof_elsewhere(session: Session, proving: bool) -> None:
         raise UsageError("cannot-prove", "--prove asks this machine's installer: it does not go with --machine or --sys-root")
 
 
-def prove(session: Session, plan: Plan, offline: bool, hashes: bool = False) -> Plan:
-    """``plan`` as the installer's own dry run proves it; with every archive's hashes where they are asked for."""
+def prove(session: Session, facts: Facts, plan: Plan, offline: bool, hashes: bool = False, saved: bool = False) -> Plan:
+    """``plan`` as the installer's own dry run proves it; with every archive's hashes where they are asked for.
+
+    The person's index may lack a release that the dataset knows. Then the plan is made again without that release,
+    and says so; a ``saved`` plan is never made anew behind the person's back.
+
+    Raises NotProved where the installer finds no solution all the same.
+    """
+    from fixer.apply.prove import NotProved
     from fixer.apply.prove import prove as ask
 
-    return ask(plan, session.host, offline, hashes)
+    lacking: dict[tuple[str, str], None] = {}
+    made = plan
+    while True:
+        try:
+            proved = ask(made, session.host, offline, hashes)
+        except NotProved as error:
+            new = [one for one in error.lacking if one not in lacking]
+            if saved or not new or len(lacking) >= _MOST_LACKING:
+                raise
+            lacking.update(dict.fromkeys(new))
+            made = dataclasses.replace(of(session, facts, frozenset(lacking)), created=plan.created)
+            if not made.actions:
+                raise
+        else:
+            return dataclasses.replace(proved, notes=(*proved.notes, *_instead(proved, tuple(lacking))))
+
+
+def _instead(plan: Plan, lacking: tuple[tuple[str, str], ...]) -> Iterator[str]:
+    """What the plan takes in the place of releases that the index lacks."""
+    packages = plan.outcome.packages if plan.outcome is not None else {}
+    for name in dict.fromkeys(name for name, _ in lacking):
+        versions = ", ".join(version for other, version in lacking if other == name)
+        taken = f"{packages[name]} is planned instead" if name in packages else "the plan does without it"
+        yield f"Your package index has no {name} {versions}: {taken}."
 
 
 def as_data(plan: Plan) -> dict[str, Any]:
