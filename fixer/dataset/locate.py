@@ -33,6 +33,14 @@ class Folder:
         """All bytes of the file ``name``; raises ConvfixError that names it."""
         return self.part(name, 0, -1)
 
+    def state(self, name: str) -> tuple[int, ...]:
+        """What tells the file ``name`` from another one that is put in its place; () where there is none."""
+        try:
+            seen = os.stat(os.path.join(self.path, name))
+        except OSError:
+            return ()
+        return seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns
+
     def part(self, name: str, offset: int, length: int) -> bytes:
         """``length`` bytes of ``name`` from ``offset`` (-1: to the end); raises ConvfixError that names it."""
         path = os.path.join(self.path, name)

@@ -18,6 +18,7 @@ R = TypeVar("R")
 # In the order in which a distribution counts where several are installed.
 NAMES = ("tensorflow", "tensorflow-gpu", "tf-nightly", "tf-nightly-gpu", "tensorflow-cpu", "tf-nightly-cpu")
 TABLE = "the installed files"
+_MOST_KEPT = 16
 
 
 class WithOwnBuild(Dataset):
@@ -27,6 +28,9 @@ class WithOwnBuild(Dataset):
         super().__init__(base.files)
         self._base = base
         self._row = row
+
+    def _group(self, kind: type[R], key: str, section: str | None = None) -> tuple[R, ...]:
+        return self._base._group(kind, key, section)
 
     def all(self, kind: type[R], section: str | None = None) -> tuple[R, ...]:
         """As the dataset has it, and the row where it belongs."""
@@ -59,7 +63,14 @@ def with_own_build(dataset: Dataset, facts: Facts) -> Dataset:
     environment = facts.environment.value
     python = environment.python.value if environment is not None else None
     sources = tuple(facts.tensorflow_build.via) or (build.opener,)
-    return WithOwnBuild(dataset, _row(build, name, packages[name], python, facts.arch.or_else("x86_64"), sources))
+    row = _row(build, name, packages[name], python, facts.arch.or_else("x86_64"), sources)
+    # The same dataset for the same row: what others remember of it serves a fleet of such machines, too.
+    told = repr(row)
+    if told not in dataset.own:
+        if len(dataset.own) >= _MOST_KEPT:
+            dataset.own.clear()
+        dataset.own[told] = WithOwnBuild(dataset, row)
+    return dataset.own[told]
 
 
 def _row(

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from fixer.dataset import rows as kinds
 from fixer.dataset.load import Files, build
-from fixer.dataset.locate import locate
+from fixer.dataset.locate import MANIFEST, Folder, locate
 from fixer.errors import ConvfixError
 from fixer.model.facts import Distro, Facts
 from fixer.model.finding import RowRef
@@ -61,11 +62,17 @@ class Dataset:
         self._cuda: tuple[kinds.CudaRow, ...] = ()
         self._steps: dict[Distro, tuple[kinds.DriverStepRow, ...]] = {}
         self._refs: dict[int, tuple[Any, RowRef]] = {}
+        # Datasets with one row more that were made from this one, by that row.
+        self.own: dict[str, Dataset] = {}
 
     @classmethod
     def open(cls, data_dir: str | None = None) -> Dataset:
-        """The dataset at ``data_dir``, CONVFIX_DATA_DIR, or convfix's own; raises ConvfixError on a damaged one."""
-        return cls(Files(locate(data_dir)))
+        """The dataset at ``data_dir``, CONVFIX_DATA_DIR, or convfix's own; raises ConvfixError on a damaged one.
+
+        While its manifest is the same file, the same dataset is given: what was asked of it is remembered by others, too.
+        """
+        folder = locate(data_dir)
+        return _opened(cls, folder, folder.state(MANIFEST))
 
     def with_patient(self, facts: Facts) -> Dataset:
         """This dataset, and a row for the patient's TensorFlow where only its own files tell how it was built."""
@@ -288,6 +295,12 @@ class Dataset:
         return None
 
 
+@lru_cache(maxsize=4)
+def _opened(kind: type[Dataset], folder: Folder, state: tuple[int, ...]) -> Dataset:
+    return kind(Files(folder))
+
+
+@lru_cache(maxsize=8192)
 def normal_name(name: str) -> str:
     """A package's name as PEP 503 normalises it."""
     return re.sub(r"[-_.]+", "-", name).lower()

@@ -165,3 +165,14 @@ def test_what_is_written_is_read_back(rows: dict[str, list[dict[str, object]]]) 
         assert write(Path(folder), {"x.json": ({"rows": dict(reversed(rows.items()))}, "a note")}, "2026-01-01") == []
         assert first == {name: (Path(folder) / name).read_bytes() for name in os.listdir(folder)}
         json.loads(first["x.json"])
+
+
+def test_the_same_folder_is_opened_once_until_its_manifest_is_another(copy: Path) -> None:
+    """What others remember of a dataset is remembered by it: a second one would be remembered beside it."""
+    first = Dataset.open(str(copy))
+    assert Dataset.open(str(copy)) is first
+    manifest = copy / "manifest.json"
+    text = manifest.read_text().replace(first.version, "2099.1.1")
+    manifest.with_name("new").write_text(text)
+    manifest.with_name("new").replace(manifest)
+    assert Dataset.open(str(copy)).version == "2099.1.1"

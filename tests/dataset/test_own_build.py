@@ -60,3 +60,12 @@ def test_a_cpu_build_of_ones_own() -> None:
     build = TensorFlowBuild(version="2.99.0", is_cuda_build=False, opener="libtensorflow_framework.so.2")
     row = DATA.with_patient(facts(build, tensorflow="2.99.0")).tensorflow_row("tensorflow", "2.99.0")
     assert row is not None and row.is_cuda_build is False and row.cuda is None and row.cudnn_major is None
+
+
+def test_equal_builds_share_one_dataset_and_many_are_not_kept() -> None:
+    """A fleet of machines with builds of their own neither asks everything anew for each nor keeps them all."""
+    one, same = (DATA.with_patient(facts(tensorflow="2.99.1")) for _ in range(2))
+    assert one is same and one is not DATA
+    for number in range(200):
+        DATA.with_patient(facts(tensorflow=f"2.99.{number}"))
+    assert len(DATA.own) <= 16
