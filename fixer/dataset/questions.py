@@ -72,7 +72,7 @@ class Dataset:
         While its manifest is the same file, the same dataset is given: what was asked of it is remembered by others, too.
         """
         folder = locate(data_dir)
-        return _opened(cls, folder, folder.state(MANIFEST))
+        return _opened(folder, folder.state(MANIFEST))
 
     def with_patient(self, facts: Facts) -> Dataset:
         """This dataset, and a row for the patient's TensorFlow where only its own files tell how it was built."""
@@ -296,8 +296,8 @@ class Dataset:
 
 
 @lru_cache(maxsize=4)
-def _opened(kind: type[Dataset], folder: Folder, state: tuple[int, ...]) -> Dataset:
-    return kind(Files(folder))
+def _opened(folder: Folder, state: tuple[int, ...]) -> Dataset:
+    return Dataset(Files(folder))
 
 
 @lru_cache(maxsize=8192)

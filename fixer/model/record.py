@@ -12,9 +12,10 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import operator
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, TypeVar
 
-__all__ = ["record"]
+__all__ = ["changed", "record"]
+T = TypeVar("T")
 
 if TYPE_CHECKING:
     from dataclasses import dataclass as record
@@ -38,6 +39,18 @@ def _record(kind: type) -> type:
         if name not in kind.__dict__ or (name == "__hash__" and kind.__dict__[name] is None):
             setattr(made, name, method)
     return made  # type: ignore[no-any-return]
+
+
+def changed(one: T, **values: Any) -> T:
+    """``dataclasses.replace`` for records, at a quarter of its price; what was worked out for ``one`` is not taken along."""
+    kind: Any = one.__class__
+    held = dict(zip(kind.__record_names__, kind.__record_values__(one)))
+    held.update(values)
+    if len(held) != len(kind.__record_names__):
+        raise TypeError(f"{kind.__name__} has no field {', '.join(values.keys() - set(kind.__record_names__))}")
+    made: T = object.__new__(kind)
+    made.__dict__.update(held)
+    return made
 
 
 def _getter(names: tuple[str, ...]) -> Any:

@@ -17,10 +17,11 @@ from fixer.dataset.rows import CondaRow, TensorFlowRow
 from fixer.model.plan import Reason, Rejected
 from fixer.model.record import record
 from fixer.planning import compare
-from fixer.planning.gates import CONDA_FORGE, RELEASE, Verdict, row_name, verdicts, wheels
+from fixer.planning.gates import CONDA_FORGE, RELEASE, Verdict, row_name, verdicts, wheels, widest
 from fixer.planning.loading import Preload, in_folder
 from fixer.planning.refusals import WISHED, Key
-from fixer.planning.situation import Situation
+from fixer.planning.situation import Ground, Situation
+from fixer.planning.wishes import Wishes, read
 
 
 @record(frozen=True)
@@ -79,27 +80,39 @@ def override(situation: Situation, cuda: str | None) -> str | None:
 
 def best_build(situation: Situation, gpu: bool) -> Found:
     """The newest of conda-forge's builds that serves this machine and the wish, machine code before compiled kernels."""
-    known = (situation.dataset, CONDA_FORGE, situation.platform)
-    refused, fitting = dict[Key, Rejected](), []
-    others = [name for name in situation.wishes.others if name not in ("keras",)]
-    for row, verdict in zip(wheels(*known), verdicts(*known, situation.ground(gpu))):
-        if row.is_cuda_build is not gpu:
+    ground = widest(situation.dataset, CONDA_FORGE, situation.platform, situation.ground(gpu))
+    return _best_build(situation.dataset, situation.platform, ground, situation.wish.requirements)
+
+
+@lru_cache(maxsize=512)
+def _best_build(dataset: Dataset, platform: str, ground: Ground, wish: tuple[str, ...]) -> Found:
+    refused, fitting, wishes = dict[Key, Rejected](), [], read(wish)
+    others = [name for name in wishes.others if name not in ("keras",)]
+    judged = zip(wheels(dataset, CONDA_FORGE, platform), verdicts(dataset, CONDA_FORGE, platform, ground))
+    for row, verdict in judged:
+        if row.is_cuda_build is not ground.gpu:
             continue
-        reasons = [*verdict.reasons, *_against(situation, row, others)]
-        python = next((one for one in reversed(row.python) if situation.wishes.admits_python(one)), None)
+        reasons = [*verdict.reasons, *_against(dataset, wishes, row, others)]
+        python = next((one for one in reversed(row.python) if wishes.admits_python(one)), None)
         if python is None:
-            text = f"conda-forge has it for Python {', '.join(row.python)}; {WISHED}python{situation.wishes.python}"
-            reasons.append(Reason(text, row_name(situation.dataset, row), "wish.python"))
+            text = f"conda-forge has it for Python {', '.join(row.python)}; {WISHED}python{wishes.python}"
+            reasons.append(Reason(text, row_name(dataset, row), "wish.python"))
         if reasons or python is None or verdict.needs:
-            stack = {row.distribution: row.version, "build": f"conda-forge {row.build}"}
-            refused[row.version, row.build, False] = Rejected(stack, tuple(reasons))
+            key, told = _refusal(row.distribution, row.version, row.build, tuple(reasons))
+            refused[key] = told
             continue
         fitting.append(Build(row, python, verdict))
     return Found(min(fitting, key=lambda one: len(one.verdict.flaws), default=None), refused)
 
 
-def _against(situation: Situation, row: TensorFlowRow, others: list[str]) -> list[Reason]:
-    wish, name = situation.wishes.tensorflow, row_name(situation.dataset, row)
+@lru_cache(maxsize=4096)
+def _refusal(distribution: str, version: str, build: str, reasons: tuple[Reason, ...]) -> tuple[Key, Rejected]:
+    """Equal refusals are one, as those of wheels are."""
+    return (version, build, False), Rejected({distribution: version, "build": f"conda-forge {build}"}, reasons)
+
+
+def _against(dataset: Dataset, wishes: Wishes, row: TensorFlowRow, others: list[str]) -> list[Reason]:
+    wish, name = wishes.tensorflow, row_name(dataset, row)
     found = [Reason(f"{WISHED}tensorflow{wish}", fact=RELEASE)] if wish and not compare.within(wish, row.version) else []
     if row.is_cuda_build and not (row.compute_capabilities or row.ptx):
         found.append(Reason("for which GPUs this build has code is not known", name, RELEASE))

@@ -7,17 +7,16 @@ unknown fact decides). Python, wishes and packages are judged elsewhere.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Iterator
 
 from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import GpuFamilyRow, KnownFaultRow, TensorFlowRow
 from fixer.model.plan import Reason
-from fixer.model.record import record
+from fixer.model.record import changed, record
 from fixer.model.versions import DriverRelease
 from fixer.planning import compare
-from fixer.planning.lookups import family
+from fixer.planning.lookups import cuda, family
 from fixer.planning.situation import Ground
 
 # The fact behind a fault of the release itself: only another release mends it.
@@ -56,6 +55,12 @@ def wheels(dataset: Dataset, distribution: str, platform: str) -> tuple[TensorFl
     return tuple(row for row in rows if row.platform == platform and bool(row.build) == by_conda)
 
 
+@lru_cache(maxsize=1024)
+def wheel(dataset: Dataset, distribution: str, platform: str, version: str) -> TensorFlowRow | None:
+    """The one of ``wheels`` that is this release."""
+    return next((row for row in wheels(dataset, distribution, platform) if row.version == version), None)
+
+
 @lru_cache(maxsize=512)
 def known_faults(dataset: Dataset, distribution: str, version: str) -> tuple[KnownFaultRow, ...]:
     """The published faults of a release, remembered."""
@@ -67,7 +72,7 @@ def judge(dataset: Dataset, distribution: str, platform: str, place: int, ground
     return verdicts(dataset, distribution, platform, ground)[place]
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=2048)
 def verdicts(dataset: Dataset, distribution: str, platform: str, ground: Ground) -> tuple[Verdict, ...]:
     """The gates' word on every wheel of a distribution.
 
@@ -76,26 +81,35 @@ def verdicts(dataset: Dataset, distribution: str, platform: str, ground: Ground)
     """
     system = _on_system(dataset, distribution, platform, ground.glibc, ground.avx)
     if not ground.gpu:
-        return system
+        return system.verdicts
     served = _on_gpu(dataset, distribution, platform, ground.capabilities, ground.driver, ground.driver_unknown, ground.wsl)
-    if not any(one.reasons for one in system):
+    if not system.refuses:
         return served
     return tuple(
-        replace(gpu, reasons=(*one.reasons, *gpu.reasons)) if one.reasons else gpu for one, gpu in zip(system, served)
+        changed(gpu, reasons=(*one.reasons, *gpu.reasons)) if one.reasons else gpu for one, gpu in zip(system.verdicts, served)
     )
 
 
 def widest(dataset: Dataset, distribution: str, platform: str, ground: Ground) -> Ground:
     """The same ground for all systems that refuse no wheel, whatever their C library is."""
     system = _on_system(dataset, distribution, platform, ground.glibc, ground.avx)
-    return replace(ground, glibc=None, avx=True) if not any(one.reasons for one in system) else ground
+    return ground if system.refuses else changed(ground, glibc=None, avx=True)
+
+
+@record(frozen=True)
+class _OnSystem:
+    """The system's word on every wheel, and whether it refuses any."""
+
+    verdicts: tuple[Verdict, ...]
+    refuses: bool
 
 
 @lru_cache(maxsize=256)
-def _on_system(dataset: Dataset, distribution: str, platform: str, glibc: str | None, avx: bool) -> tuple[Verdict, ...]:
+def _on_system(dataset: Dataset, distribution: str, platform: str, glibc: str | None, avx: bool) -> _OnSystem:
     """What the system and its processor refuse."""
     rows = wheels(dataset, distribution, platform)
-    return tuple(_of(tuple(_basics(dataset, row, glibc, avx))) for row in rows)
+    found = tuple(_of(tuple(_basics(dataset, row, glibc, avx))) for row in rows)
+    return _OnSystem(found, any(one.reasons for one in found))
 
 
 def _of(reasons: tuple[Reason, ...]) -> Verdict:
@@ -117,7 +131,7 @@ def _basics(dataset: Dataset, row: TensorFlowRow, glibc: str | None, avx: bool) 
         yield Reason("tensorflow-gpu was retired; this release is empty", name, RELEASE)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=2048)
 def _on_gpu(
     dataset: Dataset, distribution: str, platform: str, cards: tuple[str | None, ...], driver: str | None,
     driver_unknown: bool, wsl: bool,
@@ -215,9 +229,9 @@ def _libraries(dataset: Dataset, row: TensorFlowRow, known: GpuFamilyRow | None,
 
 
 def _driver(
-    dataset: Dataset, cuda: str, cards: tuple[str | None, ...], driver: str | None, unknown: bool, windows: bool, wsl: bool
+    dataset: Dataset, built: str, cards: tuple[str | None, ...], driver: str | None, unknown: bool, windows: bool, wsl: bool
 ) -> Verdict:
-    floor, source = floor_of(dataset, cuda, windows)
+    floor, source = floor_of(dataset, built, windows)
     text = str(floor) if floor is not None else None
     if unknown:
         return Verdict(needs=("driver.version",), driver=text)
@@ -225,7 +239,7 @@ def _driver(
     if present is None or floor is None:
         return Verdict(driver=text)
     if present < floor:
-        words = f"CUDA {cuda} needs driver {floor} or newer, this machine has {present}"
+        words = f"CUDA {built} needs driver {floor} or newer, this machine has {present}"
         return Verdict((Reason(words, source, "driver.version"),), driver=text)
     known = [family(dataset, one) for one in cards if one is not None]
     newer = [one for one in known if one is not None and (one.first_driver_branch or 0) > present.branch]
@@ -238,16 +252,16 @@ def _driver(
 
 
 @lru_cache(maxsize=512)
-def floor_of(dataset: Dataset, cuda: str, windows: bool) -> tuple[DriverRelease | None, str]:
+def floor_of(dataset: Dataset, built: str, windows: bool) -> tuple[DriverRelease | None, str]:
     """The oldest driver that runs libraries of this CUDA, and the row that says so."""
-    version = compare.cuda(cuda)
+    version = compare.cuda(built)
     if version is None:
         return None, ""
     major = dataset.cuda_major(version.major)
     if major is not None:
         text = (major.windows_driver or major.linux_driver) if windows else major.linux_driver
         return compare.driver(text), row_name(dataset, major)
-    exact = dataset.cuda(str(version))
+    exact = cuda(dataset, str(version))
     if exact is None:
         return None, ""
     return compare.driver(exact.windows_driver if windows else exact.linux_driver), row_name(dataset, exact)
@@ -260,7 +274,7 @@ def _compiled(dataset: Dataset, row: TensorFlowRow, verdict: Verdict) -> str | N
         return None
     # Where the hand-written kernels have machine code for the card, the generated ones alone are compiled.
     known = row.ptx_versions if "compiled" in kinds else row.ptx_versions[1:]
-    wanted = dataset.cuda(row.cuda or "") if not known else None
+    wanted = cuda(dataset, row.cuda or "") if not known else None
     return max(known, key=compare.release) if known else wanted.ptx_isa if wanted is not None else None
 
 

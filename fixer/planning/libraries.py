@@ -18,7 +18,7 @@ from fixer.model.plan import Reason
 from fixer.model.record import record
 from fixer.model.versions import CudnnVersion
 from fixer.planning import compare
-from fixer.planning.gates import RELEASE, row_name, wheels
+from fixer.planning.gates import RELEASE, row_name, wheel, wheels
 from fixer.planning.lookups import family
 from fixer.planning.releases import Asked, newest, release_row, releases
 
@@ -80,7 +80,9 @@ def library_set(dataset: Dataset, row: TensorFlowRow, needs: Needs) -> LibrarySe
 
 @lru_cache(maxsize=8192)
 def _library_set(dataset: Dataset, distribution: str, platform: str, version: str, needs: Needs) -> LibrarySet:
-    row = next(one for one in wheels(dataset, distribution, platform) if one.version == version)
+    row = wheel(dataset, distribution, platform, version)
+    if row is None:
+        raise LookupError(version)
     ranges, donor = ranges_of(dataset, row)
     if not ranges:
         words = f"the index has no wheels with the CUDA {row.cuda} libraries that it opens"
@@ -146,7 +148,9 @@ def _without_tensorrt(row: TensorFlowRow) -> dict[str, str]:
 
 @lru_cache(maxsize=512)
 def _donor(dataset: Dataset, distribution: str, platform: str, version: str) -> TensorFlowRow | None:
-    row = next(one for one in wheels(dataset, distribution, platform) if one.version == version)
+    row = wheel(dataset, distribution, platform, version)
+    if row is None:
+        raise LookupError(version)
     built, compiled = compare.cuda(row.cuda), compare.cudnn(row.cudnn_compiled)
     if built is None or not row.sonames:
         return None

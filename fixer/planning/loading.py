@@ -16,7 +16,7 @@ from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import LibraryRow, TensorFlowRow
 from fixer.model.record import record
 from fixer.planning import compare
-from fixer.planning.gates import wheels
+from fixer.planning.gates import wheel
 from fixer.planning.situation import Situation
 
 REQUIRED = ("libcudart", "libcublas", "libcublasLt", "libcufft", "libcurand", "libcusolver", "libcusparse", "libcudnn")
@@ -43,7 +43,7 @@ def unsearched(dataset: Dataset, row: TensorFlowRow) -> tuple[str, ...]:
 
 @lru_cache(maxsize=1024)
 def _unsearched(dataset: Dataset, distribution: str, platform: str, version: str) -> tuple[str, ...]:
-    row = next((one for one in wheels(dataset, distribution, platform) if one.version == version), None)
+    row = wheel(dataset, distribution, platform, version)
     if row is None or not row.is_cuda_build:
         return ()
     found = []

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from fixer.dataset.questions import Dataset
-from fixer.dataset.rows import DistroRow, GpuFamilyRow
+from fixer.dataset.rows import CudaRow, DistroRow, GpuFamilyRow
 from fixer.planning import compare
 
 
@@ -26,6 +26,12 @@ def capability(dataset: Dataset, pci_id: str | None, name: str | None) -> str | 
 def family(dataset: Dataset, compute_capability: str) -> GpuFamilyRow | None:
     """The architecture of a compute capability."""
     return dataset.family(compute_capability)
+
+
+@lru_cache(maxsize=256)
+def cuda(dataset: Dataset, version: str) -> CudaRow | None:
+    """A release of CUDA."""
+    return dataset.cuda(version)
 
 
 @lru_cache(maxsize=256)

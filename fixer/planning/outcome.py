@@ -13,7 +13,7 @@ from fixer.dataset.questions import normal_name
 from fixer.model.action import ActionSpec
 from fixer.model.plan import PlannedOutcome
 from fixer.planning import compare, conda
-from fixer.planning.gates import wheels
+from fixer.planning.gates import wheel
 from fixer.planning.situation import DISTRIBUTIONS, Situation
 
 # conda's names of libraries: they are no Python packages.
@@ -75,10 +75,8 @@ def derive(
 
 def _major(situation: Situation, distribution: str | None, after: Mapping[str, str]) -> int | None:
     """The CUDA major of the TensorFlow that will be there; wheels of another one are none of its business."""
-    for row in wheels(situation.dataset, distribution or "", situation.platform):
-        if row.version == after.get(distribution or "") and row.cuda:
-            return compare.release(row.cuda)[0]
-    return None
+    row = wheel(situation.dataset, distribution or "", situation.platform, after.get(distribution or "", ""))
+    return compare.release(row.cuda)[0] if row is not None and row.cuda else None
 
 
 def _mine(name: str, major: int | None) -> bool:

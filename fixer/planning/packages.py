@@ -17,7 +17,7 @@ from fixer.dataset.rows import TensorFlowRow
 from fixer.model.plan import Reason
 from fixer.model.record import record
 from fixer.planning import compare
-from fixer.planning.gates import RELEASE, row_name, wheels
+from fixer.planning.gates import RELEASE, row_name, wheel
 from fixer.planning.releases import Asked, bounds, breaks, fault_names, installable, release_row, releases
 
 # The packages that many others lean on are chosen first; the rest follows them.
@@ -87,7 +87,9 @@ def _resolve(
     installed: tuple[tuple[str, str], ...], wished: tuple[tuple[str, str], ...], forced: tuple[tuple[str, str], ...],
     fresh: bool,
 ) -> Resolved:  # fmt: skip
-    row = next(one for one in wheels(dataset, distribution, platform) if one.version == version)
+    row = wheel(dataset, distribution, platform, version)
+    if row is None:
+        raise LookupError(version)
     return _Resolver(Task(dataset, row, python, glibc, dict(installed), dict(wished), dict(forced), fresh)).run()
 
 

@@ -6,6 +6,7 @@ The unit is ``Refusals``. It adds and orders; why something is refused is said w
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Iterable, Mapping
 
 from fixer.dataset.rows import TensorFlowRow
@@ -23,12 +24,18 @@ def refusal(
     row: TensorFlowRow, reasons: Iterable[Reason], python: str | None = None, new: bool = False
 ) -> tuple[Key, Rejected]:
     """``row`` (on ``python``, in a new environment) refused."""
-    stack = {row.distribution: row.version}
+    return _refusal(row.distribution, row.version, tuple(reasons), python or "", new)
+
+
+@lru_cache(maxsize=8192)
+def _refusal(distribution: str, version: str, reasons: tuple[Reason, ...], python: str, new: bool) -> tuple[Key, Rejected]:
+    """Equal refusals are one: the machines of a fleet differ in many ways and are refused for few reasons."""
+    stack = {distribution: version}
     if python:
         stack["python"] = python
     if new:
         stack["environment"] = "new"
-    return (row.version, python or "", new), Rejected(stack, tuple(reasons))
+    return (version, python, new), Rejected(stack, reasons)
 
 
 @dataclass
@@ -70,11 +77,11 @@ class Refusals:
     def listed(self) -> tuple[Rejected, ...]:
         """Newest release first; what only the wish rules out comes last."""
         if self._listed is None:
-            newest = sorted(self.stacks.items(), key=_newness, reverse=True)
-            weighty = [one for _, one in newest if not _by_wish_alone(one)]
-            if len(weighty) < MOST_LISTED:
-                weighty += [one for _, one in newest if _by_wish_alone(one)]
-            self._listed = tuple(weighty[:MOST_LISTED])
+            weighty: list[Rejected] = []
+            wished: list[Rejected] = []
+            for _, one in sorted(self.stacks.items(), key=_newness, reverse=True):
+                (wished if _by_wish_alone(one) else weighty).append(one)
+            self._listed = tuple([*weighty, *wished][:MOST_LISTED])
         return self._listed
 
 
@@ -83,4 +90,7 @@ def _newness(item: tuple[Key, Rejected]) -> tuple[object, ...]:
 
 
 def _by_wish_alone(one: Rejected) -> bool:
-    return all(reason.text.startswith((WISHED, ANOTHER)) for reason in one.reasons)
+    for reason in one.reasons:
+        if not reason.text.startswith((WISHED, ANOTHER)):
+            return False
+    return True

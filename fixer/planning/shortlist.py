@@ -64,14 +64,14 @@ def _against(wished: str, row: TensorFlowRow, present: str) -> Reason | None:
     return None
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=2048)
 def barred(dataset: Dataset, distribution: str, platform: str, ground: Ground) -> Mapping[int, tuple[Key, Rejected]]:
     """The wheels that the gates refuse on this ground, by place."""
     judged = zip(wheels(dataset, distribution, platform), verdicts(dataset, distribution, platform, ground))
     return {place: refusal(row, told.reasons) for place, (row, told) in enumerate(judged) if told.reasons}
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=2048)
 def drawbacks(dataset: Dataset, distribution: str, platform: str, ground: Ground) -> tuple[int, ...]:
     """How much speaks against each wheel although it works: its flaws, and a loader that misses its libraries."""
     judged = zip(wheels(dataset, distribution, platform), verdicts(dataset, distribution, platform, ground))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import posixpath
 import re
-from dataclasses import replace
 from typing import Iterable, Mapping
 
 from fixer.dataset.questions import Dataset, normal_name
@@ -18,7 +17,7 @@ from fixer.model.facts import Environment, Facts, Gpu, Patient
 from fixer.model.finding import Finding
 from fixer.model.once import once
 from fixer.model.plan import Wish
-from fixer.model.record import record
+from fixer.model.record import changed, record
 from fixer.planning import compare, drivers, lookups
 from fixer.planning.wishes import Wishes, of
 
@@ -89,6 +88,7 @@ class Situation:
         self.dataset = dataset
         self.wish = wish
         self.wishes: Wishes = of(wish)
+        self._grounds: dict[bool, Ground] = {}
 
     # the machine
 
@@ -175,10 +175,10 @@ class Situation:
 
     def _known(self, gpu: Gpu) -> Gpu:
         if gpu.compute_capability is None:
-            return replace(gpu, compute_capability=lookups.capability(self.dataset, gpu.pci_id, gpu.name))
+            return changed(gpu, compute_capability=lookups.capability(self.dataset, gpu.pci_id, gpu.name))
         return gpu
 
-    @property
+    @once
     def capabilities(self) -> tuple[str | None, ...]:
         return tuple(card.compute_capability for card in self.cards)
 
@@ -197,7 +197,7 @@ class Situation:
         driver = self.facts.driver.value
         return (driver.version.value or driver.kernel_module.value) if driver is not None else None
 
-    @property
+    @once
     def driver_unknown(self) -> bool:
         """Whether a driver may be there whose release nobody knows."""
         driver = self.facts.driver
@@ -207,6 +207,11 @@ class Situation:
 
     def ground(self, gpu: bool) -> Ground:
         """What gates a wheel here, for the GPU or for the CPU alone."""
+        if gpu not in self._grounds:
+            self._grounds[gpu] = self._ground(gpu)
+        return self._grounds[gpu]
+
+    def _ground(self, gpu: bool) -> Ground:
         flags = self.facts.cpu_flags
         avx = self.arch != "x86_64" or flags.is_unknown or "avx" in flags.or_else(())
         capabilities = tuple(dict.fromkeys(self.capabilities)) if gpu else ()
@@ -269,11 +274,11 @@ class Situation:
     def distributions(self) -> tuple[str, ...]:
         return tuple(name for name in DISTRIBUTIONS if name in self.packages)
 
-    @property
+    @once
     def distribution(self) -> str | None:
         return self.distributions[0] if self.distributions else None
 
-    @property
+    @once
     def tensorflow(self) -> str | None:
         return self.packages[self.distribution] if self.distribution else None
 
@@ -287,15 +292,15 @@ class Situation:
         installers = self.patient.installers if self.patient else {}
         return installers.get(name) == "conda" or (name in ("tensorflow", "tensorflow-base") and self.by_conda)
 
-    @property
+    @once
     def prefix(self) -> str:
         return self.patient.prefix if self.patient else NOWHERE
 
-    @property
+    @once
     def interpreter(self) -> str:
         return self.patient.interpreter if self.patient else "python"
 
-    @property
+    @once
     def site_packages(self) -> str:
         if self.patient is not None:
             return self.patient.site_packages
