@@ -21,7 +21,6 @@ from fixer.planning.situation import Situation
 
 _YES = ("1", "true", "True")
 _FIRST_LEGACY = (2, 15)
-_HOLDERS = ("torch", "jax-cuda12-plugin", "jax-cuda13-plugin")
 
 
 @record(frozen=True)
@@ -112,15 +111,13 @@ def _joint(situation: Situation, option: Option, wished: Mapping[str, str]) -> B
 
 def _needs(situation: Situation, option: Option) -> Needs:
     """What decides the CUDA libraries; in a new environment nothing is there to be kept or held."""
-    cards = tuple(dict.fromkeys(one for one in situation.capabilities if one is not None))
+    cards = situation.known_capabilities
     # A card for which the wheel itself has no code asks nothing of the libraries.
-    served = tuple(one for one in cards if _has_code(option.row, one)) or cards
+    served = tuple([one for one in cards if _has_code(option.row, one)]) or cards
     wished = _wished_wheels(_beside(situation))
     if not option.here:
         return Needs(option.python, situation.glibc_step, served, (), pinned=wished)
-    present = {name: version for name, version in situation.packages.items() if name.startswith("nvidia-")}
-    holders = [f"{name} {situation.packages[name]}" for name in _HOLDERS if name in situation.packages]
-    return Needs(option.python, situation.glibc_step, served, tuple(sorted(present.items())), next(iter(holders), ""), wished)
+    return Needs(option.python, situation.glibc_step, served, situation.nvidia_wheels, situation.holder, wished)
 
 
 def _wished_wheels(wished: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
@@ -141,7 +138,7 @@ def _packages(situation: Situation, option: Option, same: bool, wished: Mapping[
     if legacy and not same and compare.minor(option.row.version) >= _FIRST_LEGACY:
         # Without it the new TensorFlow would have no Keras at all under this setting.
         asked.setdefault("tf-keras", "")
-    installed = dict(situation.packages) if option.here else {}
+    installed = situation.packages if option.here else {}
     # What a finding demands is about the TensorFlow that is there; another one has demands of its own.
     forced = option.forced if same else {}
     fresh = not same or option.renew

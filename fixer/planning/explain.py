@@ -132,15 +132,15 @@ def _driver_advice(situation: Situation, draft: Draft, stack: Stack, search: Sea
     """A newer driver would allow a newer TensorFlow: advice, no step."""
     if not search.gpu or situation.driver_version is None or draft.driver != "keep":
         return
-    newer = [
-        one
-        for one in search.refusals.listed()
-        if any("needs driver" in reason.text for reason in one.reasons)
-        and compare.key(next(iter(one.stack.values()))) > compare.key(stack.row.version)
-    ]
-    if newer:
-        reason = next(reason.text for reason in newer[0].reasons if "needs driver" in reason.text)
-        draft.note(f"A newer driver would allow TensorFlow {next(iter(newer[0].stack.values()))}: {reason}.")
+    chosen = compare.order(stack.row.version)
+    for one in search.refusals.listed():
+        version = next(iter(one.stack.values()))
+        if compare.order(version) <= chosen:
+            continue
+        for reason in one.reasons:
+            if "needs driver" in reason.text:
+                draft.note(f"A newer driver would allow TensorFlow {version}: {reason.text}.")
+                return
 
 
 def setting_left(situation: Situation, draft: Draft) -> None:

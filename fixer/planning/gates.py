@@ -55,6 +55,12 @@ def wheels(dataset: Dataset, distribution: str, platform: str) -> tuple[TensorFl
     return tuple(row for row in rows if row.platform == platform and bool(row.build) == by_conda)
 
 
+@lru_cache(maxsize=64)
+def versions(dataset: Dataset, distribution: str, platform: str) -> tuple[str, ...]:
+    """The releases of ``wheels``, in order."""
+    return tuple(row.version for row in wheels(dataset, distribution, platform))
+
+
 @lru_cache(maxsize=1024)
 def wheel(dataset: Dataset, distribution: str, platform: str, version: str) -> TensorFlowRow | None:
     """The one of ``wheels`` that is this release."""

@@ -7,8 +7,10 @@ The unit is ``repair_loader``, for the case in which every library is there and 
 from __future__ import annotations
 
 import posixpath
+from functools import lru_cache
 from typing import Iterable, Mapping
 
+from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import TensorFlowRow
 from fixer.model.action import ActionSpec, HumanStep
 from fixer.model.finding import Finding
@@ -77,12 +79,17 @@ def installed_row(situation: Situation) -> TensorFlowRow | None:
     name, version = situation.distribution, situation.tensorflow
     if name is None or version is None:
         return None
+    return _installed_row(situation.dataset, situation.platform, name, version)
+
+
+@lru_cache(maxsize=512)
+def _installed_row(dataset: Dataset, platform: str, name: str, version: str) -> TensorFlowRow | None:
     for distribution in (name, "tensorflow"):
-        rows = wheels(situation.dataset, distribution, situation.platform)
+        rows = wheels(dataset, distribution, platform)
         exact = next((row for row in rows if compare.key(row.version) == compare.key(version)), None)
         if exact is not None:
             return exact
-    rows = wheels(situation.dataset, "tensorflow", situation.platform)
+    rows = wheels(dataset, "tensorflow", platform)
     return next((row for row in rows if compare.minor(row.version) == compare.minor(version)), None)
 
 

@@ -61,13 +61,24 @@ def preload(
     if not row.is_cuda_build:
         return Preload()
     wanted = dict.fromkeys((*unsearched(situation.dataset, row), *_overtaken(situation, row), *wrong))
-    chain = _with_needs(situation.dataset, row, wanted, nvidia)
-    found = {}
-    for soname in chain:
-        path = _in_wheels(situation.dataset, row, soname, nvidia, site_packages)
-        if path is not None:
-            found[soname] = path
-    return Preload(tuple(found[soname] for soname in chain if soname in found))
+    if not wanted:
+        return Preload()
+    known = situation.dataset, row.distribution, row.platform, row.version
+    files = _files(*known, tuple(wanted), tuple(sorted(nvidia.items())))
+    return Preload(tuple([posixpath.join(site_packages, file) for file in files]))
+
+
+@lru_cache(maxsize=1024)
+def _files(
+    dataset: Dataset, distribution: str, platform: str, version: str, wanted: tuple[str, ...], nvidia: tuple[tuple[str, str], ...]
+) -> tuple[str, ...]:
+    """The files of the wheels ``nvidia`` that hold ``wanted`` and all that they need, in load order, below site-packages."""
+    row = wheel(dataset, distribution, platform, version)
+    if row is None:
+        return ()
+    held = dict(nvidia)
+    found = (_in_wheels(dataset, row, soname, held) for soname in _with_needs(dataset, row, wanted, held))
+    return tuple(path for path in found if path is not None)
 
 
 def in_folder(dataset: Dataset, row: TensorFlowRow, folder: str) -> Preload:
@@ -199,14 +210,12 @@ def _has_part(part: LibraryRow, row: TensorFlowRow, nvidia: Mapping[str, str]) -
     return late is None or version >= late
 
 
-def _in_wheels(
-    dataset: Dataset, row: TensorFlowRow, soname: str, nvidia: Mapping[str, str], site_packages: str
-) -> str | None:
-    """The file in the environment's wheels; None where no wheel of this generation holds it."""
+def _in_wheels(dataset: Dataset, row: TensorFlowRow, soname: str, nvidia: Mapping[str, str]) -> str | None:
+    """The file in the environment's wheels, below site-packages; None where no wheel of this generation holds it."""
     known = dataset.library(soname)
     built = compare.cuda(row.cuda)
     if known is None or known.wheel_folder is None or built is None:
         return None
     if not any(name in nvidia and name.endswith(f"-cu{built.major}") for name in known.wheels):
         return None
-    return posixpath.join(site_packages, "nvidia", known.wheel_folder, "lib", soname)
+    return posixpath.join("nvidia", known.wheel_folder, "lib", soname)

@@ -45,6 +45,12 @@ class Step:
     older: bool = False
 
 
+@lru_cache(maxsize=256)
+def steps(versions: tuple[str, ...], present: str | None) -> tuple[tuple[Step, int], ...]:
+    """The step from ``present`` to each version, with the place of its rung."""
+    return tuple((one, place(one.rung)) for one in (step(version, present) for version in versions))
+
+
 @lru_cache(maxsize=16384)
 def step(version: str, present: str | None) -> Step:
     """The step from ``present`` to ``version`` in one environment."""

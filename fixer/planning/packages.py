@@ -64,7 +64,7 @@ class Resolved:
 
 def resolve(task: Task) -> Resolved:
     """The smallest set of pins that makes ``task`` fit."""
-    row, installed = task.row, sorted((n, v) for n, v in task.installed.items() if _counts(task, n, v))
+    row, installed = task.row, [item for item in sorted(task.installed.items()) if _counts(task, *item)]
     wished, forced = (tuple(sorted(one.items())) for one in (task.wished, task.forced))
     key = (row.distribution, row.platform, row.version, task.python, task.glibc, tuple(installed), wished, forced)
     return _resolve(task.dataset, *key, task.fresh)
@@ -72,13 +72,15 @@ def resolve(task: Task) -> Resolved:
 
 def _counts(task: Task, name: str, version: str) -> bool:
     """Whether an installed package can matter at all: others are alike for every question."""
-    return (
-        name in task.row.bounds
-        or name in task.wished
-        or name in task.forced
-        or name in fault_names(task.dataset)
-        or bool(releases(task.dataset, name)) and (name.startswith("t") or release_row(task.dataset, name, version) is not None)
-    )
+    return name in task.row.bounds or name in task.wished or name in task.forced or _is_known(task.dataset, name, version)
+
+
+@lru_cache(maxsize=8192)
+def _is_known(dataset: Dataset, name: str, version: str) -> bool:
+    """Whether the dataset has something to say of this package in this version."""
+    if name in fault_names(dataset):
+        return True
+    return bool(releases(dataset, name)) and (name.startswith("t") or release_row(dataset, name, version) is not None)
 
 
 @lru_cache(maxsize=4096)

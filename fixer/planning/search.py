@@ -6,23 +6,27 @@ The unit is ``Search``. It lists the options, gates them, orders them by how muc
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Iterable, Mapping
 
 from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import TensorFlowRow
 from fixer.model.once import once
 from fixer.model.plan import Reason
+from fixer.model.record import changed
 from fixer.planning import compare
 from fixer.planning.candidates import Option, Stack, fit, keeps_tensorflow
-from fixer.planning.gates import RELEASE, Verdict, row_name, verdicts, wheels, widest
+from fixer.planning.gates import RELEASE, Verdict, row_name, verdicts, versions, wheels, widest
 from fixer.planning.loading import unsearched
+from fixer.planning.order import Step, steps
 from fixer.planning.order import place as rung_place
-from fixer.planning.order import step
 from fixer.planning.places import all_elsewhere, all_here
 from fixer.planning.refusals import MOST_LISTED, Refusals
 from fixer.planning.shortlist import admitted, barred, drawbacks
 from fixer.planning.situation import Ground, Situation
+
+_NEW = rung_place("environment")
 
 
 @dataclass
@@ -64,7 +68,7 @@ class Search:
             if option.verdict.needs and (self.with_libraries or not keeps_tensorflow(self.situation, option)):
                 self.needs = option.verdict.needs
                 return None
-            self._explain_newer(made)
+            self._explain_newer(place)
             return made
         return None
 
@@ -98,7 +102,7 @@ class Search:
     def _ground(self) -> Ground:
         ground = self.situation.ground(self.gpu)
         if self.any_driver:
-            ground = replace(ground, driver=None, driver_unknown=False)
+            ground = changed(ground, driver=None, driver_unknown=False)
         return widest(self.situation.dataset, self.distribution, self.situation.platform, ground)
 
     @once
@@ -107,12 +111,12 @@ class Search:
 
     def _here(self, shortlist: Iterable[int]) -> list[tuple[int, str, str]]:
         """Each wheel that could go into the present environment: its place in ``rows``, Python, rung."""
-        found, present = [], self.situation.tensorflow
+        found = []
         places = all_here(*self._among, self.situation.seat)
         for place in shortlist:
             one = places[place]
             if one.python is not None:
-                found.append((place, one.python, step(self.rows[place].version, present).rung))
+                found.append((place, one.python, self._steps[place][0].rung))
             elif one.refused is not None:
                 self.refusals.put(*one.refused)
         return found
@@ -152,10 +156,15 @@ class Search:
     def _preference(self, option: tuple[int, str, str]) -> tuple[int, int, int, int, int, int]:
         """Rung, then flaws, then nearness to what is there, then the newest release."""
         place, _, rung = option
-        taken = step(self.rows[place].version, self.situation.tensorflow)
+        taken, rung_of_it = self._steps[place]
         if rung == "environment":
-            return rung_place(rung), taken.rung != "pin", self._drawbacks[place], 0, 0, place
-        return rung_place(rung), 0, self._drawbacks[place], taken.far, taken.older, place
+            return _NEW, taken.rung != "pin", self._drawbacks[place], 0, 0, place
+        return rung_of_it, 0, self._drawbacks[place], taken.far, taken.older, place
+
+    @once
+    def _steps(self) -> tuple[tuple[Step, int], ...]:
+        """The step to each wheel from what is installed."""
+        return steps(versions(*self._among), self.situation.tensorflow)
 
     @once
     def _drawbacks(self) -> tuple[int, ...]:
@@ -164,14 +173,14 @@ class Search:
     def _needs_hook(self, row: TensorFlowRow) -> bool:
         return self.gpu and bool(unsearched(self.situation.dataset, row))
 
-    def _explain_newer(self, chosen: Stack) -> None:
-        """Why the newest release of each later minor version was passed over although nothing stands against it."""
+    def _explain_newer(self, chosen: int) -> None:
+        """Why the newest release of each minor version that is later than the one at ``chosen`` was passed over."""
         named, minors = self.refusals.versions, set[tuple[int, ...]]()
-        for place, row in enumerate(self.rows):
-            if compare.key(row.version) <= compare.key(chosen.row.version):
+        for place, minor in _finals(*self._among):
+            if place >= chosen:
                 break
-            minor = compare.minor(row.version)
-            if row.prerelease or row.version in named or not compare.is_final(row.version) or minor in minors:
+            row = self.rows[place]
+            if row.version in named or minor in minors:
                 continue
             minors.add(minor)
             flaws = [words for _, words in self._verdicts[place].flaws if words]
@@ -180,3 +189,10 @@ class Search:
             name = row_name(self.situation.dataset, row)
             words = flaws or ["it is a bigger change than what was chosen"]
             self.refusals.add(row, [Reason(text, name, RELEASE) for text in words])
+
+
+@lru_cache(maxsize=64)
+def _finals(dataset: Dataset, distribution: str, platform: str) -> tuple[tuple[int, tuple[int, ...]], ...]:
+    """The places of the final releases, newest first, each with its minor version."""
+    rows = enumerate(wheels(dataset, distribution, platform))
+    return tuple((place, compare.minor(row.version)) for place, row in rows if not row.prerelease and compare.is_final(row.version))

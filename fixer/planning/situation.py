@@ -31,6 +31,8 @@ _ARCHITECTURES = {"amd64": "x86_64", "x64": "x86_64", "arm64": "aarch64"}
 _SYSTEMS = {"darwin": "macos", "mac": "macos", "osx": "macos", "win32": "windows", "nt": "windows"}
 _BASES = re.compile(r"^(conda|base|(mini|ana)conda\d*|mambaforge|miniforge\d*|micromamba)$")
 NOWHERE = "<environment>"
+# The frameworks that need the installed nvidia wheels as they are.
+_HOLDERS = ("torch", "jax-cuda12-plugin", "jax-cuda13-plugin")
 
 
 @record(frozen=True)
@@ -183,6 +185,11 @@ class Situation:
         return tuple(card.compute_capability for card in self.cards)
 
     @once
+    def known_capabilities(self) -> tuple[str, ...]:
+        """The capabilities that are known, each once."""
+        return tuple(dict.fromkeys(one for one in self.capabilities if one is not None))
+
+    @once
     def families(self) -> tuple[GpuFamilyRow, ...]:
         known = (lookups.family(self.dataset, one) for one in self.capabilities if one is not None)
         return tuple(row for row in known if row is not None)
@@ -269,6 +276,16 @@ class Situation:
         """Installed packages by normalised name."""
         found = self.facts.packages.or_else({})
         return {normal_name(name): version for name, version in found.items()}
+
+    @once
+    def nvidia_wheels(self) -> tuple[tuple[str, str], ...]:
+        """The installed wheels of NVIDIA's, by name."""
+        return tuple(sorted(item for item in self.packages.items() if item[0].startswith("nvidia-")))
+
+    @once
+    def holder(self) -> str:
+        """The installed framework that needs them as they are; "" where there is none."""
+        return next((f"{name} {self.packages[name]}" for name in _HOLDERS if name in self.packages), "")
 
     @once
     def distributions(self) -> tuple[str, ...]:
