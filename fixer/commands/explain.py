@@ -85,7 +85,7 @@ def _other_witness(session: options.Session, given: dict[str, Any]) -> Facts | N
 def _exit_code(answer: Explanation) -> int:
     if answer.causes and answer.causes[0].cause not in HARMLESS:
         return exit_codes.PROBLEMS
-    return exit_codes.HEALTHY if answer.recognised else exit_codes.CANNOT_TELL
+    return exit_codes.HEALTHY if answer.recognised and not answer.unexplained else exit_codes.CANNOT_TELL
 
 
 def _data(answer: Explanation) -> dict[str, Any]:
@@ -93,6 +93,7 @@ def _data(answer: Explanation) -> dict[str, Any]:
         "causes": answer.causes,
         "harmless": answer.harmless,
         "tried": answer.tried,
+        "unexplained": answer.unexplained,
         "contradictions": answer.contradictions,
         "lines": answer.lines,
         "recognised": answer.recognised,

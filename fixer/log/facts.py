@@ -34,11 +34,15 @@ def hear(hits: Iterable[Hit], name: str = "log") -> Facts:
 
 
 def stated(hit: Hit) -> dict[str, str]:
-    """The facts that a line states, by name; a fact whose value the line left out is not stated."""
+    """The facts that a line states, by name; a fact whose value the line left out is not stated.
+
+    A variable may be set to nothing: between quotation marks that is its value.
+    """
     made = {}
     for fact, template in hit.symptom.states.items():
         names = _GAP.findall(template)
-        if all(hit.values.get(name) for name in names):
+        empty = fact.startswith("variables.")
+        if all(hit.values.get(name) or empty and name in hit.values for name in names):
             made[fact] = _GAP.sub(lambda part: hit.values[part.group(1)], template)
     return made
 

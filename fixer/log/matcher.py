@@ -11,7 +11,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 
 from fixer.dataset.rows import SymptomRow
-from fixer.log.reader import Line
+from fixer.log.line import Line
 from fixer.log.templates import SQUEEZE, Template
 from fixer.model.record import record
 

@@ -2,7 +2,8 @@
 
 The unit is ``Line(number, text)``: ``number`` counts line feeds from 1, as an editor does; ``text`` holds no escape
 sequence and no line end, and is at most ``LONGEST`` characters (a longer line comes in pieces of the same number).
-Lines that a terminal broke at its width are put together again. Nothing is recognised here.
+Lines that a terminal broke at its width are put together again, and what a service puts before every line is
+taken off. Nothing is recognised here.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ import codecs
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+
+from fixer.log import prefixes
+from fixer.log.line import Line
 
 LONGEST = 4096
 _CHUNK = 1 << 16
@@ -31,23 +34,16 @@ _BEGINS = re.compile(
 )
 
 
-class Line(NamedTuple):
-    """A line or a piece of one: its number, and its text."""
-
-    number: int
-    text: str
-
-
 def lines(read: Callable[[int], bytes]) -> Iterator[Line]:
     """The lines of a stream; ``read(n)`` gives at most n bytes, and none at the end."""
     head = read(_CHUNK)
     if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") and b'"cells"' in head or b'"nbformat"' in head:
         whole = _whole(head, read)
         if isinstance(whole, list):
-            yield from _unwrapped(_numbered(_text_lines(whole)))
+            yield from prefixes.without(_unwrapped(_numbered(_text_lines(whole))))
             return
         head, read = whole, read
-    yield from _unwrapped(_numbered(_decoded(_chunks(head, read))))
+    yield from prefixes.without(_unwrapped(_numbered(_decoded(_chunks(head, read)))))
 
 
 def _chunks(head: bytes, read: Callable[[int], bytes]) -> Iterator[bytes]:
@@ -151,7 +147,7 @@ def _unwrapped(found: Iterator[Line]) -> Iterator[Line]:
     pending = False
     for source in (sample, found):
         for line in source:
-            if held is not None and pending and not _BEGINS.match(line.text):
+            if held is not None and pending and not _BEGINS.match(line.text) and not prefixes.begins(line.text):
                 held = Line(held.number, held.text + line.text)
             else:
                 if held is not None:
@@ -168,4 +164,7 @@ def _width(lengths: list[int]) -> int | None:
     if longest not in _WIDTHS:
         return None
     full = lengths.count(longest)
+    if full == len(lengths) > 1:
+        # The end of a broken line is shorter: these are lines of one length.
+        return None
     return longest if full >= 2 or longest in _USUAL_WIDTHS else None

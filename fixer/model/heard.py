@@ -44,11 +44,15 @@ class Aside:
 
 @record(frozen=True)
 class Explanation:
-    """All that a log told. ``contradictions`` says in words where the log and the machine differ."""
+    """All that a log told. ``contradictions`` says in words where the log and the machine differ.
+
+    ``unexplained`` are the failures of a log that names no cause: what failed is known, why is not.
+    """
 
     causes: tuple[NamedCause, ...]
     harmless: tuple[Aside, ...] = ()
     tried: tuple[Aside, ...] = ()
+    unexplained: tuple[Aside, ...] = ()
     contradictions: tuple[str, ...] = ()
     lines: int = 0
     recognised: int = 0

@@ -23,6 +23,7 @@ def show(view: ExplainView, exit_code: int, paper: Paper) -> None:
         if at:
             paper.line()
         _cause(cause, at == 0, paper)
+    _unexplained(answer, paper)
     for tried in answer.tried:
         paper.line()
         paper.line(f"A remedy that was tried: {tried.about}", "yellow")
@@ -50,6 +51,15 @@ def _cause(cause: NamedCause, first: bool, paper: Paper) -> None:
         paper.line(f"To decide: {shown_argv(cause.decide_with)}", indent=2)
 
 
+def _unexplained(answer: Explanation, paper: Paper) -> None:
+    if answer.unexplained:
+        paper.line("Something failed, and these lines do not say why:", "bold")
+    for one in answer.unexplained if paper.verbose else answer.unexplained[:5]:
+        paper.line(f"line {one.line}: {_cut(one.text)}", indent=2)
+        if one.about:
+            paper.line(one.about, indent=4)
+
+
 def _harmless(answer: Explanation, paper: Paper) -> None:
     if not answer.harmless:
         return
@@ -62,6 +72,8 @@ def _harmless(answer: Explanation, paper: Paper) -> None:
 def _last(answer: Explanation, exit_code: int) -> str:
     if exit_code == 0:
         return "All that was recognised is harmless: no cause stands in this log."
+    if answer.unexplained:
+        return "The log names no cause. Paste the lines above the error too, or look: convfix doctor"
     if exit_code == 6:
         return f"Nothing was recognised in {answer.lines} lines. Paste the lines above the error too, or look: convfix doctor"
     return "On the machine itself: convfix doctor"

@@ -41,11 +41,12 @@ def explain(case: Case, findings: Iterable[Finding], lines: int = 0) -> Explanat
     """What ``findings`` say about the log whose events ``case`` holds."""
     every = heard(case)
     ranked = rank(findings)
-    asides = [one for one in every if one.row.kind in ("noise", "folk")]
+    causes = _Reading(case, ranked).causes()
     return Explanation(
-        _Reading(case, ranked).causes(),
-        tuple(_aside(one) for one in asides if one.row.kind == "noise"),
-        tuple(_aside(one) for one in asides if one.row.kind == "folk"),
+        causes,
+        tuple(_aside(one) for one in every if one.row.kind == "noise"),
+        tuple(_aside(one) for one in every if one.row.kind == "folk"),
+        () if causes else tuple(_aside(one) for one in every if one.row.kind in FAILING),
         (),
         lines,
         sum(one.event.times for one in every),

@@ -22,6 +22,8 @@ _DENIES = {"allocator-ran-out": "allocator-gains"}
 _LADDERS = {"cuda-out-of-memory": "cuda-oom-ladder"}
 _MAY_BE_NOTHING = 40.0
 _SILENT = ("noise", "folk", "fact", "success")
+# Wrappers of a failed import: the lines above them say why, and only where those were lost do they name what it may be.
+_WRAPPERS = ("native-runtime", "keras-cannot")
 
 
 def said_outright(case: Case) -> Iterator[Finding]:
@@ -33,7 +35,10 @@ def said_outright(case: Case) -> Iterator[Finding]:
 
 def said_among_several(case: Case) -> Iterator[Finding]:
     """A line that several causes share: each of them is named, none is told."""
+    failed = [one for one in heard(case) if one.row.kind in ("error", "headline") and one.row.id not in _WRAPPERS]
     for one in heard(case):
+        if one.row.id in _WRAPPERS and failed:
+            continue
         if len(one.row.causes) > 1 and one.row.kind not in _SILENT and not _beside(case, one, _DENIES):
             causes: dict[str, float] = dict(one.row.causes)
             if _beside(case, one, _LADDERS):

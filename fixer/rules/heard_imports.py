@@ -145,9 +145,12 @@ def module_missing(case: Case) -> Iterator[Finding]:
 
 
 def attribute_missing(case: Case) -> Iterator[Finding]:
-    """A module that lacks what others expect of it."""
+    """A module that lacks what others expect of it; one that is asked before it is loaded has a rule of its own."""
+    early = {one.event.line for one in said(case, "half-imported")}
     for one in said(case, "no-attribute"):
         module, name = _value(one, "module"), _value(one, "name")
+        if one.event.line in early:
+            continue
         meaning = _meaning(LACKING, module)
         if module == "tensorflow" and name in _ALWAYS_THERE:
             meaning = _NOT_TENSORFLOW

@@ -26,7 +26,7 @@ _LAST_GPU_PACKAGE = (2, 12)
 
 def requirement_unmet(case: Case) -> Iterator[Finding]:
     """The index has no such release for this Python and system."""
-    asked = said(case, "pip-no-version") or said(case, "pip-no-match")
+    asked = said(case, "pip-no-version") or said(case, "pip-no-match", "uv-no-version")
     for one in asked:
         text = one.event.values.get("requirement", "")
         matched = _NAME.match(text)
@@ -84,6 +84,8 @@ def left_incompatible(case: Case) -> Iterator[Finding]:
     """pip installed, and names the packages whose bounds it left."""
     for one in said(case, "pip-incompatible"):
         package, needs, dependency, have = (one.event.values.get(key, "").lower() for key in ("package", "needs", "dependency", "have"))
+        # A logger may stand right before it: "ERROR:root:tensorflow".
+        package = package.rpartition(":")[2]
         if not _is_framework(package.replace("_", "-")):
             continue
         cause = _by_dependency(dependency.replace("_", "-"), needs, have)

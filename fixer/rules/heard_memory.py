@@ -27,6 +27,10 @@ def memory_limit(case: Case) -> Iterator[Finding]:
         elif int(limit) < _TINY_MIB and (total == 0 or total > 4 * int(limit)):
             title = f"only {limit} MB of the GPU's memory were left to TensorFlow"
             yield named("gpu-memory-held", "possible", title, (one.evidence,), "little-memory-left")
+    for one in said(case, "allocator-limit"):
+        if one.event.values.get("limit") == str(_CAP_MIB << 20):
+            title = "the allocator was limited to 1 GiB of the GPU's memory"
+            yield named("gpu-memory-setting-misused", "possible", title, (one.evidence,), "allocator-limit-left")
 
 
 def ladder_without_an_end(case: Case) -> Iterator[Finding]:

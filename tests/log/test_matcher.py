@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from fixer.log import matcher as room
+from fixer.log.line import Line
 from fixer.log.matcher import Matcher
-from fixer.log.reader import Line
 from tests.log.heard import dataset, hear, matcher
 
 ERROR = "E a.cc:1] Could not create cudnn handle: CUDNN_STATUS_INTERNAL_ERROR"

@@ -7,7 +7,8 @@ import json
 
 import pytest
 
-from fixer.log.reader import LONGEST, Line, lines
+from fixer.log.line import Line
+from fixer.log.reader import LONGEST, lines
 
 TEXT = "first: Größe 5 GiB\nsecond\n\nfourth"
 PLAIN = [Line(1, "first: Größe 5 GiB"), Line(2, "second"), Line(3, ""), Line(4, "fourth")]
@@ -63,6 +64,27 @@ def test_a_line_that_a_terminal_broke_is_one_line_again() -> None:
 def test_full_lines_that_begin_anew_stay_apart() -> None:
     first = "2020-01-01 00:00:00.000000: E " + "a" * 50
     assert [line.text for line in read(f"{first}\n{first}\n".encode())] == [first, first]
+
+
+def test_lines_that_are_all_of_one_length_stay_apart() -> None:
+    line = "lorem ipsum dolor sit amet, consectetur adipiscing"
+    assert read(f"{line}\n{line}\n{line}\n".encode()) == [Line(at, line) for at in (1, 2, 3)]
+
+
+@pytest.mark.parametrize(
+    "before",
+    ["2024-05-06T07:08:09.0123456Z ", "2024-05-06T07:08:09.012345678Z stderr F ", "2024-05-06T07:08:09Z ##[error]", "trainer-1  | ",
+     "May 06 07:08:09 node17 python3[42]: ", "[   12.345678] ", "[Mon May  6 07:08:09 2024] ", "[1,0]<stderr>:", "[rank0]: ",
+     "(train pid=42, ip=10.0.0.3) ", "stderr: ", "0: ", "> ", "trainer-1  | 2024-05-06T07:08:09Z "],
+)  # fmt: skip
+def test_what_a_service_puts_before_every_line_is_taken_off(before: str) -> None:
+    made = read("".join(f"{before}{line}\n" for line in ("first", "NumPy 2.0.2", "third")).encode())
+    assert made == [Line(1, "first"), Line(2, "NumPy 2.0.2"), Line(3, "third")]
+
+
+def test_what_stands_before_few_lines_stays() -> None:
+    text = "stderr: one\ntwo\nthree\n2024-05-06 07:08:09.012345: E tensorflow/a.cc:1] four"
+    assert [line.text for line in read(text.encode())] == text.split("\n")
 
 
 def test_a_notebook_speaks_through_its_outputs_alone() -> None:

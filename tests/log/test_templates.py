@@ -7,7 +7,7 @@ from re import _constants, _parser  # type: ignore[attr-defined]
 
 import pytest
 
-from fixer.log.reader import Line
+from fixer.log.line import Line
 from fixer.log.templates import Template, squeeze
 from tests.log.heard import dataset, matcher
 

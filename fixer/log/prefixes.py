@@ -1,0 +1,74 @@
+"""Takes off what a service puts before every line: a time, a container's name, a rank, a quotation mark.
+
+The unit is a ``Line`` in and the same line out, without what stands before most lines of the log. A wording that the program
+broke over lines stands together again then. Which kinds there are is learned from the first lines; a log without any stays as
+it is, and so does each line that carries none.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from fixer.log.line import Line
+
+_SAMPLE = 200
+_MOST_OF_THEM = 0.6
+_DEEPEST = 4
+_CLOCK = r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?"
+_MONTH = r"[A-Z][a-z]{2}"
+KINDS: dict[str, re.Pattern[str]] = {
+    name: re.compile(text)
+    for name, text in {
+        # TensorFlow's own time is followed by a colon and belongs to its line.
+        "a service's time": rf"\d{{4}}-\d\d-\d\d[T ]{_CLOCK}(?:Z|[+-]\d\d:?\d\d)?(?![\d:.,]) ?",
+        "a level of GitHub's": r"##\[\w{1,20}\]",
+        "a stream of Kubernetes'": r"std(?:out|err) [FP] ",
+        "a name of Compose's": r"[A-Za-z0-9][\w.-]{0,60} {1,30}\| ?",
+        "the journal's head": rf"{_MONTH} {{1,2}}\d{{1,2}} {_CLOCK} [\w.-]{{1,64}} [^\s:\[\]]{{1,60}}(?:\[\d{{1,9}}\])?: ?",
+        "the kernel's clock": r"\[ {0,8}\d{1,9}\.\d{1,9}\] ?",
+        "the kernel's date": rf"\[{_MONTH} {_MONTH} {{1,2}}\d{{1,2}} {_CLOCK} \d{{4}}\] ?",
+        "a rank of MPI's": r"\[\d{1,6},\d{1,6}\]<std(?:out|err)>: ?",
+        "a rank of PyTorch's": r"\[(?:rank|default)\d{1,6}\]: ?",
+        "a worker of Ray's": r"\([\w.:-]{1,80} pid=\d{1,9}(?:, ip=[\d.]{1,45})?\) ?",
+        "a stream": r"std(?:out|err): ?",
+        "a task of Slurm's": r"\d{1,5}: ",
+        "a quotation": r"> ?",
+    }.items()
+}
+
+
+def without(lines: Iterable[Line]) -> Iterator[Line]:
+    """``lines`` without what stands before most of them."""
+    source = iter(lines)
+    sample = list(itertools.islice(source, _SAMPLE))
+    learned = _learned([line.text for line in sample if line.text.strip()])
+    rest = itertools.chain(sample, source)
+    return (_taken_off(line, learned) for line in rest) if learned else rest
+
+
+def begins(text: str) -> bool:
+    """Whether ``text`` begins as a service lets a line begin: it was not broken off from the one before."""
+    return any(pattern.match(text) for name, pattern in KINDS.items() if name not in ("a quotation", "a task of Slurm's"))
+
+
+def _learned(texts: Sequence[str]) -> tuple[re.Pattern[str], ...]:
+    """The kinds in their order, each the one that most lines carry once those before it are off."""
+    found: list[re.Pattern[str]] = []
+    while texts and len(found) < _DEEPEST:
+        count, name = max((sum(pattern.match(text) is not None for text in texts), name) for name, pattern in KINDS.items())
+        if count < _MOST_OF_THEM * len(texts):
+            break
+        pattern = KINDS[name]
+        found.append(pattern)
+        texts = [rest for text in texts if (rest := pattern.sub("", text, count=1) if pattern.match(text) else text).strip()]
+    return tuple(found)
+
+
+def _taken_off(line: Line, learned: Sequence[re.Pattern[str]]) -> Line:
+    at = 0
+    for pattern in learned:
+        matched = pattern.match(line.text, at)
+        at = matched.end() if matched else at
+    return Line(line.number, line.text[at:]) if at else line
