@@ -170,6 +170,11 @@ class JaxRow:
     checked: str = ""
     confidence: str = "primary"
 
+    @property
+    def prerelease(self) -> bool:
+        """The harvest keeps JAX's final releases alone."""
+        return False
+
 
 @record(frozen=True)
 class PackageFaultRow:

@@ -6,13 +6,14 @@ beside TensorFlow is part of the stack or the reason why there is none.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Iterator, Mapping
 
 from fixer.dataset.rows import TensorFlowRow
 from fixer.model.plan import Reason
 from fixer.model.record import record
 from fixer.planning import compare, conda
-from fixer.planning.frameworks import TORCH, Beside, torch_beside
+from fixer.planning.frameworks import JAX, TORCH, Beside, jax_beside, torch_beside
 from fixer.planning.gates import Verdict
 from fixer.planning.libraries import LibrarySet, Needs, library_set
 from fixer.planning.packages import Resolved, Task, resolve
@@ -70,7 +71,7 @@ def fit(situation: Situation, option: Option) -> Stack | tuple[Reason, ...]:
     libraries = LibrarySet()
     joint = _joint(situation, option, wished)
     if joint is not None:
-        libraries, wished = joint.libraries, {**wished, TORCH: f"=={joint.version}"}
+        libraries, wished = joint.libraries, {**wished, **joint.taken}
         reasons += joint.reasons
     elif option.gpu and (option.with_libraries or not same or _wished_wheels(wished)):
         by_conda = conda.libraries(situation, option.row, option.here)
@@ -99,14 +100,24 @@ def _beside(situation: Situation) -> dict[str, str]:
 
 
 def _joint(situation: Situation, option: Option, wished: Mapping[str, str]) -> Beside | None:
-    """PyTorch beside TensorFlow, where it is wished for and not there already."""
-    spec = wished.get(TORCH)
-    present = situation.packages.get(TORCH) if option.here else None
-    if spec is None or not releases(situation.dataset, TORCH):
+    """PyTorch and JAX beside TensorFlow, where they are wished for and not there already."""
+    asked = {name: wished[name] for name in (TORCH, JAX) if name in wished and _missing(situation, option, name, wished[name])}
+    if not asked:
         return None
-    if present is not None and compare.within(spec, present):
-        return None
-    return torch_beside(situation.dataset, option.row, spec, _needs(situation, option), option.gpu)
+    dataset, needs, found = situation.dataset, _needs(situation, option), Beside()
+    if TORCH in asked:
+        found = torch_beside(dataset, option.row, asked[TORCH], needs, option.gpu)
+    if JAX in asked and not found.reasons:
+        both = replace(needs, pinned=found.pinned or needs.pinned)
+        jax = jax_beside(dataset, option.row, asked[JAX], situation.wishes.jax_extras, both, option.gpu)
+        libraries = jax.libraries if option.gpu else found.libraries
+        found = replace(jax, libraries=libraries, taken={**found.taken, **jax.taken})
+    return found
+
+
+def _missing(situation: Situation, option: Option, name: str, spec: str) -> bool:
+    present = situation.packages.get(name) if option.here else None
+    return bool(releases(situation.dataset, name)) and (present is None or bool(spec) and not compare.within(spec, present))
 
 
 def _needs(situation: Situation, option: Option) -> Needs:

@@ -88,6 +88,8 @@ def chosen(situation: Situation, draft: Draft, stack: Stack, search: Search, *, 
             f"{stack.libraries.borrowed_from}, "
             "for the same CUDA and cuDNN."
         )
+    if search.gpu and "jax" in stack.packages and not any(name.endswith("-plugin") for name in stack.packages):
+        draft.note("jax is its build for the CPU: none of its GPU plugins can share this environment's CUDA libraries.")
     _driver_advice(situation, draft, stack, search)
 
 

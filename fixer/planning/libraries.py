@@ -229,8 +229,15 @@ def _limits(dataset: Dataset, name: str, capabilities: Iterable[str]) -> list[st
 
 @lru_cache(maxsize=8192)
 def _newest(dataset: Dataset, name: str, asked: Asked, loads: LoadRule | None) -> str | None:
-    """The newest release that is asked for and, where it is cuDNN, can be loaded."""
-    return newest(dataset, name, asked, lambda version: _loads(dataset, version, loads))
+    """The newest release that is asked for, needs nothing that cannot be pinned, and can be loaded where it is cuDNN."""
+    return newest(dataset, name, asked, lambda version: _pinned_whole(dataset, name, version) and _loads(dataset, version, loads))
+
+
+def _pinned_whole(dataset: Dataset, name: str, version: str) -> bool:
+    """Whether every wheel that this one brings along has known releases; the installer would choose another by itself."""
+    known = release_row(dataset, name, version)
+    needed = known.bounds.items() if known is not None else ()
+    return all(releases(dataset, other) or spec.startswith("==") for other, spec in needed if other.startswith("nvidia-"))
 
 
 def _loads(dataset: Dataset, version: str, rule: LoadRule | None) -> bool:

@@ -1,7 +1,7 @@
 """Exact versions of the packages beside TensorFlow: which release is the newest that fits.
 
-The unit is one pick. Only final releases that were not withdrawn count, with a wheel for the Python and
-the C library: a plan never builds from source.
+The unit is one pick; JAX's own packages are asked like all others. Only final releases that were not
+withdrawn count, with a wheel for the Python and the C library: a plan never builds from source.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ from functools import lru_cache
 from typing import Callable, Mapping
 
 from fixer.dataset.questions import Dataset
-from fixer.dataset.rows import PackageFaultRow, ReleaseRow
+from fixer.dataset.rows import JaxRow, PackageFaultRow, ReleaseRow
 from fixer.model.record import record
 from fixer.planning import compare
+
+Release = ReleaseRow | JaxRow
 
 
 @record(frozen=True)
@@ -25,19 +27,19 @@ class Asked:
 
 
 @lru_cache(maxsize=4096)
-def releases(dataset: Dataset, name: str) -> tuple[ReleaseRow, ...]:
+def releases(dataset: Dataset, name: str) -> tuple[Release, ...]:
     """The known releases of a package, newest first, remembered."""
-    return dataset.releases(name)
+    return dataset.jax(name) if name.startswith("jax") else dataset.releases(name)
 
 
 @lru_cache(maxsize=16384)
-def release_row(dataset: Dataset, name: str, version: str) -> ReleaseRow | None:
+def release_row(dataset: Dataset, name: str, version: str) -> Release | None:
     """The row of one release."""
     return next((row for row in releases(dataset, name) if row.version == version), None)
 
 
 @lru_cache(maxsize=65536)
-def installable(dataset: Dataset, name: str, python: str, glibc: str | None) -> tuple[ReleaseRow, ...]:
+def installable(dataset: Dataset, name: str, python: str, glibc: str | None) -> tuple[Release, ...]:
     """The final releases with a wheel for this Python and C library, newest first."""
     present = compare.glibc(glibc)
     found = []
@@ -73,7 +75,7 @@ def archive_bytes(dataset: Dataset, name: str, version: str) -> int | None:
     return next((row.size_bytes for row in read if row.version == version), None)
 
 
-def bounds(row: ReleaseRow, python: str) -> Mapping[str, str]:
+def bounds(row: Release, python: str) -> Mapping[str, str]:
     """What a release asks of other packages on this Python."""
     differing = row.python_bounds.get(python)
     return {**row.bounds, **differing} if differing else row.bounds

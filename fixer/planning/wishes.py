@@ -23,11 +23,12 @@ TENSORFLOWS = ("tensorflow", "tensorflow-gpu", "tensorflow-cpu")
 
 @record(frozen=True)
 class Wishes:
-    """Ranges by package name ("" for any version), the range of Pythons, and the extras wished for TensorFlow."""
+    """Ranges by package name ("" for any version), the range of Pythons, the extras wished for TensorFlow and for JAX."""
 
     packages: Mapping[str, str] = field(default_factory=dict)
     python: str = ""
     extras: frozenset[str] = frozenset()
+    jax_extras: frozenset[str] = frozenset()
 
     @once
     def tensorflow(self) -> str:
@@ -72,7 +73,7 @@ def read(requirements: tuple[str, ...]) -> Wishes:
     from packaging.requirements import InvalidRequirement, Requirement
 
     packages: dict[str, str] = {}
-    python, extras = "", frozenset[str]()
+    python, extras, of_jax = "", frozenset[str](), frozenset[str]()
     for text in requirements:
         try:
             wanted = Requirement(text)
@@ -89,7 +90,9 @@ def read(requirements: tuple[str, ...]) -> Wishes:
         packages[name] = ",".join(part for part in (packages.get(name, ""), specifier) if part)
         if name in TENSORFLOWS:
             extras = extras | frozenset(wanted.extras)
-    return Wishes(packages, python, extras)
+        if name == "jax":
+            of_jax = of_jax | frozenset(wanted.extras)
+    return Wishes(packages, python, extras, of_jax)
 
 
 def of(wish: Wish) -> Wishes:
