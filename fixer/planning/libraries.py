@@ -229,8 +229,13 @@ def _limits(dataset: Dataset, name: str, capabilities: Iterable[str]) -> list[st
 
 @lru_cache(maxsize=8192)
 def _newest(dataset: Dataset, name: str, asked: Asked, loads: LoadRule | None) -> str | None:
-    """The newest release that is asked for, needs nothing that cannot be pinned, and can be loaded where it is cuDNN."""
-    return newest(dataset, name, asked, lambda version: _pinned_whole(dataset, name, version) and _loads(dataset, version, loads))
+    """The newest release that is asked for and, where it is cuDNN, can be loaded; one that needs nothing unknown first."""
+
+    def fits(version: str) -> bool:
+        return _loads(dataset, version, loads)
+
+    whole = newest(dataset, name, asked, lambda version: _pinned_whole(dataset, name, version) and fits(version))
+    return whole or newest(dataset, name, asked, fits)
 
 
 def _pinned_whole(dataset: Dataset, name: str, version: str) -> bool:
