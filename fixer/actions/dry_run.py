@@ -27,6 +27,7 @@ _NO_SUCH_RELEASE = re.compile(
     r"(?:there is no version of|satisfies the requirement) (?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)"
     r"(?:\[[^\]]{0,80}\])?==(?P<version>[A-Za-z0-9.+!]{1,60})(?![*\w])(?! \(from versions: none\))"
 )
+_DRAWN = dict.fromkeys(map(ord, "×╰─▶├│"))
 _FILE_URL = "file://"
 
 
@@ -140,7 +141,8 @@ def said(ran: Ran) -> str:
     if ran.missing:
         return f"it could not be started: {ran.stderr}"
     words = cleaned(ran.stderr) or cleaned(ran.stdout)
-    return "; ".join(line.strip() for line in words.splitlines()) or f"exit status {ran.status}"
+    # uv draws a tree and wraps its sentences: both would break the one line.
+    return " ".join(words.translate(_DRAWN).split()) or f"exit status {ran.status}"
 
 
 def _name(argv: Sequence[str]) -> str:

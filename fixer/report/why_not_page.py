@@ -47,7 +47,7 @@ def show(view: WhyNotView, exit_code: int, paper: Paper) -> None:
 
 
 def _verdict(answer: WhyNot) -> str:
-    wished = " with ".join(answer.wish.requirements)
+    wished = ", ".join(answer.wish.requirements)
     if answer.chosen:
         return f"{wished}: nothing stands against it; it is what a plan takes ({_words(answer.stack)})."
     if answer.possible:
