@@ -163,6 +163,28 @@ def _distro(case: Case) -> str:
     return case.facts.distro.value.id if case.facts.distro.value is not None else ""
 
 
+def _module_answers(case: Case) -> bool:
+    """The kernel's half of the driver told its version, so it is loaded."""
+    return case.driver is not None and compare.driver(case.driver.kernel_module.value) is not None
+
+
+def _halves_agree(case: Case) -> bool:
+    if case.driver is None:
+        return False
+    library, module = compare.driver(case.driver.version.value), compare.driver(case.driver.kernel_module.value)
+    return library is not None and library == module
+
+
+def _names_first_card(case: Case) -> bool:
+    """CUDA_VISIBLE_DEVICES begins with 0, a card that every machine with a card has."""
+    return (case.variables.get("CUDA_VISIBLE_DEVICES") or "").split(",")[0].strip() == "0"
+
+
+def _names_further_card(case: Case) -> bool:
+    """CUDA_VISIBLE_DEVICES begins with a number that a machine of one card has not."""
+    return (case.variables.get("CUDA_VISIBLE_DEVICES") or "").split(",")[0].strip() in {str(one) for one in range(1, 64)}
+
+
 def _gpu_stated(case: Case) -> bool:
     return bool(case.cards) or case.facts.driver.is_found or case.facts.toolkits.is_found
 
@@ -184,6 +206,11 @@ HINTS: tuple[Hint, ...] = (
     Hint("a card, a driver or a toolkit", _gpu_stated, {"no-nvidia-gpu": 0.08, "benign-noise": 0.2}),
     Hint("nvidia-smi works", _smi_works, {"driver-not-loaded": 0.1, "secure-boot": 0.02, "nouveau-active": 0.02,
          "no-nvidia-gpu": 0.02, "gpu-powered-off": 0.05, "cuda-visible-devices": 1.5, "uvm-or-driver-state": 1.5}),
+    Hint("the kernel's half of the driver answers", _module_answers, {"driver-not-loaded": 0.02, "secure-boot": 0.01,
+         "nouveau-active": 0.01, "no-nvidia-gpu": 0.05, "gpu-powered-off": 0.3}),
+    Hint("both halves of the driver are of one release", _halves_agree, {"driver-library-mismatch": 0.02, "cuda-compat-lib": 0.1}),
+    Hint("CUDA_VISIBLE_DEVICES names the first card", _names_first_card, {"cuda-visible-devices": 0.05}),
+    Hint("CUDA_VISIBLE_DEVICES names a further card", _names_further_card, {"cuda-visible-devices": 6}),
     Hint("a failure that has nothing to do with the GPU", lambda case: bool(said(case, "unrelated-exception")),
          {"no-nvidia-gpu": 8, "benign-noise": 8}),
     # RPM Fusion builds the module on the machine and signs it with a key that nobody has enrolled yet.

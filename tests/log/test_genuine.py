@@ -43,8 +43,24 @@ STAGED = {
         "base 2.20": "", "KERAS_BACKEND=cntk": "keras-backend-setting", "keras.json backend theano": "keras-backend-setting",
         "protobuf 5.27.0": "protobuf-too-old",
     },
+    # TensorFlow 2.20.0 on a real H100 with driver 580.159.04; all the others come from the lab's stand-ins.
+    "h100": {
+        "healthy": "", "a second process beside a sitting one": "", "CUDA_VISIBLE_DEVICES=-1": "cuda-visible-devices",
+        "CUDA_VISIBLE_DEVICES=7": "cuda-visible-devices", "the system's cuDNN 9.14 for CUDA 13 first": "",
+    },
 }  # fmt: skip
 HARMLESS = ("benign-noise", "no-nvidia-gpu")
+
+
+def test_what_the_driver_told_rules_causes_out() -> None:
+    """CUDA shows no GPU, and both halves of the driver answer and agree: it is loaded, and no mismatch."""
+    log = sections("h100")["CUDA_VISIBLE_DEVICES=7"]
+    first = hear(log.replace('VISIBLE_DEVICES="7"', 'VISIBLE_DEVICES="0"')).answer.causes
+    for causes in (hear(log).answer.causes, first):
+        assert not {"driver-not-loaded", "driver-library-mismatch"} & {one.cause for one in causes}, causes
+        assert all(one.certainty != "proven" for one in causes)
+    # Every machine with a card has a card 0: naming it hides nothing.
+    assert first[0].cause != "cuda-visible-devices"
 
 
 def sections(name: str) -> dict[str, str]:
