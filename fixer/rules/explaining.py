@@ -65,6 +65,10 @@ class _Reading:
         self.case = case
         self.events = heard(case)
         self.failing = {one.event.source for one in self.events if one.row.kind in FAILING}
+        telling = [one for one in self.events if one.row.kind == "error" and one.row.causes]
+        headlines = [one for one in self.events if one.row.kind == "headline"]
+        # A headline names the step that failed: beside a line that tells more, what it could mean is no sign.
+        self.could_be = {cause for one in telling or headlines for cause in one.row.causes}
         self.texts = {one.event.line: one.event.text for one in self.events}
         self.shared = [found for found in findings if "group" in found.subject]
         alone = [found for found in findings if "group" not in found.subject]
@@ -82,7 +86,13 @@ class _Reading:
         """Whether lines carry the finding: one of its own, or no other evidence than lines."""
         if found.code.startswith(SAID) or any(item.fact == SAID_FACT for item in found.evidence):
             return any(item.source in self.failing for item in found.evidence) or found.severity == "blocks"
-        return bool(found.evidence) and found.severity == "blocks" and self._only_lines(found)
+        return bool(found.evidence) and found.severity == "blocks" and self._only_lines(found) and self._fits_the_failure(found)
+
+    def _fits_the_failure(self, found: Finding) -> bool:
+        """Whether a line that failed says it, or one could; what else a log shows beside a failure is a fact and no cause."""
+        if not self.failing or found.cause in self.could_be:
+            return True
+        return any(item.source in self.failing for item in found.evidence)
 
     def causes(self) -> tuple[NamedCause, ...]:
         """Every cause worth naming, most probable first."""

@@ -24,6 +24,8 @@ _MAY_BE_NOTHING = 40.0
 _SILENT = ("noise", "folk", "fact", "success")
 # Wrappers of a failed import: the lines above them say why, and only where those were lost do they name what it may be.
 _WRAPPERS = ("native-runtime", "keras-cannot")
+# A status by its number alone: a row of its own tells what the known ones mean.
+_ANY_NUMBER = "cudnn-unknown-status"
 
 
 def said_outright(case: Case) -> Iterator[Finding]:
@@ -37,7 +39,7 @@ def said_among_several(case: Case) -> Iterator[Finding]:
     """A line that several causes share: each of them is named, none is told."""
     failed = [one for one in heard(case) if one.row.kind in ("error", "headline") and one.row.id not in _WRAPPERS]
     for one in heard(case):
-        if one.row.id in _WRAPPERS and failed:
+        if one.row.id in _WRAPPERS and failed or one.row.id == _ANY_NUMBER and _number_is_known(case, one):
             continue
         if len(one.row.causes) > 1 and one.row.kind not in _SILENT and not _beside(case, one, _DENIES):
             causes: dict[str, float] = dict(one.row.causes)
@@ -50,6 +52,14 @@ def _beside(case: Case, one: Heard, table: Mapping[str, str]) -> bool:
     """Whether the very line is one of the harmless kind that ``table`` names for it."""
     other = table.get(one.row.id)
     return other is not None and any(noise.event.text == one.event.text for noise in said(case, other))
+
+
+def _number_is_known(case: Case, one: Heard) -> bool:
+    """Whether another row says what the number of this very line means."""
+    return any(
+        other.row.id != one.row.id and other.event.line == one.event.line and other.event.values.get("number") == one.event.values["number"]
+        for other in heard(case)
+    )
 
 
 def about(one: Heard) -> str:

@@ -32,13 +32,21 @@ def cudnn_as_loaded(case: Case) -> Iterator[Finding]:
         loaded, compiled = number(loaded_text), number(compiled_text)
         if loaded is None or compiled is None or loaded == compiled:
             continue
-        if loaded.major == compiled.major and loaded.minor >= compiled.minor and (compiled.major, compiled.minor) >= _ANY_MINOR:
+        if fits_compiled(loaded, compiled):
             continue
         newer = loaded.major > compiled.major or (loaded.major == compiled.major and loaded.minor >= compiled.minor)
         direct = "cudnn-too-new" if newer else "cudnn-too-old"
         title = f"cuDNN {loaded_text} was loaded by a program compiled with {compiled_text}"
         weights, evidence = _winner(case, direct, compiled)
         yield from candidates("cudnn-as-loaded", weights, title, (one.evidence, *evidence), ("convfix", "doctor"))
+
+
+def fits_compiled(loaded: CudnnVersion | None, compiled: CudnnVersion | None) -> bool:
+    """Whether a program takes the cuDNN that it loaded; the patch number never decides."""
+    if loaded is None or compiled is None or loaded.major != compiled.major:
+        return False
+    any_minor = (compiled.major, compiled.minor) >= _ANY_MINOR
+    return loaded.minor >= compiled.minor if any_minor else loaded.minor == compiled.minor
 
 
 def number(text: str) -> CudnnVersion | None:

@@ -14,10 +14,13 @@ from fixer.rules import ask, compare
 from fixer.rules.case import Case
 from fixer.rules.copies import toolkit_serves
 from fixer.rules.events import said
+from fixer.rules.heard_cudnn import fits_compiled, number
 
 _FIRST_WITHOUT_WINDOWS = (2, 11)
 _PLENTY_BYTES = 512 << 20
 _FIRST_WITHOUT_PASCAL = 91100
+_SERVED_BY_ALL = (7, 5)
+_MOST_FREE, _LITTLE_FREE = 0.7, 0.2
 _WINDOWS = ("windows-dll-missing", "windows-dll-search-path", "windows-msvc-or-avx", "zlibwapi-missing", "windows-native-no-gpu")
 _LINUX = ("ld-library-path-missing", "ld-library-path-shadows-env", "pip-nvidia-libs-not-found", "secure-boot", "nouveau-active",
           "device-permissions", "libc-musl", "glibc-too-old", "libcuda-stub-loaded", "driver-wrong-module-flavour",
@@ -83,8 +86,9 @@ def _toolkit(case: Case) -> CudaVersion | None:
 
 
 def _known_card(case: Case) -> bool:
-    """A card that the CUDA in use knows."""
-    return bool(case.cards) and all(card.capability for card in case.cards) and not _new_card(case)
+    """A card that the CUDA in use knows; both must be known."""
+    built = compare.cuda(case.cuda_built) or _toolkit(case)
+    return built is not None and bool(case.cards) and all(card.capability for card in case.cards) and not _new_card(case)
 
 
 def _old_card(case: Case) -> bool:
@@ -159,6 +163,30 @@ def _dropped_by_cudnn(case: Case) -> bool:
     return any(one >= _FIRST_WITHOUT_PASCAL for one in loaded) and any(one is not None and one[:2] < (7, 5) for one in numbers)
 
 
+def _loaded_fits(case: Case) -> bool:
+    """The run names the cuDNN that it loaded and the compiled one, and they fit each other."""
+    pairs = [(one.event.values.get("loaded", ""), one.event.values.get("compiled", "")) for one in said(case, "cudnn-loaded-compiled")]
+    return bool(pairs) and all(fits_compiled(number(loaded), number(compiled)) for loaded, compiled in pairs)
+
+
+def _share_free(case: Case) -> float | None:
+    """The least share of a card's memory that was free at the start; None where nobody says."""
+    shares = [card.gpu.free_mib / card.gpu.memory_mib for card in case.cards if card.gpu.free_mib is not None and card.gpu.memory_mib]
+    return min(shares, default=None)
+
+
+def _capability_below(case: Case, limit: tuple[int, int]) -> bool | None:
+    """Whether a card is older than ``limit``; None where no card's capability is known."""
+    numbers = [compare.capability(card.capability) for card in case.cards if card.capability]
+    known = [number[:2] for number in numbers if number is not None]
+    return min(known) < limit if known else None
+
+
+def _says_cuda_build(case: Case) -> bool:
+    build = case.facts.tensorflow_build.value
+    return build is not None and build.is_cuda_build is True
+
+
 def _distro(case: Case) -> str:
     return case.facts.distro.value.id if case.facts.distro.value is not None else ""
 
@@ -220,7 +248,7 @@ HINTS: tuple[Hint, ...] = (
     Hint("memory was free", _plenty_free, {"gpu-memory-growth": 0.08, "gpu-memory-held": 0.03, "gpu-too-small": 0.05}),
     Hint("no memory was free", _none_free, {"gpu-memory-growth": 5, "gpu-memory-held": 1.5}),
     Hint("the card is newer than the CUDA", _new_card, {"gpu-arch-too-new": 12, "gpu-arch-too-old": 0.1}),
-    Hint("the CUDA knows the card", _known_card, {"gpu-arch-too-new": 0.25}),
+    Hint("the CUDA knows the card", _known_card, {"gpu-arch-too-new": 0.08}),
     Hint("an old card", _old_card, {"gpu-arch-too-old": 3, "gpu-arch-too-new": 0.05}),
     Hint("the driver is new enough", lambda case: driver_fits(case, True), {"driver-too-old": 0.25}),
     Hint("the driver is too old", lambda case: driver_fits(case, False), {"driver-too-old": 12}),
@@ -238,5 +266,13 @@ HINTS: tuple[Hint, ...] = (
     Hint("the cuDNN that is told fits", lambda case: _told_cudnn(case) == 1,
          {"cudnn-too-old": 0.4, "cudnn-too-new": 0.2, "cudnn-missing": 0.6, "cudnn-shadowed": 1.6}),
     Hint("a release that does not search its own wheels", _searches_no_wheels, {"pip-nvidia-libs-not-found": 3}),
+    Hint("the loaded cuDNN fits the compiled one", _loaded_fits,
+         {"cudnn-too-old": 0.02, "cudnn-too-new": 0.02, "cudnn-shadowed": 0.3}),
+    Hint("most of the card was free", lambda case: (_share_free(case) or 0.0) > _MOST_FREE, {"gpu-memory-held": 0.15}),
+    Hint("little of the card was free", lambda case: _share_free(case) is not None and (_share_free(case) or 0.0) < _LITTLE_FREE,
+         {"gpu-memory-held": 5, "gpu-too-small": 0.5}),
+    Hint("a card that every binary still serves", lambda case: _capability_below(case, _SERVED_BY_ALL) is False,
+         {"gpu-arch-too-old": 0.04, "cudnn-drops-gpu": 0.05}),
+    Hint("a build with CUDA", lambda case: _says_cuda_build(case), {"cpu-build-selected": 0.03}),
     Hint("a cuDNN that dropped this card", _dropped_by_cudnn, {"cudnn-drops-gpu": 8}),
 )  # fmt: skip
