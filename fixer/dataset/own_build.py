@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from fixer.dataset.questions import Dataset, normal_name
+from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import TensorFlowRow
 from fixer.model.facts import Facts, TensorFlowBuild
 from fixer.model.finding import RowRef
-from fixer.model.pep440 import is_version
+from fixer.model.pep440 import is_version, normal_name
 
 R = TypeVar("R")
 # In the order in which a distribution counts where several are installed.

@@ -17,6 +17,7 @@ from fixer.dataset.locate import MANIFEST, Folder, locate
 from fixer.errors import ConvfixError
 from fixer.model.facts import Distro, Facts
 from fixer.model.finding import RowRef
+from fixer.model.pep440 import normal_name
 
 R = TypeVar("R")
 TENSORFLOW, PACKAGES, FAULTS = "tensorflow.json", "packages.json", "package_faults.json"
@@ -298,12 +299,6 @@ class Dataset:
 @lru_cache(maxsize=4)
 def _opened(folder: Folder, state: tuple[int, ...]) -> Dataset:
     return Dataset(Files(folder))
-
-
-@lru_cache(maxsize=8192)
-def normal_name(name: str) -> str:
-    """A package's name as PEP 503 normalises it."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def name_keys(name: str) -> tuple[str, ...]:

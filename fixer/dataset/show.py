@@ -10,10 +10,11 @@ import dataclasses
 import re
 from typing import Any
 
-from fixer.dataset.questions import Dataset, contains, normal_name
+from fixer.dataset.questions import Dataset, contains
 from fixer.dataset.rows import GpuRow, TensorFlowRow
 from fixer.errors import UsageError
 from fixer.model.codec import to_json
+from fixer.model.pep440 import normal_name
 from fixer.model.versions import CudaVersion, DriverRelease
 
 _PCI_ID = re.compile(r"(10de:)?[0-9a-f]{4}")

@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from fixer.dataset import rows as kinds
-from fixer.dataset.questions import Dataset, normal_name
+from fixer.dataset.questions import Dataset
 from fixer.model.finding import RowRef
+from fixer.model.pep440 import normal_name
 
 R = TypeVar("R")
 # The rows of which one is one release on a package index, and what names the package.

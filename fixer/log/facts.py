@@ -15,8 +15,8 @@ from typing import Any
 from fixer.log.matcher import Hit
 from fixer.model.events import Event
 from fixer.model.facts import SOME_PACKAGES, Driver, Environment, Facts, Gpu, KernelLine, SmiAnswer, TensorFlowBuild
-from fixer.model.machine import normal_name
 from fixer.model.observed import Observed, absent, found
+from fixer.model.pep440 import normal_name
 
 _SHOWN = 400
 _GAP = re.compile(r"\{([a-z_]+)\}")

@@ -72,11 +72,17 @@ def _mapping_to_json(value: Any) -> dict[str, Any]:
     return {str(key): item if item.__class__ is str else to_json(item) for key, item in sorted(value.items())}
 
 
-def _shared_to_json(value: Any) -> Any:
+class Shared(dict[str, Any]):
+    """The JSON of a record that many plans hold; ``text`` is what it was written as, once it was."""
+
+    text: str | None = None
+
+
+def _shared_to_json(value: Any) -> Shared:
     """A record that many plans hold is written once; nobody may change what this gives."""
-    made = value.__dict__.get("_json")
+    made: Shared | None = value.__dict__.get("_json")
     if made is None:
-        made = value.__dict__["_json"] = _record_to_json(value)
+        made = value.__dict__["_json"] = Shared(_record_to_json(value))
     return made
 
 

@@ -8,16 +8,16 @@ findings made live. Reading and writing files is the probes' and the commands' w
 from __future__ import annotations
 
 import dataclasses
-import re
 import typing
 from functools import lru_cache
-from typing import Any, Iterator
+from typing import Any, Iterable, Iterator
 
 from fixer.errors import UsageError
 from fixer.model import codec, versions
 from fixer.model.facts import Facts
 from fixer.model.observed import Observed
-from fixer.model.pep440 import is_version
+from fixer.model.pep440 import is_version, normal_name
+from fixer.model.record import altered
 
 SCHEMA = "convfix-machine/1"
 BESIDE = "x-convfix"
@@ -67,17 +67,27 @@ def decode(data: Any, place: str = "machine file") -> Facts:
         raise codec.malformed(f"{place}: {BESIDE}", "an object", beside)
     _refuse_unknown(data, (*CONTRACT_KEYS, "schema"), place)
     _refuse_unknown(beside, (*OTHER_KEYS, "sources", "details"), f"{place}: {BESIDE}")
-    values: dict[str, Any] = {}
-    for name, kind in codec.hints(Facts).items():
-        holder, where = (data, place) if name in CONTRACT_KEYS else (beside, f"{place}: {BESIDE}")
-        if name in holder:
-            inner = typing.get_args(kind)[0]
-            values[name] = codec.observed_from_json(inner, holder[name], f"{where}: {name}")
-        else:
-            values[name] = codec.NOT_GIVEN_HERE
+    values: dict[str, Any] = dict.fromkeys(codec.hints(Facts), codec.NOT_GIVEN_HERE)
+    _read_into(values, data, CONTRACT_KEYS, place)
+    _read_into(values, beside, OTHER_KEYS, f"{place}: {BESIDE}")
     facts = _with_normal_names(Facts(**values))
     _check_versions(facts, place)
     return _with_sources(facts, beside, place)
+
+
+def _read_into(values: dict[str, Any], holder: dict[str, Any], names: Iterable[str], where: str) -> None:
+    """The facts of these names that ``holder`` gives."""
+    if not holder:
+        return
+    for name in names:
+        if name in holder:
+            values[name] = codec.observed_from_json(_kind_of(name), holder[name], f"{where}: {name}")
+
+
+@lru_cache(maxsize=64)
+def _kind_of(name: str) -> Any:
+    """What the fact ``name`` observes."""
+    return typing.get_args(codec.hints(Facts)[name])[0]
 
 
 def _written(name: str, value: Observed[Any]) -> Any:
@@ -119,7 +129,7 @@ def _with_sources(facts: Facts, beside: dict[str, Any], place: str) -> Facts:
 
 
 def _resourced(value: Any, sources: dict[str, Any], details: dict[str, Any], place: str) -> Any:
-    changed = {}
+    found = {}
     for item in dataclasses.fields(value):
         inner = getattr(value, item.name)
         if not isinstance(inner, Observed):
@@ -136,13 +146,8 @@ def _resourced(value: Any, sources: dict[str, Any], details: dict[str, Any], pla
             inner = Observed(content, inner.state, (), details[here])
         else:
             inner = Observed(content, inner.state, inner.via, inner.detail)
-        changed[item.name] = inner
-    return dataclasses.replace(value, **changed)
-
-
-def normal_name(name: str) -> str:
-    """A distribution's name as PEP 503 normalises it: ``ml_dtypes`` is ``ml-dtypes``."""
-    return re.sub(r"[-_.]+", "-", name).lower()
+        found[item.name] = inner
+    return altered(value, **found)
 
 
 def _normal_names(held: typing.Mapping[str, str]) -> typing.Mapping[str, str]:
@@ -155,8 +160,8 @@ def _with_normal_names(facts: Facts) -> Facts:
     if environment is None or environment.packages.value is None:
         return facts
     packages: Observed[typing.Mapping[str, str]] = environment.packages.map(_normal_names)
-    environment = dataclasses.replace(environment, packages=packages)
-    return dataclasses.replace(facts, environment=facts.environment.map(lambda _: environment))
+    environment = altered(environment, packages=packages)
+    return altered(facts, environment=facts.environment.map(lambda _: environment))
 
 
 def _check_versions(facts: Facts, place: str) -> None:

@@ -5,7 +5,7 @@ The unit is ``instead``: whether a build takes the place of what the search over
 
 from __future__ import annotations
 
-from fixer.model.record import changed
+from fixer.model.record import altered
 from fixer.planning import conda, explain, steps
 from fixer.planning.candidates import Stack
 from fixer.planning.draft import Draft
@@ -75,6 +75,6 @@ def way_out(situation: Situation, draft: Draft) -> None:
 
 def _without_wish(situation: Situation) -> Situation:
     """The same machine without a wish for a release: advice looks at what there is."""
-    bare = changed(situation.wish, requirements=())
+    bare = altered(situation.wish, requirements=())
     return Situation(situation.facts, situation.findings, situation.dataset, bare)
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 
-from fixer.dataset.questions import TENSORFLOW, Dataset, contains, normal_name
+from fixer.dataset.questions import TENSORFLOW, Dataset, contains
 from fixer.dataset.rows import DriverStepRow, KnownFaultRow, ReleaseRow, TensorFlowRow
 from fixer.errors import ConvfixError
+from fixer.model.pep440 import normal_name
 from fixer.planning import causes
 
 # The actions by which a plan repairs how libraries are found.

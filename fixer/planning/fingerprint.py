@@ -6,7 +6,6 @@ The unit is a fact of the machine. How a fact was learned does not count, nor wh
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from functools import lru_cache
 from typing import Any, Mapping
@@ -14,12 +13,15 @@ from typing import Any, Mapping
 from fixer.model.codec import to_json
 from fixer.model.digest import digest
 from fixer.model.facts import Facts
+from fixer.model.record import altered
 
 _FACTS = (
     "os", "distro", "arch", "glibc", "wsl", "container", "cpu_flags", "gpus", "driver", "pythons", "environment",
     "toolkits", "libraries", "variables", "managers", "root", "patient", "tensorflow_build", "keras_setting",
     "resolutions",
 )  # fmt: skip
+# What can be a key of what is remembered.
+_WITHOUT_MAPPINGS = frozenset(_FACTS) - {"environment", "variables", "patient", "tensorflow_build"}
 _DIGITS = 16
 _ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=True, separators=(",", ":"))
 
@@ -39,11 +41,17 @@ def _hash(seen: Any, name: str) -> str:
     if value is None:
         return _of_nothing(seen.state)
     if name == "gpus":
-        value = tuple(dataclasses.replace(gpu, free_mib=None) for gpu in value)
+        value = tuple([altered(gpu, free_mib=None) for gpu in value])
     if name == "variables":
         # Which program comes first decides a risk at most, and the same user has another PATH in every terminal.
         value = {key: one for key, one in value.items() if key != "PATH"}
-    return _digest([seen.state, to_json(value)])
+    return _of(seen.state, value) if name in _WITHOUT_MAPPINGS else _digest([seen.state, to_json(value)])
+
+
+@lru_cache(maxsize=4096, typed=True)
+def _of(state: str, value: Any) -> str:
+    """The machines of a fleet share most of these."""
+    return _digest([state, to_json(value)])
 
 
 @lru_cache(maxsize=8)

@@ -13,7 +13,7 @@ from typing import Any, Iterator
 from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import GpuFamilyRow, KnownFaultRow, TensorFlowRow
 from fixer.model.plan import Reason
-from fixer.model.record import changed, record
+from fixer.model.record import altered, record
 from fixer.model.versions import DriverRelease
 from fixer.planning import compare
 from fixer.planning.lookups import cuda, family
@@ -92,14 +92,14 @@ def verdicts(dataset: Dataset, distribution: str, platform: str, ground: Ground)
     if not system.refuses:
         return served
     return tuple(
-        changed(gpu, reasons=(*one.reasons, *gpu.reasons)) if one.reasons else gpu for one, gpu in zip(system.verdicts, served)
+        altered(gpu, reasons=(*one.reasons, *gpu.reasons)) if one.reasons else gpu for one, gpu in zip(system.verdicts, served)
     )
 
 
 def widest(dataset: Dataset, distribution: str, platform: str, ground: Ground) -> Ground:
     """The same ground for all systems that refuse no wheel, whatever their C library is."""
     system = _on_system(dataset, distribution, platform, ground.glibc, ground.avx)
-    return ground if system.refuses else changed(ground, glibc=None, avx=True)
+    return ground if system.refuses else altered(ground, glibc=None, avx=True)
 
 
 @record(frozen=True)

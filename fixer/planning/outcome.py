@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import Any, Iterable, Mapping
 
-from fixer.dataset.questions import normal_name
 from fixer.model.action import ActionSpec
+from fixer.model.pep440 import normal_name
 from fixer.model.plan import PlannedOutcome
 from fixer.planning import compare, conda
 from fixer.planning.gates import wheel

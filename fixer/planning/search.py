@@ -14,7 +14,7 @@ from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import TensorFlowRow
 from fixer.model.once import once
 from fixer.model.plan import Reason
-from fixer.model.record import changed
+from fixer.model.record import altered
 from fixer.planning import compare
 from fixer.planning.candidates import Option, Stack, fit, keeps_tensorflow
 from fixer.planning.gates import RELEASE, Verdict, row_name, verdicts, versions, wheels, widest
@@ -102,7 +102,7 @@ class Search:
     def _ground(self) -> Ground:
         ground = self.situation.ground(self.gpu)
         if self.any_driver:
-            ground = changed(ground, driver=None, driver_unknown=False)
+            ground = altered(ground, driver=None, driver_unknown=False)
         return widest(self.situation.dataset, self.distribution, self.situation.platform, ground)
 
     @once

@@ -11,13 +11,14 @@ import posixpath
 import re
 from typing import Iterable, Mapping
 
-from fixer.dataset.questions import Dataset, normal_name
+from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import GpuFamilyRow
 from fixer.model.facts import Environment, Facts, Gpu, Patient
 from fixer.model.finding import Finding
 from fixer.model.once import once
+from fixer.model.pep440 import normal_name
 from fixer.model.plan import Wish
-from fixer.model.record import changed, record
+from fixer.model.record import altered, record
 from fixer.planning import compare, drivers, lookups
 from fixer.planning.wishes import Wishes, of
 
@@ -177,7 +178,7 @@ class Situation:
 
     def _known(self, gpu: Gpu) -> Gpu:
         if gpu.compute_capability is None:
-            return changed(gpu, compute_capability=lookups.capability(self.dataset, gpu.pci_id, gpu.name))
+            return altered(gpu, compute_capability=lookups.capability(self.dataset, gpu.pci_id, gpu.name))
         return gpu
 
     @once

@@ -11,9 +11,9 @@ from dataclasses import field
 from functools import lru_cache
 from typing import Mapping
 
-from fixer.dataset.questions import normal_name
 from fixer.errors import UsageError
 from fixer.model.once import once
+from fixer.model.pep440 import normal_name
 from fixer.model.plan import Wish
 from fixer.model.record import record
 from fixer.planning import compare

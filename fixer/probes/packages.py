@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 
-from fixer.dataset.questions import normal_name
 from fixer.host.base import Host
 from fixer.model.facts import BrokenPackage
+from fixer.model.pep440 import normal_name
 from fixer.model.record import record
 from fixer.probes.plain import clean, is_version
 

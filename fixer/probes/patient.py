@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 from typing import Callable
 
-from fixer.dataset.questions import normal_name
 from fixer.host.base import Host
 from fixer.model.facts import Environment, Patient
 from fixer.model.observed import Observed, absent, found, unknown
+from fixer.model.pep440 import normal_name
 from fixer.model.record import record
 from fixer.probes import owner, python, python_as_data, strangers, wheel_record
 from fixer.probes.packages import Folder, read_folder

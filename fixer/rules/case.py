@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from fixer.dataset.questions import Dataset, normal_name
+from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import TensorFlowRow
 from fixer.model.facts import SOME_PACKAGES, Driver, Environment, Facts, Patient
 from fixer.model.finding import Certainty, Evidence, RowRef, Severity
 from fixer.model.observed import Observed
 from fixer.model.once import once
+from fixer.model.pep440 import normal_name
 from fixer.model.plan import Wish
 from fixer.model.versions import CudnnVersion
 from fixer.rules import ask, compare

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fixer.dataset.questions import normal_name
 from fixer.model.finding import Finding, Severity
+from fixer.model.pep440 import normal_name
 from fixer.rules import ask, compare
 from fixer.rules.case import DISTRIBUTIONS, Case
 from fixer.rules.loading import openings

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from fixer.dataset.questions import Dataset, normal_name
+from fixer.dataset.questions import Dataset
+from fixer.model.pep440 import normal_name
 from fixer.model.plan import Wish
 from fixer.rules import ask
 from fixer.rules.compare import within
