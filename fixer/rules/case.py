@@ -121,16 +121,16 @@ class Case:
         """Installed packages by normalised name; empty when unknown, which ``packages_seen`` tells."""
         return {normal_name(name): version for name, version in self.packages_seen.or_else({}).items()}
 
-    @property
+    @once
     def packages_seen(self) -> Observed[Mapping[str, str]]:
         return self.facts.packages
 
-    @property
+    @once
     def complete(self) -> bool:
         """Whether the list of packages names everything that is installed: true for a live machine."""
         return self.facts.patient.is_found
 
-    @property
+    @once
     def some_packages(self) -> bool:
         """Whether the packages are only those that a log or a report happened to name."""
         return self.packages_seen.detail == SOME_PACKAGES
@@ -152,7 +152,7 @@ class Case:
         """The TensorFlow distributions that are installed, the one that counts first."""
         return tuple(name for name in DISTRIBUTIONS if name in self.packages)
 
-    @property
+    @once
     def distribution(self) -> str | None:
         return self.distributions[0] if self.distributions else None
 
@@ -279,7 +279,7 @@ class Case:
 
     # the GPU
 
-    @property
+    @once
     def no_gpu(self) -> bool:
         """Whether there is certainly no NVIDIA GPU to be seen."""
         return self.facts.gpus.is_absent
@@ -307,7 +307,7 @@ class Case:
         served = compare.coverage(self.compute_capabilities, self.ptx, card.capability)
         return served in ("machine code", "ptx") or ask.some_stack_serves(self.dataset, card.capability)
 
-    @property
+    @once
     def gpu_severity(self) -> Severity:
         """What a fault that takes the GPU away weighs: everything, or a note when the CPU is wished for."""
         return "note" if self.target == "cpu" else "blocks"
@@ -319,7 +319,7 @@ class Case:
 
     # the driver
 
-    @property
+    @once
     def driver(self) -> Driver | None:
         return self.facts.driver.value
 

@@ -45,7 +45,11 @@ class Copy:
 
 def entries(case: Case) -> tuple[str, ...]:
     """LD_LIBRARY_PATH's folders, empty ones left out, each in its compared form."""
-    return tuple(folder(case, entry) for entry in case.variables.get("LD_LIBRARY_PATH", "").split(":") if entry)
+    known: tuple[str, ...] | None = case.memory.get("entries")
+    if known is None:
+        named = case.variables.get("LD_LIBRARY_PATH", "").split(":")
+        known = case.memory["entries"] = tuple(folder(case, entry) for entry in named if entry)
+    return known
 
 
 def folder(case: Case, path: str) -> str:

@@ -169,10 +169,11 @@ def cuda_older_minor(case: Case) -> Iterator[Finding]:
 
 def nvidia_wheel_collision(case: Case) -> Iterator[Finding]:
     """Wheels for two CUDA majors own the same files: the one installed last has won."""
-    if case.os != "linux":
+    wheels = [name for name in case.packages if name.startswith("nvidia-")]
+    if case.os != "linux" or len(wheels) < 2:
         return
     for stem in _COLLIDING:
-        both = sorted(name for name in case.packages if re.fullmatch(rf"{stem}-cu\d+", name))
+        both = sorted(name for name in wheels if re.fullmatch(rf"{stem}-cu\d+", name))
         majors = {compare.release(case.packages[name])[:1] for name in both}
         if len(both) < 2 or len(majors) != 1:
             continue

@@ -5,8 +5,10 @@ A driver newer than CUDA asks for is never a fault. On Windows and WSL2 the numb
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Iterator
 
+from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import CudaRow
 from fixer.model.finding import Finding, RowRef
 from fixer.model.versions import CudaVersion, DriverRelease
@@ -146,12 +148,19 @@ def _newest_for(case: Case) -> tuple[CudaVersion, int] | None:
     module = compare.driver(driver.kernel_module.value or driver.version.value) if driver is not None else None
     if module is None:
         return None
-    best = None
-    for row in ask.cuda_releases(case.dataset):
-        floor, version = compare.driver(row.linux_driver), compare.cuda(".".join(map(str, compare.minor(row.version))))
-        if floor is not None and version is not None and floor.branch <= module.branch and (best is None or version > best):
-            best = version
+    best = _newest_of(case.dataset, module.branch)
     return (best, module.branch) if best is not None else None
+
+
+@lru_cache(maxsize=256)
+def _newest_of(dataset: Dataset, branch: int) -> CudaVersion | None:
+    """The newest CUDA that a driver branch can have."""
+    best = None
+    for row in ask.cuda_releases(dataset):
+        floor, version = compare.driver(row.linux_driver), compare.cuda(".".join(map(str, compare.minor(row.version))))
+        if floor is not None and version is not None and floor.branch <= branch and (best is None or version > best):
+            best = version
+    return best
 
 
 def _partly(case: Case, capability: str | None) -> bool:

@@ -72,9 +72,12 @@ def _not_offered(case: Case) -> Iterator[Finding]:
 
 def fits(case: Case) -> tuple[Fit, ...]:
     """Each card against the installed TensorFlow; empty where that uses no GPU at all."""
-    if case.tensorflow is None or case.is_cuda_build is False or case.os == "macos":
-        return ()
-    return tuple(_fit(case, card) for card in case.cards)
+    known: tuple[Fit, ...] | None = case.memory.get("fits")
+    if known is None:
+        used = case.tensorflow is not None and case.is_cuda_build is not False and case.os != "macos"
+        known = tuple(_fit(case, card) for card in case.cards) if used else ()
+        case.memory["fits"] = known
+    return known
 
 
 def _fit(case: Case, card: Card) -> Fit:

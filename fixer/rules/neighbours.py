@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
+from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import PackageFaultRow
 from fixer.model.finding import Certainty, Finding
 from fixer.rules import ask, compare
@@ -64,7 +66,7 @@ def package_pairs(case: Case) -> Iterator[Finding]:
         if case.row_is_own and bound is not None and compare.within(bound, case.packages[name]) is True:
             # The rows were measured on published releases; of any other one its own metadata knows more.
             continue
-        met = [row for row in rows if row.cause in CAUSES and _holds(case, row, case.packages[name])]
+        met = [row for row in _met(case.dataset, name, case.packages[name], case.tensorflow) if _holds_beside(case, row)]
         worst = min(met, key=lambda row: _WORST.index(row.effect), default=None)
         if worst is not None and worst.effect != "works":
             yield _broken(case, name, worst, bound)
@@ -72,13 +74,25 @@ def package_pairs(case: Case) -> Iterator[Finding]:
             yield from _forbidden(case, name, bound, worst)
 
 
+@lru_cache(maxsize=4096)
+def _met(dataset: Dataset, name: str, version: str, tensorflow: str) -> tuple[PackageFaultRow, ...]:
+    """The measured pairs of this release of a package with this TensorFlow, on whichever Python and beside whatever."""
+    rows = (row for row in ask.fault_index(dataset).get(name, ()) if row.cause in CAUSES)
+    return tuple(row for row in rows if _holds_of(row, version, tensorflow))
+
+
+def _holds_of(row: PackageFaultRow, version: str, tensorflow: str) -> bool:
+    return compare.within(row.versions, version) is True and compare.within(row.tensorflow, tensorflow) is True
+
+
 def _holds(case: Case, row: PackageFaultRow, version: str) -> bool:
-    return (
-        compare.within(row.versions, version) is True
-        and compare.within(row.tensorflow, case.tensorflow or "") is True
-        and (not row.python or (case.python is not None and compare.within(row.python, case.python) is True))
-        and all(compare.within(spec, case.packages.get(name, "")) is True for name, spec in row.beside.items())
-    )
+    return _holds_of(row, version, case.tensorflow or "") and _holds_beside(case, row)
+
+
+def _holds_beside(case: Case, row: PackageFaultRow) -> bool:
+    if row.python and (case.python is None or compare.within(row.python, case.python) is not True):
+        return False
+    return all(compare.within(spec, case.packages.get(name, "")) is True for name, spec in row.beside.items())
 
 
 def _trust(case: Case, row: PackageFaultRow) -> Certainty:

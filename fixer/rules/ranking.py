@@ -9,10 +9,10 @@ front, because the unknown fact could change the answer.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from fixer import exit_codes
 from fixer.model.finding import Finding
+from fixer.model.record import altered
 from fixer.rules.causes import ORDER, STAGES
 
 _SEVERITIES = ("blocks", "risks", "note")
@@ -22,7 +22,7 @@ _STAGE = {name: place for place, name in enumerate(STAGES)}
 _TRUST = {name: place for place, name in enumerate(_CERTAINTIES)}
 
 
-def _key(found: Finding) -> tuple[int, int, int, int, str, str, str]:
+def _key(found: Finding) -> tuple[int, int, int, int, str, str, tuple[tuple[str, str, str], ...]]:
     return (
         _LEVEL[found.severity],
         _STAGE[found.stage],
@@ -30,19 +30,19 @@ def _key(found: Finding) -> tuple[int, int, int, int, str, str, str]:
         ORDER.get(found.cause, len(ORDER)),
         found.code,
         found.title,
-        repr(found.evidence),
+        tuple([(one.fact, one.value, one.source) for one in found.evidence]),
     )
 
 
 def rank(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """``findings`` in order of weight, each once, the first one that blocks marked as primary."""
-    ordered = sorted((replace(found, primary=False) for found in findings), key=_key)
+    ordered = sorted((altered(found, primary=False) if found.primary else found for found in findings), key=_key)
     unique: list[Finding] = []
     for found in ordered:
         if not unique or found != unique[-1]:
             unique.append(found)
     if unique and unique[0].severity == "blocks":
-        unique[0] = replace(unique[0], primary=True)
+        unique[0] = altered(unique[0], primary=True)
     return tuple(unique)
 
 
