@@ -1,4 +1,4 @@
-"""In which surroundings the proof runs: the user's own, none at all, or a new shell that sources an activation script.
+"""In which surroundings the proof runs: the user's own, none at all, or a shell of the user's that sources an activation script.
 
 The unit is ``Surroundings``: the child's variables and the argv in front of its own. It starts nothing itself.
 """
@@ -43,10 +43,11 @@ def bare(host: Host) -> Surroundings:
 
 
 def activated(host: Host, shell: str, script: str) -> Surroundings:
-    """A new ``shell`` (bash, zsh, fish, sh) with bare variables that sources ``script`` first; KeyError for another shell.
+    """A new ``shell`` (bash, zsh, fish, sh) with the user's variables that sources ``script`` first; KeyError for another shell.
 
-    The shell reads no start-up file, so that what is proved is the script and nothing else.
+    With the user's own: what the script takes away must be there for the proof to mean anything, and what it leaves alone
+    may be needed. The shell reads no start-up file, which could set them otherwise once more.
     """
     quiet = {"bash": ("--noprofile", "--norc"), "zsh": ("-f",), "fish": ("--no-config",), "sh": ()}[shell]
     prefix = (shell, *quiet, "-c", _SOURCE_THEN_RUN[shell], "convfix", script)
-    return Surroundings(bare(host).environ, prefix, f"a new {shell} with {script}")
+    return Surroundings(own(host).environ, prefix, f"a new {shell} with {script}")

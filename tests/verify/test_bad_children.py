@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -142,8 +143,19 @@ def test_surroundings(tmp_path: Path) -> None:
     host = RealHost({"HOME": "/h", "PATH": "/p", "LANG": "C", "LD_LIBRARY_PATH": "/x", "CONVFIX_STATE_DIR": "/s"})
     assert own(host).environ == {"HOME": "/h", "PATH": "/p", "LANG": "C", "LD_LIBRARY_PATH": "/x"}
     assert bare(host).environ == {"HOME": "/h", "PATH": "/p", "LANG": "C"}
+    assert activated(host, "zsh", "/a").environ == own(host).environ
     with pytest.raises(KeyError):
         activated(host, "xonsh", "/a")
+
+
+@pytest.mark.parametrize(("script", "gone"), [("unset PYTHONPATH\n", True), ("true\n", False)], ids=["takes it away", "does not"])
+def test_a_script_is_proved_where_what_it_takes_away_is_there(tmp_path: Path, script: str, gone: bool) -> None:
+    """An apply that was to take a variable away was proved in a shell that never had it."""
+    (tmp_path / "tensorflow.py").write_text("raise ImportError('seen through the variable')")
+    (tmp_path / "activate").write_text(script)
+    host = RealHost({**os.environ, "PYTHONPATH": str(tmp_path)})
+    seen = verify(host, sys.executable, "loader", "cpu", surroundings=activated(host, "sh", str(tmp_path / "activate")))
+    assert ("seen through the variable" in only_failure(seen)) is not gone
 
 
 @pytest.mark.parametrize("shell", ["sh", "bash", "zsh", "fish"])
