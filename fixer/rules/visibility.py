@@ -6,6 +6,7 @@ scheduler's word: it is never taken away.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from fixer.model.finding import Evidence, Finding
@@ -26,6 +27,7 @@ BATCH_VARIABLES = {
     "_CONDOR_JOB_AD": "HTCondor",
     "KUBERNETES_SERVICE_HOST": "Kubernetes",
 }
+_NUMBER = re.compile(r"[+-]?[0-9]+")
 _FIRST_WITHOUT_WINDOWS = (2, 11)
 _WSL_FOLDER = "/usr/lib/wsl/lib"
 # Windows' own libcuda by either of its folders; stubs and compatibility libraries have rules of their own.
@@ -75,17 +77,31 @@ def batch_system(case: Case) -> str | None:
 
 
 def _hidden(value: str, count: int | None) -> str | None:
-    """Why ``value`` hides every GPU; None when it leaves one visible. An invalid entry hides itself and what follows."""
-    first = value.split(",")[0].strip()
+    """Why ``value`` hides every GPU; None when it leaves one visible.
+
+    As driver 580 reads it: a number as C's strtol does, whatever follows it, or a UUID's beginning; an entry that names no
+    GPU hides itself and what follows; one entry twice hides all.
+    """
     if not value.strip():
         return "it is set and empty"
-    if first.upper().startswith(("GPU-", "MIG-")):
-        return None
-    if not first.isdigit():
-        return f"{first!r} is no GPU"
-    if count and int(first) >= count:
+    named: list[str | int] = []
+    for entry in (one.strip() for one in value.split(",")):
+        number = _NUMBER.match(entry)
+        if number is None and not (entry.upper().startswith(("GPU-", "MIG-")) and len(entry) > len("GPU-")):
+            break
+        if number is not None and (int(number[0]) < 0 or (count and int(number[0]) >= count)):
+            break
+        named.append(int(number[0]) if number is not None else entry.upper())
+    if len(set(named)) < len(named):
+        return "it names one GPU twice, which the driver refuses"
+    return None if named else _unnamed(value.split(",")[0].strip(), count)
+
+
+def _unnamed(first: str, count: int | None) -> str:
+    """Why the first entry names no GPU."""
+    if first.isdigit() and count:
         return f"there is no GPU {first}, the {'only one is 0' if count == 1 else f'last one is {count - 1}'}"
-    return None
+    return f"{first!r} is no GPU"
 
 
 def cuda_visible_devices(case: Case) -> Iterator[Finding]:

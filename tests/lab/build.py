@@ -145,7 +145,7 @@ class Builder:
     def file(self, library: Library) -> Path:
         """The built file of ``library``, in a folder of its own."""
         mixed = hashlib.sha256(repr(library).encode())
-        for source in ("common.h", "kernels.h", "do_nothing.txt", "cudart11.map", library.source):
+        for source in ("common.h", "kernels.h", "visible.h", "do_nothing.txt", "cudart11.map", library.source):
             mixed.update((STUBS / source).read_bytes())
         made = self.cache / mixed.hexdigest()[:16] / library.soname
         if not made.exists():

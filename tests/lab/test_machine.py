@@ -18,6 +18,12 @@ CUINIT = (
 )
 
 
+COUNTED = (
+    "import ctypes; l = ctypes.CDLL('libcuda.so.1'); n = ctypes.c_int(0); r = l.cuInit(0); l.cuDeviceGetCount(ctypes.byref(n)); "
+    "m = ctypes.CDLL('libnvidia-ml.so.1'); k = ctypes.c_uint(); m.nvmlDeviceGetCount_v2(ctypes.byref(k)); print(r, n.value, k.value)"
+)
+
+
 def sh(lab: Lab, script: str, **given: Any) -> str:
     done = lab.run(["sh", "-c", script], **given)
     assert done.returncode == 0, done.stderr
@@ -56,6 +62,21 @@ def test_a_bare_environment_sees_the_same_gpu(lab: Lab) -> None:
 def test_a_sick_driver_answers_as_nvidias_does(lab: Lab, given: dict[str, Any], cuinit: str, smi: int) -> None:
     assert lab.run([sys.executable, "-c", CUINIT], **given).stdout.split()[0] == cuinit
     assert lab.run(["nvidia-smi"], **given).returncode == smi
+
+
+@pytest.mark.parametrize(
+    ("value", "answer"),
+    [
+        (None, "0 1 1"), ("", "100 0 1"), ("0", "0 1 1"), ("-1", "100 0 1"), ("3", "100 0 1"), ("0,-1", "0 1 1"), ("-1,0", "100 0 1"),
+        ("0,0", "101 0 1"), ("NoDevFiles", "100 0 1"), ("0abc", "0 1 1"), ("0x0", "0 1 1"), ("+0", "0 1 1"), (" 0", "0 1 1"),
+        (",0", "100 0 1"), ("'0'", "100 0 1"), ("GPU-", "100 0 1"), ("GPU-0102", "0 1 1"), ("GPU-00000000", "100 0 1"),
+        ("01020304-0506-0708-090a-0b0c0d0e0f10", "100 0 1"), ("MIG-c6d4f1ef-42e4-5de3-91c7-45d71c87eb3f", "100 0 1"),
+    ],
+)  # fmt: skip
+def test_the_driver_heeds_the_list_of_visible_cards_as_nvidias_does_and_nvml_does_not(lab: Lab, value: str | None, answer: str) -> None:
+    """Each answer is that of driver 580.159.04 with one card, but for the number in the name of a card."""
+    variables = {} if value is None else {"CUDA_VISIBLE_DEVICES": value}
+    assert lab.run([sys.executable, "-c", COUNTED], variables=variables).stdout.strip() == answer
 
 
 def test_a_machine_without_a_driver_has_none_of_its_files(lab: Lab) -> None:

@@ -7,6 +7,7 @@
  *   FAKEGPU_COUNT=1            number of devices
  *   FAKEGPU_NAME="..."         device name
  *   FAKEGPU_PCI=10de:2206      PCI id, as NVML says it
+ *   FAKEGPU_MIG=MIG-...        the one MIG instance that the first card is split into
  *   FAKEGPU_CC=8.6             compute capability
  *   FAKEGPU_MEM_MIB=10240      total memory
  *   FAKEGPU_USED_MIB=300       memory held by other processes
