@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 
 from tests import patients
-from tests.lab.fixtures import builder, lab, staged
+from tests.lab.fixtures import builder, lab, staged, staged_at
 
-__all__ = ["builder", "lab", "staged"]
+__all__ = ["builder", "lab", "staged", "staged_at"]
 ROOT = patients.ROOT
 
 

@@ -7,7 +7,9 @@ import os
 import stat
 from pathlib import Path
 
+_hashes: dict[tuple[int, ...], str] = {}
 # Python writes these by itself whenever it runs; they are nobody's change.
+_LARGE = 100_000
 _NOT_OURS = {"__pycache__"}
 
 
@@ -29,9 +31,16 @@ def _one(path: str, times: bool) -> tuple:
         return ("link", mode, os.readlink(path), 0)
     if stat.S_ISDIR(found.st_mode):
         return ("folder", mode, "", 0)
-    with open(path, "rb") as file:
-        content = hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else hashlib.sha256(file.read()).hexdigest()
-    return ("file", mode, content, found.st_mtime_ns if times else 0)
+    return ("file", mode, _content(path, found), found.st_mtime_ns if times else 0)
+
+
+def _content(path: str, found: os.stat_result) -> str:
+    """The hash of a file; a large one that the kernel says is untouched since it was read is not read again."""
+    same = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    if same not in _hashes or found.st_size < _LARGE:
+        with open(path, "rb") as file:
+            _hashes[same] = hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else hashlib.sha256(file.read()).hexdigest()
+    return _hashes[same]
 
 
 def different(before: dict[str, tuple], after: dict[str, tuple]) -> dict[str, tuple]:

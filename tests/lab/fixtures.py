@@ -1,6 +1,7 @@
 """Fixtures of the GPU lab. ``tests/conftest.py`` alone imports them: a second import would make a second lab, and stage all twice.
 
-``lab`` runs programs on a machine with a GPU, ``staged`` stages one of ``patients.STAGES`` for the session. What the lab
+``lab`` runs programs on a machine with a GPU, ``staged`` stages one of ``patients.STAGES`` for the session, ``staged_at`` a
+scenario's files. What the lab
 needs and is missing skips the test, or fails it when ``CI=true``.
 """
 
@@ -16,6 +17,7 @@ from tests import patients
 from tests.lab.build import Builder, compiler
 from tests.lab.machine import Lab, why_not
 from tests.lab.patients import STAGES, Staged
+from tests.lab.scenarios.scenario import Scenario, Stage
 
 
 @pytest.fixture(scope="session")
@@ -44,6 +46,19 @@ def staged(tmp_path_factory: pytest.TempPathFactory, builder: Builder) -> Callab
         return _stage(release, base, builder)
 
     return stage
+
+
+@pytest.fixture(scope="session")
+def staged_at(tmp_path_factory: pytest.TempPathFactory, builder: Builder) -> Callable[[Scenario], Stage]:
+    """The files of a scenario, made once for all that share them."""
+    made: dict[tuple[object, ...], Stage] = {}
+
+    def at(scenario: Scenario) -> Stage:
+        if scenario.place not in made:
+            made[scenario.place] = scenario.make(tmp_path_factory.mktemp("scenario"), builder)
+        return made[scenario.place]
+
+    return at
 
 
 @functools.cache

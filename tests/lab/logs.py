@@ -1,4 +1,4 @@
-"""The genuine log of each failing scenario: the unmodified TensorFlow's own words, kept.
+"""The genuine log of each scenario: the unmodified TensorFlow's own words, kept.
 
     python -m tests.lab.logs [WORD...]       those whose name holds a word; all without one
 
@@ -50,11 +50,11 @@ def path_of(scenario: Scenario) -> Path:
 def run(scenario: Scenario, stage: Stage, lab: Lab) -> str:
     """What the program prints in the scenario, as it would on a person's machine."""
     staged = scenario.on(stage)
-    environ = {"HOME": str(stage.home), "PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1", **staged.variables}
+    environ = {"HOME": str(stage.home), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1", **staged.variables}
     program = stage.home / "train.py"
     kept = program.read_bytes() if program.exists() else None
     program.write_text(PROGRAM)
-    command = lab.command([staged.patient.python, "-B", "train.py"], staged.machine, environ=environ, cwd=stage.home)
+    command = lab.command([staged.patient.python, "train.py"], staged.machine, environ=environ, cwd=stage.home)
     try:
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=300)
     finally:
@@ -84,7 +84,8 @@ def keep(scenario: Scenario, stage: Stage, lab: Lab) -> Path:
 def main(words: list[str]) -> int:
     scratch = Path(tempfile.mkdtemp(prefix="logs-"))
     lab = Lab(scratch / "lab", Builder(scratch / "stand-ins"))
-    wanted = [one for one in SCENARIOS if one.cause and (not words or any(word in one.id for word in words))]
+    wanted = [one for one in SCENARIOS if not words or any(word in one.id for word in words)]
+    wanted.sort(key=lambda one: one.cause is None)
     for together in by_place(wanted):
         stage = together[0].make(scratch / "stage", lab.builder)
         for scenario in together:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import sys
 import zipfile
 from dataclasses import dataclass
@@ -93,6 +94,15 @@ SETS = {
         _CU11_SONAMES,
     ),
 }
+
+
+def like(requirement: str, cuda: str) -> Wheel | None:
+    """The stand-in of ``nvidia-NAME-cu12==VERSION``, built for CUDA ``cuda``; None for anything else."""
+    name, _, version = requirement.partition("==")
+    parts = re.fullmatch(r"nvidia-(.+)-(cu1[12])", name)
+    if parts is None or not version:
+        return None
+    return _set(parts[2], cuda, {parts[1]: version}, {"cu11": _CU11_SONAMES, "cu12": _CU12_SONAMES}[parts[2]])[0]
 
 
 def requirements(release: str) -> tuple[str, ...]:

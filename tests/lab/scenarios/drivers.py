@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.lab.build import Library
 from tests.lab.machine import Card, Machine
 from tests.lab.scenarios.scenario import Scenario, Stage
 
@@ -14,31 +15,26 @@ UBUNTU = 'PRETTY_NAME="Ubuntu 22.04.5 LTS"\nNAME="Ubuntu"\nVERSION_ID="22.04"\nI
 NO_DRIVER = Machine(driver=None, kernel_module=None, kernel_driver=None, nvidia_smi=False)
 
 
+def _libcuda(answer: int) -> Library:
+    """A libcuda whose cuInit gives one answer, by what it is."""
+    return Library("libcuda.so.1", "driver.c", flags=(f"-DCUINIT={answer}",))
+
+
 def stub_first(stage: Stage) -> None:
     """A toolkit's stub libcuda under the soname, as a much copied answer advises."""
-    from tests.lab.build import driver_libraries
-
-    folder = stage.local / "cuda-12.2" / "lib64" / "stubs"
-    for library in driver_libraries():
-        if library.soname == "libcuda.so.1":
-            stage.builder.install(library, folder, "libcuda.so")
-    (folder / "libcuda.so.1").unlink(missing_ok=True)
-    (folder / "libcuda.so.1").symlink_to("libcuda.so")
+    stage.builder.install(_libcuda(34), stage.local / "cuda-12.2" / "lib64" / "stubs", "libcuda.so")
 
 
 def compat_first(stage: Stage) -> None:
-    """cuda-compat's newer libcuda beside an older driver."""
-    from tests.lab.build import driver_libraries
-
-    folder = stage.local / "cuda-12.2" / "compat"
-    for library in driver_libraries():
-        if library.soname == "libcuda.so.1":
-            stage.builder.install(library, folder, "libcuda.so.535.104.05")
+    """cuda-compat's newer libcuda beside an older driver; it serves data centre cards alone."""
+    stage.builder.install(_libcuda(804), stage.local / "cuda-12.2" / "compat", "libcuda.so.535.104.05")
 
 
 _LAPTOP = "/sys/bus/pci/devices/0000:01:00.0"
 _ASLEEP = {f"file:{_LAPTOP}/power/runtime_status": "suspended\n", f"file:{_LAPTOP}/power_state": "D3cold\n"}
 _LOST = Machine(settings={"FAKEGPU_CUINIT": "999", "FAKEGPU_NVML": "15"}, kernel_log="[  812.4] NVRM: Xid (PCI:0000:01:00): 79, pid='<unknown>', name=<unknown>, GPU has fallen off the bus.\n[  812.5] NVRM: GPU 0000:01:00.0: GPU has fallen off the bus.\n")
+_UNKNOWN_ERROR = Machine(settings={"FAKEGPU_CUINIT": "999"})
+_NOT_OPENED = Machine(gpu="GTX 1080", kernel_driver=None, missing_nodes=("nvidia0",), settings={"FAKEGPU_COUNT": "0"})
 _QUIET = Machine(kernel_log="[    4.1] nvidia: module license 'NVIDIA' taints kernel.\n[    4.3] NVRM: loading NVIDIA UNIX x86_64 Kernel Module  535.104.05\n")
 _580 = {"driver": "580.65.06", "cuda": "13.0"}
 
@@ -51,14 +47,14 @@ SCENARIOS = (
     Scenario("no-driver-at-all", "driver-not-loaded", machine=NO_DRIVER, flip="healthy"),
     Scenario("held-by-nouveau", "nouveau-active", machine=Machine(driver=None, kernel_module=None, kernel_driver="nouveau", nvidia_smi=False), flip="healthy"),
     Scenario("nodes-for-root-alone", "device-permissions", machine=Machine(node_mode=0o600, locked=True), flip="healthy"),
-    Scenario("container-without-uvm-node", "uvm-or-driver-state", said={"file:/.dockerenv": "", **_NO_UVM}, flip="uvm-node-comes-on-demand"),
+    Scenario("container-without-uvm-node", "uvm-or-driver-state", machine=_UNKNOWN_ERROR, said={"file:/.dockerenv": "", **_NO_UVM}, flip="uvm-node-comes-on-demand"),
     Scenario("uvm-node-comes-on-demand", None, said=_NO_UVM),
     Scenario("branch-470", "driver-too-old", machine=Machine(driver="470.256.02", cuda="11.4"), flip="healthy"),
     Scenario("branch-470", "driver-too-old", "2.21.0", machine=Machine(driver="470.256.02", cuda="11.4"), flip="cusolver-searched"),
     Scenario("kepler", "gpu-arch-too-old", machine=Machine(gpu="Tesla K80", driver="470.256.02", cuda="11.4"), flip="healthy"),
     Scenario("blackwell", "gpu-arch-too-new", machine=Machine(gpu=RTX_5090, driver="580.65.06", cuda="13.0"), said={"file:/proc/driver/nvidia/version": _OPEN.format("580.65.06")}, flip="healthy"),
     Scenario("blackwell", "gpu-arch-too-new", "2.20.0", machine=Machine(gpu=RTX_5090, driver="580.65.06", cuda="13.0"), said={"file:/proc/driver/nvidia/version": _OPEN.format("580.65.06")}, flip="healthy"),
-    Scenario("open-module-for-pascal", "driver-wrong-module-flavour", machine=Machine(gpu="GTX 1080"), said={"file:/proc/driver/nvidia/version": _OPEN.format("535.104.05")}, flip="closed-module-for-pascal"),
+    Scenario("open-module-for-pascal", "driver-wrong-module-flavour", machine=_NOT_OPENED, said={"file:/proc/driver/nvidia/version": _OPEN.format("535.104.05")}, flip="closed-module-for-pascal"),
     Scenario("closed-module-for-pascal", None, machine=Machine(gpu="GTX 1080")),
     Scenario("memory-held", "gpu-memory-held", machine=Machine(used_mib=10100), flip="memory-free"),
     Scenario("memory-free", None, machine=Machine(used_mib=1000)),
@@ -72,7 +68,7 @@ SCENARIOS = (
     Scenario("unsigned-module", "secure-boot", machine=Machine(kernel_module=None, kernel_driver=None), said={f"file:{_SECURE}": "\u0006\u0000\u0000\u0000\u0001", "tree:/sys/firmware/efi": {"entries": ["efivars"]}, "file:/etc/os-release": UBUNTU}, distro="ubuntu22.04", flip="healthy"),
     Scenario("stub-first", "libcuda-stub-loaded", change=stub_first, variables={"LD_LIBRARY_PATH": "/usr/local/cuda-12.2/lib64/stubs"}, flip="healthy"),
     Scenario("compat-first", "cuda-compat-lib", machine=Machine(driver="470.256.02", cuda="11.4"), change=compat_first, variables={"LD_LIBRARY_PATH": "/usr/local/cuda-12.2/compat"}, flip="healthy"),
-    Scenario("laptop-card-off", "gpu-powered-off", machine=Machine(kernel_driver=None, driver="535.104.05", device_nodes=False), said=_ASLEEP, flip="laptop-card-asleep"),
+    Scenario("laptop-card-off", "gpu-powered-off", machine=Machine(kernel_driver=None, device_nodes=False, settings={"FAKEGPU_COUNT": "0"}), said=_ASLEEP, flip="laptop-card-asleep"),
     Scenario("laptop-card-asleep", None, said={f"file:{_LAPTOP}/power/runtime_status": "suspended\n"}),
     Scenario("prime-select-intel", "gpu-powered-off", machine=Machine(gpu=None, driver=None, kernel_module=None, nvidia_smi=False), said={"file:/etc/prime-discrete": "off\n"}, flip="no-card"),
     Scenario("fallen-off-the-bus", "uvm-or-driver-state", machine=_LOST, flip="quiet-kernel-log"),

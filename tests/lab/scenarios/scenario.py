@@ -6,6 +6,10 @@ lab's kernel has not of itself (a firmware's variable, another distribution) sta
 
 from __future__ import annotations
 
+import functools
+import hashlib
+import os
+import shutil
 import subprocess
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -60,6 +64,35 @@ class Stage:
         subprocess.run([*argv, "--python", self.patient.python, *names], check=True, capture_output=True)
 
 
+@functools.cache
+def _base(builder: Builder, python: str, wanted: tuple[str, ...], held: tuple[wheels.Wheel, ...]) -> patients.Patient:
+    """An environment from which others are copied: made, and imported, once a session."""
+    folder = builder.cache / "environments" / hashlib.sha256(repr((python, wanted, held)).encode()).hexdigest()[:12]
+    stage = Stage(folder, folder, builder, patients.make_patient(folder / "env", python, wanted))
+    if held:
+        stage.standins(*held)
+    # Byte code is most of a first import. What is staged to fail here fails, which is no matter.
+    stage.patient.run("-c", "import tensorflow; tensorflow.keras.applications", env={"PATH": "/usr/bin:/bin", "HOME": str(folder)})
+    return stage.patient
+
+
+def copied(base: patients.Patient, path: Path, python: str) -> patients.Patient:
+    """A new environment with the packages of ``base``: the same bytes under other names, as an installer's cache gives them."""
+    made = patients.make_patient(path, python, pip=False)
+
+    def linked(source: str, target: str) -> None:
+        if not os.path.lexists(target):
+            os.link(source, target)
+
+    shutil.copytree(base.site_packages, made.site_packages, symlinks=True, copy_function=linked, dirs_exist_ok=True)
+    for program in (base.path / "bin").iterdir():
+        beside = path / "bin" / program.name
+        if not os.path.lexists(beside):
+            beside.write_bytes(program.read_bytes().replace(os.fsencode(base.path), os.fsencode(path)))
+            shutil.copymode(program, beside)
+    return made
+
+
 def nothing(stage: Stage) -> None:
     """Leave the environment as TensorFlow's own metadata makes it."""
 
@@ -105,11 +138,10 @@ class Scenario:
         local.mkdir()
         release = self.release
         python = PYTHONS.get(release or "", "3.11")
-        old = ["protobuf<3.21"] if release == "2.4.4" else []
-        patient = patients.make_patient(home / "env", python, [f"tensorflow=={release}", *old, *self.extra] if release else [])
-        stage = Stage(home, local, builder, patient)
-        if self.standins and release in wheels.SETS:
-            stage.standins(*wheels.SETS[release])
+        old = ("protobuf<3.21",) if release == "2.4.4" else ()
+        wanted = (f"tensorflow=={release}", *old, *self.extra) if release else ()
+        held = wheels.SETS[release] if self.standins and release in wheels.SETS else ()
+        stage = Stage(home, local, builder, copied(_base(builder, python, wanted, held), home / "env", python))
         self.change(stage)
         return stage
 
