@@ -6,6 +6,7 @@ It imports click and nothing heavy: each verb is imported when it is called. Eve
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import importlib
 import os
@@ -99,7 +100,9 @@ class _Style:
         if self.as_json:
             from fixer.report.as_json import dumps
 
-            sys.stdout.write(dumps(outcome) + "\n")
+            # Who asked the dataset nothing is told its version all the same: the envelope is one for all.
+            named = outcome if outcome.dataset else dataclasses.replace(outcome, dataset=_dataset_version())
+            sys.stdout.write(dumps(named) + "\n")
         else:
             from fixer.report import text
 

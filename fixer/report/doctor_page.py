@@ -73,7 +73,10 @@ def table(facts: Facts, findings: tuple[Finding, ...], paper: Paper) -> None:
 
 
 def row_of(finding: Finding) -> str:
-    """The table row that a finding is marked in."""
+    """The table row that a finding is marked in: what the loader does to cuDNN alone stands in cuDNN's."""
+    sonames = (finding.subject.get("sonames") or "").split()
+    if sonames and all(name.startswith("libcudnn") for name in sonames):
+        return "cuDNN"
     for subject, words in _ROW_WORDS.items():
         if finding.cause.startswith(words):
             return subject

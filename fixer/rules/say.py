@@ -69,7 +69,9 @@ def finding(
     """A finding of ``cause``; ``code`` is the rule's own name where one cause has several rules."""
     known = CAUSES[cause]
     chosen = plan or known.plan
-    remedy = Remedy(advice, _USUAL[chosen] if commands is None else commands, chosen)
+    # A plan repairs what blocks: for what only risks, apply would find nothing to do.
+    usual = _USUAL[chosen] if severity == "blocks" else ()
+    remedy = Remedy(advice, usual if commands is None else commands, chosen)
     return Finding(
         code or cause,
         cause,
