@@ -122,6 +122,7 @@ RULES: tuple[Rule, ...] = (
     heard.said_outright,
     heard.said_among_several,
     heard_cudnn.cudnn_as_loaded,
+    heard_cards.not_built_for,
     heard_cards.torch_not_compatible,
     heard_driver.halves_in_a_container,
     heard_driver.insufficient_by_number,

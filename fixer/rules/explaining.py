@@ -33,7 +33,7 @@ _LIKELY = 0.85
 # A line of this group says at once why cuDNN did not start: the headline beside it adds no cause of its own.
 _DECIDES = {"cudnn-as-loaded"}
 _LEAST = 0.01
-_MOST_CAUSES = 8
+_MOST_CAUSES = 12
 _MOST_LINES = 6
 
 

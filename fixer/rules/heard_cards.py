@@ -6,11 +6,39 @@ import re
 from collections.abc import Iterator
 
 from fixer.model.finding import Finding
+from fixer.rules import compare
 from fixer.rules.case import Case
 from fixer.rules.events import evidence, said
 from fixer.rules.heard import about, candidates, named
 
+# Every release that prints the line holds code for Pascal and later; none of them holds any for Blackwell.
+_LEFT_BEHIND, _SURELY_NEW = (6, 0), (10, 0)
 _CAPABILITY = re.compile(r"sm_(\d{2,3})")
+
+
+def not_built_for(case: Case) -> Iterator[Finding]:
+    """TensorFlow has no kernels for the card and compiles them first: the card is newer than the binary, or left behind by it."""
+    lines = said(case, "not-built-for")
+    for one in lines:
+        text = one.event.values.get("cc", "")
+        card = compare.capability(text)
+        if card is None:
+            continue
+        codes = case.compute_capabilities
+        known = [code[:2] for code in map(compare.capability, codes) if code]
+        if (known and card[:2] < max(known)) or (not known and card[:2] < _LEFT_BEHIND):
+            title = f"the binary has no code for a GPU this old (compute capability {text})"
+            yield named("gpu-arch-too-old", "likely", title, (one.evidence,), "not-built-for")
+        elif known or card[:2] >= _SURELY_NEW:
+            title = f"the binary has no kernels for compute capability {text} and compiles them first"
+            yield named("gpu-arch-too-new", "likely", title, (one.evidence,), "not-built-for")
+        else:
+            weights = {"gpu-arch-too-new": 70.0, "gpu-arch-too-old": 30.0}
+            yield from candidates("not-built-for", weights, about(one), (one.evidence,), ("convfix", "doctor"))
+    alone = said(case, "deformed-delay")
+    if alone and not lines:
+        weights = {"gpu-arch-too-new": 86.0, "gpu-arch-too-old": 14.0}
+        yield from candidates("not-built-for", weights, about(alone[0]), (alone[0].evidence,), ("convfix", "doctor"))
 
 
 def torch_not_compatible(case: Case) -> Iterator[Finding]:

@@ -20,6 +20,7 @@ from fixer.rules.events import Heard, said
 from fixer.rules.heard import about, candidates, named
 from fixer.rules.say import fact
 
+_PART = "cudnn-sub-missing"
 _LINES = ("library-not-loaded", "library-not-found", "dylib-not-loaded", "dll-not-found", "cudnn-sub-missing", "cudnn-dll-code")
 _OPTIONAL = re.compile(r"nvinfer|tensorrt|cupti|libnvrtc-builtins|amdhip|rocm|hip|libtpu|tcmalloc|libpython|libaoti", re.IGNORECASE)
 _DRIVER = re.compile(r"(?:^|/)(?:libcuda\.so|nvcuda\.dll|libnvidia-)", re.IGNORECASE)
@@ -58,11 +59,15 @@ def lost(case: Case) -> tuple[Lost, ...]:
     known: tuple[Lost, ...] | None = case.memory.get("lost")
     if known is None:
         found: dict[str, Lost] = {}
+        parts = {one.event.line for one in said(case, _PART)}
         for one in said(case, *_LINES):
+            if one.row.id == "library-not-found" and one.event.line in parts:
+                # What a part of cuDNN needs: the part is what was lost.
+                continue
             name = one.event.values.get("library", "").strip().rpartition("/")[2].strip("\"'")
             kind = _kind(name)
             if kind and name not in found:
-                error = one.event.values.get("dlerror", "")
+                error = one.event.values.get("dlerror") or one.event.values.get("error", "")
                 other = error.partition(":")[0].strip()
                 found[name] = Lost(name, kind, _cuda_of(name), one, other if other and other != name and ".so" in other else "")
         known = tuple(found.values())
@@ -120,6 +125,9 @@ def cudnn_not_loaded(case: Case) -> Iterator[Finding]:
         weights = {"cudnn-missing": 52.0, "zlibwapi-missing": 14.0, "windows-dll-search-path": 18.0, "cuda-libs-wrong-version": 16.0}
     elif one.other and _CUDA.search(one.other) and not _CUDNN.search(one.other):
         weights = {"cuda-libs-missing": 30.0, "cuda-libs-wrong-version": 44.0, "ld-library-path-missing": 26.0}
+        if one.line.row.id == _PART:
+            # cuDNN itself was loaded, and this part of it asks for a CUDA that is not there: it may be of another build.
+            weights = {"cudnn-shadowed": 42.0, "cuda-libs-wrong-version": 26.0, "cuda-libs-missing": 17.0, "ld-library-path-missing": 15.0}
     else:
         weights = {"cudnn-missing": 66.0, "ld-library-path-missing": 22.0, "cuda-libs-wrong-version": 6.0, "cudnn-shadowed": 6.0}
         installed = [lib for lib in case.facts.libraries.or_else(()) if lib.name == "cudnn"]

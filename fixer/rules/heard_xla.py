@@ -10,6 +10,7 @@ from fixer.rules.events import evidence, said
 from fixer.rules.heard import about, candidates, named
 
 _INSTEAD = "ptxas-driver-instead"
+_WORKS = ("loaded-cudnn-version", "gpu-listed", "epoch")
 
 
 def ptxas_missing(case: Case) -> Iterator[Finding]:
@@ -19,6 +20,8 @@ def ptxas_missing(case: Case) -> Iterator[Finding]:
     if instead and (gone or tried or failed):
         title = "ptxas could not be run, and the driver compiled in its place: slower at first, and often nothing else"
         weights = {"ptxas-missing": 50.0, "benign-noise": 50.0}
+        if said(case, *_WORKS):
+            weights = {"ptxas-missing": 12.0, "benign-noise": 88.0}
         lines = (*evidence((*gone, *tried, *failed), 2), instead[0].evidence)
         yield from candidates("compiled-by-the-driver", weights, title, lines, ("ptxas", "--version"))
     elif gone:

@@ -182,6 +182,17 @@ def _capability_below(case: Case, limit: tuple[int, int]) -> bool | None:
     return min(known) < limit if known else None
 
 
+def _cuda_answered(case: Case) -> bool:
+    """A line that only a build with CUDA prints."""
+    return bool(said(case, "cuda-cuinit-failed", "cuda-no-device", "cannot-dlopen", "could-not-find-cuda", "library-opened", "numa-node"))
+
+
+def _silent_cuda_build(case: Case) -> bool:
+    """A build with CUDA that sees no GPU and names no library: from 2.15 on it says nothing where libcuda itself is not there."""
+    loud = ("cannot-dlopen", "could-not-find-cuda", "library-not-loaded", "library-opened", "cuda-cuinit-failed", "cuda-no-device")
+    return not said(case, *loud) and _says_cuda_build(case) and bool(said(case, "gpu-list-empty", "cpu-only-list"))
+
+
 def _says_cuda_build(case: Case) -> bool:
     build = case.facts.tensorflow_build.value
     return build is not None and build.is_cuda_build is True
@@ -273,6 +284,11 @@ HINTS: tuple[Hint, ...] = (
          {"gpu-memory-held": 5, "gpu-too-small": 0.5}),
     Hint("a card that every binary still serves", lambda case: _capability_below(case, _SERVED_BY_ALL) is False,
          {"gpu-arch-too-old": 0.04, "cudnn-drops-gpu": 0.05}),
-    Hint("a build with CUDA", lambda case: _says_cuda_build(case), {"cpu-build-selected": 0.03}),
+    Hint("a build with CUDA", _says_cuda_build, {"cpu-build-selected": 0.03, "windows-native-no-gpu": 0.02, "apple-silicon": 0.02}),
+    Hint("CUDA answered", _cuda_answered, {"cpu-build-selected": 0.02, "windows-native-no-gpu": 0.02, "apple-silicon": 0.01}),
+    Hint("a CUDA build is silent", _silent_cuda_build,
+         {"cuda-libs-missing": 0.15, "cuda-libs-wrong-version": 0.15, "pip-nvidia-libs-not-found": 0.15, "cudnn-missing": 0.15,
+          "driver-not-loaded": 8, "container-without-gpu": 6, "no-nvidia-gpu": 4, "wsl-libcuda-path": 3,
+          "gpu-powered-off": 6, "nouveau-active": 6, "secure-boot": 6}),
     Hint("a cuDNN that dropped this card", _dropped_by_cudnn, {"cudnn-drops-gpu": 8}),
 )  # fmt: skip
