@@ -113,7 +113,7 @@ def load(folder: str) -> Recording:
             [_ran(one) for one in _read(folder, RUNS, list)] if _has(folder, RUNS) else [],
             {str(name): _text_or_none(path) for name, path in head.get("which", {}).items()},
         )  # fmt: skip
-    except (LookupError, TypeError, ValueError, AttributeError, binascii.Error) as error:
+    except (LookupError, TypeError, ValueError, OverflowError, AttributeError, binascii.Error) as error:
         raise UsageError("malformed-recording", f"{folder}: expected a recording as `convfix facts --record` writes it: {error}") from None
     return kept
 

@@ -109,7 +109,8 @@ class Interpreter:
 class BrokenPackage:
     """A distribution whose files disagree with its metadata.
 
-    ``problem`` is one of: record-missing-files, metadata-missing, truncated, leftover, two-versions.
+    ``problem`` is one of: record-missing-files, metadata-missing, truncated, leftover, two-versions, replaced (a library
+    is whole and not the one that was installed), mixed (its libraries themselves say that they are of two releases).
     """
 
     name: str

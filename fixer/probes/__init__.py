@@ -198,7 +198,7 @@ def _resolutions(at: Look) -> Observed[tuple[Resolution, ...]]:
         return Observed(None, patient.state, patient.via, patient.detail)
     if at.made["gpus"].is_absent:
         return unknown("not followed: there is no NVIDIA GPU", "gpus")
-    from fixer.probes import loader
+    from fixer.probes import libraries, loader
 
     packages = environment.packages.or_else({})
     name = next((name for name in TENSORFLOW_NAMES if name in packages), None)
@@ -209,6 +209,7 @@ def _resolutions(at: Look) -> Observed[tuple[Resolution, ...]]:
     predicted = loader.observe(
         at.host, patient.value, packages, row or build, at.value("variables", {}), at.value("libraries", ()), at.dataset
     )
+    predicted = libraries.completed(at.host, predicted, at.value("libraries", ()))
     if at.made["process"].value is None:
         return predicted
     from fixer.probes import process

@@ -18,7 +18,7 @@ from typing import Iterable, Iterator, Mapping, Sequence
 
 from fixer.dataset.questions import Dataset
 from fixer.host.base import Host
-from fixer.model.facts import Library, Mapped, Patient
+from fixer.model.facts import Library, Mapped, Patient, Resolution
 from fixer.model.observed import Observed, absent, found
 from fixer.probes import toolkits
 
@@ -91,6 +91,19 @@ def observe(
     copies = [replace(copy, version=versions.get(copy.path) or copy.version) for copy in copies]
     tools = [copy if copy.version else _with_record(host, copy, records) for copy in tools]
     return found(tuple(sorted((*copies, *tools), key=lambda copy: copy.path)), *folders[:2])
+
+
+def completed(host: Host, predicted: Observed[tuple[Resolution, ...]], known: Iterable[Library]) -> Observed[tuple[Resolution, ...]]:
+    """The loader's winners with what they answer, where no folder that is looked into held them (an RPATH leads anywhere)."""
+    seen = {copy.path for copy in known}
+    lost = [one for one in predicted.or_else(()) if one.version is None and one.path and one.path not in seen]
+    names = {one.path: one.library for one in lost if one.library in _ASKED and not one.soname.startswith("libcudnn_")}
+    asked = _worth_asking(Library(name, None, path) for path, name in names.items() if path)
+    versions = _versions(host, asked) if asked else {}
+    if not versions:
+        return predicted
+    made = tuple(one if one.version else replace(one, version=versions.get(one.path or "")) for one in predicted.or_else(()))
+    return replace(predicted, value=made)
 
 
 def _recorded(host: Host, kit: str) -> dict[str, str]:

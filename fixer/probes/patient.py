@@ -14,7 +14,7 @@ from fixer.model.facts import Environment, Patient
 from fixer.model.observed import Observed, absent, found, unknown
 from fixer.model.pep440 import normal_name
 from fixer.model.record import record
-from fixer.probes import owner, python, python_as_data, strangers, wheel_record
+from fixer.probes import cudnn_files, owner, python, python_as_data, strangers, wheel_record
 from fixer.probes.packages import Folder, read_folder
 from fixer.probes.plain import is_version
 from fixer.probes.python import Choice, Description, Undescribed
@@ -76,7 +76,8 @@ def _seen(host: Host, choice: Choice, path: str, told: Description) -> Seen:
         project_root=held.project if held is not None else None,
         lock_file=held.lock_file if held is not None else None,
         installers=installers,
-        broken=tuple(one for folder in contents for one in folder.broken) + wheel_record.check(host, distributions),
+        broken=tuple(one for folder in contents for one in folder.broken)
+        + cudnn_files.judged(host, wheel_record.check(host, distributions)),
         shadows=strangers.shadows(host, told),
         strays=strangers.strays(host, told, kind),
     )

@@ -1,9 +1,10 @@
-"""Whether the files of an installed distribution agree with its RECORD: present, and not cut short.
+"""Whether the files of an installed distribution agree with its RECORD: present, not cut short, not another release's.
 
 The unit is one ``BrokenPackage`` or None for each package that TensorFlow stands on. It looks at names
 and sizes, never at hashes, and of a very big package only at its libraries and the packages near its
 root: the whole look costs milliseconds. Tests, headers, scripts and bytecode may be missing in a slimmed
-image and are passed over.
+image and are passed over. A whole library of another size was stripped or patched, which harms nothing, or comes from
+another release: of NVIDIA's wheels the second is told (``replaced``), and ``cudnn_files`` decides between the two.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ NAMES = frozenset(("keras", "tf-keras", "numpy", "protobuf", "ml-dtypes", "h5py"
 PREFIXES = ("tensorflow", "nvidia-")
 # These write sizes that stay true; conda and distributions rewrite files after the record was made.
 _EXACT = ("pip", "uv")
+REPLACED = "replaced"
 _LIMIT = 16 << 20
 _BIG = 60_000
 _DEEP = 2
@@ -46,15 +48,13 @@ def _check(host: Host, one: Distribution, folders: dict[str, frozenset[str]]) ->
         record = b""
     if not record:
         if one.installer in _EXACT and one.info.endswith(".dist-info"):
-            return BrokenPackage(
-                one.name, one.version, "record-missing-files", f"{one.installer} left no RECORD", one.info
-            )
+            return BrokenPackage(one.name, one.version, "record-missing-files", f"{one.installer} left no RECORD", one.info)
         return None
     wanted = _wanted(record)
     if one.name.startswith("nvidia-"):
         # Every such wheel lists nvidia/__init__.py: uninstalling one takes it from all, and nothing needs it.
         wanted = [(path, size) for path, size in wanted if ".so" in path]
-    missing, short = [], []
+    missing, short, other = [], [], []
     for path, size in wanted:
         folder, _, name = path.rpartition("/")
         place = f"{one.folder}/{folder}" if folder else one.folder
@@ -63,14 +63,21 @@ def _check(host: Host, one: Distribution, folders: dict[str, frozenset[str]]) ->
         if name not in folders[place]:
             missing.append(path)
         elif ".so" in name or not name:
-            why = cut_short(host, f"{place}/{name}", size if one.installer in _EXACT else None)
+            recorded = size if one.installer in _EXACT else None
+            why = cut_short(host, f"{place}/{name}", recorded)
             if why:
                 short.append(f"{path}: {why}")
+            elif one.name.startswith("nvidia-") and recorded is not None:
+                status = host.stat(f"{place}/{name}")
+                if status is not None and status.st_size != recorded:
+                    other.append(f"{path}: {status.st_size} bytes, where its RECORD says {recorded}")
     if missing:
         words = f"{len(missing)} of the {len(wanted)} files looked at are missing, first {clean(missing[0])}"
         return BrokenPackage(one.name, one.version, "record-missing-files", words, one.info)
     if short:
         return BrokenPackage(one.name, one.version, "truncated", clean(short[0]), one.info)
+    if other:
+        return BrokenPackage(one.name, one.version, REPLACED, clean(other[0]), one.info)
     return None
 
 
@@ -105,21 +112,28 @@ def _lines_with(record: bytes, word: bytes) -> Iterator[bytes]:
 
 
 def cut_short(host: Host, path: str, recorded: int | None) -> str | None:
-    """Why a shared library is not whole: empty, smaller than recorded, or smaller than its own header says."""
+    """Why a shared library is not whole: empty, smaller than its own header says, or smaller than recorded without one."""
     status = host.stat(path)
     if status is None:
         return "a link that leads nowhere"
     if status.st_size == 0:
         return None if recorded == 0 else "it is empty"
-    if recorded is not None:
-        return f"{status.st_size} bytes of {recorded}" if status.st_size < recorded else None
+    if recorded is not None and status.st_size >= recorded:
+        return None
+    end = _end(host, path)
+    if end is not None:
+        return f"{status.st_size} bytes of at least {end}" if end > status.st_size else None
+    return f"{status.st_size} bytes of {recorded}" if recorded is not None else None
+
+
+def _end(host: Host, path: str) -> int | None:
+    """Where a shared library ends by its own header; None when that does not say."""
     try:
         head = host.read(path, 64)
     except (OSError, ValueError):
         return None
-    if len(head) == 64 and head[:6] == b"\x7fELF\x02\x01":
-        # The section table closes a shared library: its offset, entry size and count (ELF64 header).
-        offset, size, number = struct.unpack_from("<Q", head, 40)[0], *struct.unpack_from("<HH", head, 58)
-        if offset + size * number > status.st_size:
-            return f"{status.st_size} bytes of at least {offset + size * number}"
-    return None
+    if len(head) < 64 or head[:6] != b"\x7fELF\x02\x01":
+        return None
+    # The section table closes a shared library: its offset, entry size and count (ELF64 header).
+    offset, size, number = struct.unpack_from("<Q", head, 40)[0], *struct.unpack_from("<HH", head, 58)
+    return int(offset + size * number) if offset else None

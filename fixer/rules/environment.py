@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fixer.model.finding import Finding, Severity
+from fixer.model.finding import Certainty, Finding, Severity
 from fixer.model.pep440 import normal_name
 from fixer.rules import ask, compare
 from fixer.rules.case import DISTRIBUTIONS, Case
@@ -22,7 +22,13 @@ _IN_WORDS = {
     "truncated": "a library of it is cut short",
     "leftover": "an interrupted installation left pieces of it behind",
     "two-versions": "two versions of its metadata are there",
+    "replaced": "a library of it is not the one that was installed",
+    "mixed": "its libraries are of two releases",
 }
+
+
+# A library of another size may have been patched by hand and fit.
+_CERTAINTIES: dict[str, Certainty] = {"two-versions": "likely", "replaced": "possible"}
 
 
 def _vital(name: str) -> bool:
@@ -38,7 +44,7 @@ def environment_broken(case: Case) -> Iterator[Finding]:
         yield finding(
             "environment-broken",
             severity,
-            "proven" if one.problem != "two-versions" else "likely",
+            _CERTAINTIES.get(one.problem, "proven"),
             f"{name} is broken: {_IN_WORDS.get(one.problem, one.problem)}",
             (fact("patient.broken", f"{one.path}: {one.detail}" if one.detail else one.path, case.facts.patient),),
             f"Reinstall {name} in the version that its metadata names."
@@ -51,7 +57,7 @@ def environment_broken(case: Case) -> Iterator[Finding]:
 
 def _severity(case: Case, name: str, problem: str) -> Severity:
     """A package that TensorFlow imports stops everything; one whose libraries it loads stops the GPU."""
-    if problem == "leftover":
+    if problem in ("leftover", "replaced"):
         return "risks"
     if _vital(name):
         return "blocks"

@@ -87,11 +87,17 @@ def cudnn(version: str, cuda: str) -> tuple[Library, ...]:
             version,
             tuple(f"libcudnn_{need}.so.{major}" for need in part) + (blas if name in ("ops_infer", "cnn_infer", "cnn_train") else ()),
             inside,
-            numbers,
+            (*numbers, *_check(name, [f"libcudnn_{need}.so.{major}" for need in part])),
         )
         for name, part in needs.items()
     ]
     return (head, *parts)
+
+
+def _check(name: str, needs: list[str]) -> tuple[str, str]:
+    """The name of a part's own check of versions, and the parts that it compares itself with."""
+    words = "".join(word.capitalize() for word in name.split("_"))
+    return f"-DPART_CHECK=cudnn{words}VersionCheck", "-DPART_NEEDS=" + "".join(f'"{need}",' for need in needs)
 
 
 def _runtime_number(cuda: str) -> int:

@@ -96,6 +96,12 @@ BROKEN = {
     "a status of words": lambda f: (f / "tree.json").write_text('{"/etc": {"status": ["a", 1, 1, 1, 1, 1, 1]}}'),
     "runs without argv": lambda f: (f / "runs.json").write_text('[{"status": 0}]'),
     "pieces that are not base64": lambda f: (f / "pieces.json").write_text('{"/lib/a.so": {"0": "###"}}'),
+    "a status without end": lambda f: (f / "tree.json").write_text('{"/etc": {"status": [1e999, 1, 1, 1, 1, 1, 1]}}'),
+    "a NUL in the middle": lambda f: (f / "tree.json").write_bytes(b'{"/etc": {}\0}'),
+    "cut in the middle": lambda f: os.truncate(f / "tree.json", (f / "tree.json").stat().st_size // 2),
+    "huge": lambda f: os.truncate(f / "runs.json", 1 << 40),
+    "a folder": lambda f: ((f / "runs.json").unlink(), (f / "runs.json").mkdir()),
+    "a loop of links": lambda f: ((f / "tree.json").unlink(), (f / "tree.json").symlink_to("tree.json")),
     "a pipe": lambda f: ((f / "runs.json").unlink(), os.mkfifo(f / "runs.json")),
 }
 

@@ -247,3 +247,16 @@ def test_the_patient_of_a_real_environment(site: Path) -> None:
     assert patient.installers == {"numpy": "uv", "tensorflow": "uv"}
     assert (patient.prefix, patient.site_packages, patient.has_pip) == (str(prefix), str(site), False)
     assert (patient.broken, patient.shadows, patient.strays) == ((), (), ())
+
+
+def test_a_stripped_library_is_whole_and_no_problem(site: Path) -> None:
+    """Slim images strip libraries: smaller than recorded, and closed by the table that the header names."""
+    path = site / "tensorflow-2.15.1.dist-info" / "RECORD"
+    path.write_text(path.read_text().replace(f"{LIBRARY},", f"{LIBRARY},,90000\n#"))
+    whole = bytearray(ELF + bytes(5000 + 128 - len(ELF)))
+    whole[40:48] = (5000).to_bytes(8, "little")
+    whole[58:62] = b"\x40\0\x02\0"
+    (site / LIBRARY).write_bytes(whole)
+    assert problems(site) == {}
+    (site / LIBRARY).write_bytes(whole[:-1])
+    assert problems(site) == {"tensorflow": "truncated"}
