@@ -7,7 +7,9 @@ looked up, quoted or run here; a name such as ``uv`` stays a name.
 
 from __future__ import annotations
 
+import ntpath
 import posixpath
+import re
 from typing import Any, Iterable, Mapping
 
 Argv = tuple[str, ...]
@@ -64,12 +66,21 @@ def _channels(channels: Iterable[str]) -> Argv:
 
 def enter(manager: str, path: str) -> Argv:
     """What a person types to enter the environment at ``path``."""
-    return (manager, "activate", path) if manager in CONDA_MANAGERS else (".", posixpath.join(path, "bin", "activate"))
+    if manager in CONDA_MANAGERS:
+        return (manager, "activate", path)
+    return (ntpath.join(path, "Scripts", "activate"),) if _of_windows(path) else (".", posixpath.join(path, "bin", "activate"))
 
 
-def environment_python(path: str) -> str:
-    """The interpreter of the environment at ``path``."""
+def environment_python(path: str, by_conda: bool = False) -> str:
+    """The interpreter of the environment at ``path``; conda has it at the top in Windows."""
+    if _of_windows(path):
+        return ntpath.join(path, "python.exe") if by_conda else ntpath.join(path, "Scripts", "python.exe")
     return posixpath.join(path, "bin", "python")
+
+
+def _of_windows(path: str) -> bool:
+    """Whether a path is written as Windows writes it: from a drive, or from the folder where one is."""
+    return re.match(r"([A-Za-z]:|\.)\\", path) is not None
 
 
 def make_environment(
@@ -83,7 +94,9 @@ def make_environment(
     if manager == "uv":
         return ("uv", "venv", "--python", interpreter or python, path)
     if manager == "pip":
-        return (interpreter or f"python{python}", "-m", "venv", path)
+        # Windows has no python3.12 but a launcher: https://docs.python.org/3/using/windows.html
+        named = ("py", f"-{python}") if _of_windows(path) else (f"python{python}",)
+        return (*((interpreter,) if interpreter else named), "-m", "venv", path)
     if manager in CONDA_MANAGERS:
         wanted = tuple(packages)
         channels = _channels(("conda-forge",) if wanted else ())
@@ -124,7 +137,8 @@ def new_environment(params: Mapping[str, Any]) -> tuple[Argv, ...]:
     wanted = tuple(params.get("requirements") or ())
     if not wanted:
         return (made,)
-    return (made, pip_install("uv" if manager == "uv" else "pip", environment_python(path), wanted))
+    inside = environment_python(path, by_conda=manager in CONDA_MANAGERS)
+    return (made, pip_install("uv" if manager == "uv" else "pip", inside, wanted))
 
 
 def commands(kind: str, params: Mapping[str, Any]) -> tuple[Argv, ...]:

@@ -53,8 +53,12 @@ def wished(situation: Situation) -> bool:
 
 
 def libraries(situation: Situation, row: TensorFlowRow, here: bool) -> CondaRow | None:
-    """conda's CUDA libraries for the wheel ``row``, where they may go: the conda environment, or a new one."""
-    if not wished(situation) or (here and situation.kind != "conda"):
+    """conda's CUDA libraries for the wheel ``row``, where they may go: the conda environment, or a new one.
+
+    Windows has them from conda alone: the index holds none for it.
+    """
+    only_way = situation.os == "windows" and situation.conda is not None and situation.wish.manager == "auto"
+    if not (wished(situation) or only_way) or (here and situation.kind != "conda"):
         return None
     return next((one for one in _libraries(situation.dataset) if _for(one, row)), None)
 
@@ -75,7 +79,7 @@ def preload(situation: Situation, row: TensorFlowRow, prefix: str) -> Preload:
 
 def override(situation: Situation, cuda: str | None) -> str | None:
     """For which CUDA conda must be told to choose: this machine shows no driver, so conda would take CPU builds."""
-    return cuda if cuda is not None and situation.driver_version is None else None
+    return cuda if cuda is not None and situation.driver_version is None and situation.os != "windows" else None
 
 
 def best_build(situation: Situation, gpu: bool) -> Found:

@@ -5,6 +5,9 @@ The unit is a function that adds notes to a draft. Nothing is decided here.
 
 from __future__ import annotations
 
+import ntpath
+import posixpath
+
 from fixer.model import installers
 from fixer.model.finding import Finding
 from fixer.planning import compare
@@ -109,6 +112,8 @@ def entered(draft: Draft) -> None:
         if action.kind == "new_environment":
             words = installers.enter(str(action.params["manager"]), str(action.params["path"]))
             draft.note(f"Enter it with: {' '.join(words)}")
+            if not posixpath.isabs(str(action.params["path"])) and not ntpath.isabs(str(action.params["path"])):
+                draft.note("Which home folder this machine has is not known: the environment is made where the commands are run.")
 
 
 def _bystanders(draft: Draft, stack: Stack, search: Search) -> None:

@@ -102,6 +102,8 @@ def _install(
         specs = stack.libraries.conda
         action = steps.new_environment(situation, stack.python, packages, stack.row, because, specs, told)
         draft.actions.append(action)
+        if situation.os != "linux":
+            return
         path = str(action.params["path"])
         site = posixpath.join(path, "lib", f"python{stack.python}", "site-packages")
         place = (installers.environment_python(path), path, site)
@@ -112,7 +114,7 @@ def _install(
         compiler_of_wheels(situation, draft, stack, place, because, conda=by_conda)
         return
     _here(situation, draft, stack, packages, remove, demanded, because)
-    if search.gpu:
+    if search.gpu and situation.os == "linux":
         kept = {n: v for n, v in situation.packages.items() if n.startswith("nvidia-") and n not in remove}
         after = {**kept, **stack.libraries.pins}
         wrong = wrong_sonames(one for one in findings if one.cause in causes.LOADER_ONLY)

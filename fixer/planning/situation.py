@@ -7,6 +7,7 @@ writable environment) is presumed ordinary; what decides a stack stays unknown.
 
 from __future__ import annotations
 
+import ntpath
 import posixpath
 import re
 from typing import Iterable, Mapping
@@ -391,9 +392,11 @@ class Situation:
     def new_path(self) -> str:
         """Where a new environment goes: below the home, under a name that the present one does not bear.
 
-        Planning knows no home unless the variables carry it; "~" is then left to whoever carries the plan out.
+        Planning knows no home unless the variables carry it; the environment then lies in the folder where the commands run.
         """
-        path = posixpath.join(self.variables.get("HOME") or "~", "convfix-env")
-        if not self.prefix.endswith("/convfix-env"):
-            return path
-        return f"{path}-2"
+        windows = self.os == "windows"
+        home = self.variables.get("USERPROFILE" if windows else "HOME")
+        name = "convfix-env-2" if posixpath.basename(self.prefix.replace("\\", "/")) == "convfix-env" else "convfix-env"
+        if windows:
+            return ntpath.join(home or ".", name)
+        return posixpath.join(home, name) if home else name

@@ -160,7 +160,7 @@ def driver_drops_gpu(case: Case) -> Iterator[Finding]:
     release = compare.driver(case.driver_version)
     if release is None or case.os == "macos":
         return
-    dropped = tuple(card for card in case.cards if _last(card) and release.branch > _last(card))
+    dropped = tuple(card for card in case.cards if _left(card, case))
     if not dropped:
         return
     last = _last(dropped[0])
@@ -179,6 +179,11 @@ def driver_drops_gpu(case: Case) -> Iterator[Finding]:
     )
 
 
+def _left(card: Card, case: Case) -> bool:
+    release = compare.driver(case.driver_version)
+    return release is not None and bool(_last(card)) and release.branch > _last(card)
+
+
 def _last(card: Card) -> int:
     return (card.family.last_driver_branch or 0) if card.family is not None else 0
 
@@ -194,10 +199,12 @@ def driver_wrong_module_flavour(case: Case) -> Iterator[Finding]:
         return
     said = _log(case, _FLAVOUR)
     is_open = driver.open_module.value
-    wrong = tuple(card for card in case.cards if _wrong(card, is_open))
-    if not wrong and not said:
+    # A card that the whole branch has left is served by neither of its modules: that is the branch's fault.
+    kept = tuple(card for card in case.cards if not _left(card, case))
+    wrong = tuple(card for card in kept if _wrong(card, is_open))
+    if not kept or not wrong and not said:
         return
-    shown = wrong or case.cards
+    shown = wrong or kept
     needed = "open" if is_open is False else "proprietary"
     flavour = fact("driver.open_module", "open" if is_open else "proprietary", driver.open_module)
     certainty: Certainty = "proven" if said or _primary(shown) else "likely"

@@ -74,6 +74,10 @@ def _outcome(plan: Plan, described: dict[str, Any]) -> Iterator[str]:
                     if "==" in word:
                         name, _, version = word.partition("==")
                         state[name.replace("_", "-")] = version
+            if "conda-forge" in words:
+                # conda writes name=version, or name=version=build; its CUDA libraries are no Python packages.
+                specs = (word.split("=") for word in words if "=" in word and "==" not in word and not word.startswith("CONDA_"))
+                state |= {one[0]: one[1] for one in specs if one[0] not in ("python", "cudatoolkit", "cudnn", "cuda-version")}
     outcome = plan.outcome
     assert outcome is not None
     if dict(outcome.packages) != state:

@@ -10,6 +10,7 @@ from packaging.version import Version
 
 from fixer.dataset.questions import Dataset
 from fixer.model import machine
+from fixer.model.codec import to_json
 from fixer.model.plan import Plan, Wish
 from fixer.planning import make_plan
 from fixer.rules import judge
@@ -67,7 +68,13 @@ def _refused(plan: Plan, wanted: dict[str, str]) -> bool:
     return True
 
 
+def _primary(plan: Plan) -> str | None:
+    return next((one.cause for one in plan.findings if one.primary), None)
+
+
 CHECKS: dict[str, Callable[[Plan, Any, dict[str, Any]], bool]] = {
+    "cause": lambda p, v, m: _primary(p) == v,
+    "risk": lambda p, v, m: any(one.code == v and one.severity == "risks" for one in p.findings),
     "exit_code": lambda p, v, m: p.exit_code == v,
     "outcome": lambda p, v, m: p.outcome is None,
     "kinds": lambda p, v, m: [a.kind for a in p.actions] == v,
@@ -75,6 +82,8 @@ CHECKS: dict[str, Callable[[Plan, Any, dict[str, Any]], bool]] = {
     "installs": lambda p, v, m: len([c for c in _commands(p) if "install" in c]) == v,
     "commands": lambda p, v, m: _commands(p) == v,
     "words": lambda p, v, m: all(any(text in " ".join(c) for c in _commands(p)) for text in v),
+    "no_words": lambda p, v, m: not any(text in " ".join(c) for c in _commands(p) for text in v),
+    "settles": lambda p, v, m: all(any(text in json.dumps(to_json(a)) for a in p.actions) for text in v),
     "first_word": lambda p, v, m: _commands(p)[0][0] == v,
     "requirements": lambda p, v, m: _requirements(p) == v,
     "removes": lambda p, v, m: sorted(n for a in p.actions for n in a.params.get("remove", ())) == v,
