@@ -19,6 +19,7 @@ from fixer.model.observed import Observed, absent, found
 from fixer.model.pep440 import normal_name
 
 _SHOWN = 400
+_SHELL_NAME = re.compile(r"\$\{?\w+\}?")
 _GAP = re.compile(r"\{([a-z_]+)\}")
 _DRIVER = ("version", "kernel_module", "open_module", "libcuda_path", "cuda")
 _GPU = ("name", "compute_capability", "memory_mib", "free_mib", "pci_id")
@@ -36,7 +37,7 @@ def hear(hits: Iterable[Hit], name: str = "log") -> Facts:
 def stated(hit: Hit) -> dict[str, str]:
     """The facts that a line states, by name; a fact whose value the line left out is not stated.
 
-    A variable may be set to nothing: between quotation marks that is its value.
+    A variable may be set to nothing: between quotation marks that is its value. A shell's name ($GPU) is no value.
     """
     made = {}
     for fact, template in hit.symptom.states.items():
@@ -44,7 +45,7 @@ def stated(hit: Hit) -> dict[str, str]:
         empty = fact.startswith("variables.")
         if all(hit.values.get(name) or empty and name in hit.values for name in names):
             made[fact] = _GAP.sub(lambda part: hit.values[part.group(1)], template)
-    return made
+    return {fact: value for fact, value in made.items() if not (fact.startswith("variables.") and _SHELL_NAME.fullmatch(value))}
 
 
 class _Told:

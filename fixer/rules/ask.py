@@ -61,6 +61,13 @@ def releases(dataset: Dataset, distribution: str) -> tuple[rows.TensorFlowRow, .
 
 
 @lru_cache(maxsize=_REMEMBERED)
+def cuda_that_opens(dataset: Dataset, soname: str) -> tuple[str, ...]:
+    """The CUDA versions of the TensorFlow builds that open a library of this name."""
+    rows_ = (row for name in ("tensorflow", "tensorflow-gpu") for row in releases(dataset, name))
+    return tuple(sorted({row.cuda for row in rows_ if row.cuda and soname in row.sonames}))
+
+
+@lru_cache(maxsize=_REMEMBERED)
 def package_releases(dataset: Dataset, name: str) -> tuple[rows.ReleaseRow, ...]:
     """The releases of a package that the dataset follows."""
     return dataset.releases(name)

@@ -17,6 +17,7 @@ from fixer.rules.advice import ADVICE
 from fixer.rules.case import Case
 from fixer.rules.causes import CAUSES, ORDER, STAGES
 from fixer.rules.events import Heard, heard
+from fixer.rules.hearsay import weakened
 from fixer.rules.likelihood import hints
 from fixer.rules.ranking import rank
 
@@ -182,8 +183,8 @@ class _Reading:
         if said:
             if all(found.certainty == "cannot-tell" for found in said):
                 return "cannot-tell"
-            proof = any(found.certainty == "proven" and self._only_lines(found) for found in said)
-            return "proven" if proof else "likely"
+            known = {weakened(self.case, found) if self._only_lines(found) else "likely" for found in said}
+            return next((certainty for certainty in ("proven", "likely") if certainty in known), "possible")
         if share is None:
             # No line agrees: beside a cause that lines name it is possible, alone the log cannot tell.
             return "possible" if self.said or self.shared or self.raised else "cannot-tell"

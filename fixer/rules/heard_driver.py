@@ -1,7 +1,8 @@
 """Rules about what a run said of the driver, where the line alone does not decide.
 
 Two halves of different releases: in a container a newer libcuda is a compatibility library of the image. A
-"possibly insufficient driver" is the version that counts, never the adjective.
+"possibly insufficient driver" is the version that counts, never the adjective. A stub of libcuda answers -1; where the
+device files are missing too, it answers because no driver is there.
 """
 
 from __future__ import annotations
@@ -40,3 +41,15 @@ def insufficient_by_number(case: Case) -> Iterator[Finding]:
         version = seen[0].event.values.get("version", "")
         title = f"driver {version} is older than this CUDA asks for"
         yield named("driver-too-old", "likely", title, evidence(seen), "insufficient-by-number")
+
+
+def stub_answers(case: Case) -> Iterator[Finding]:
+    """cuInit gave -1: the stub hides a driver, or stands in for one that is not there."""
+    seen = said(case, "cuinit-minus-one")
+    without = said(case, "no-device-file", "kernel-driver-not-running")
+    if seen and without:
+        title = "a libcuda without a driver answers, and there is no device file of a GPU"
+        weights = {"container-without-gpu": 46.0, "driver-not-loaded": 22.0, "libcuda-stub-loaded": 18.0, "no-nvidia-gpu": 14.0}
+        yield from candidates("stub-without-driver", weights, title, evidence((*seen, *without)), ("ls", "-l", "/dev/nvidia0"))
+    elif seen:
+        yield named("libcuda-stub-loaded", "likely", "the toolkit's stub libcuda answers", evidence(seen), "said-stub")

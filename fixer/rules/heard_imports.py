@@ -139,6 +139,9 @@ def module_missing(case: Case) -> Iterator[Finding]:
         if meaning is None:
             continue
         weights = dict(meaning.causes)
+        if module == "tensorflow" and said(case, "keras-backend-tensorflow"):
+            # Keras alone asked for it: who works with another backend wants that one named in keras.json.
+            weights["keras-backend-setting"] = 44.0
         if module == "tensorflow" and said(case, "notebook"):
             weights["env-not-inherited"] = 60.0
         yield from _told(one, Meaning(weights, meaning.certainty), "module-missing", f"there is no module {module}")
@@ -196,6 +199,15 @@ def half_imported(case: Case) -> Iterator[Finding]:
 def _is_own(path: str) -> bool:
     """Whether a module's file lies where nobody installs."""
     return path.endswith(".py") and not any(part in path for part in _SITE) and "/lib/python" not in path.replace("\\", "/").lower()
+
+
+def windows_runtime(case: Case) -> Iterator[Finding]:
+    """TensorFlow's own module needs a DLL that Windows does not find; before Python 3.8 the sentence does not say which module."""
+    seen, traced = said(case, "dll-load-old"), said(case, "tensorflow-runtime", "native-runtime")
+    if seen and traced:
+        title = "TensorFlow's native library could not be loaded on Windows"
+        weights = {"windows-msvc-or-avx": 70.0, "windows-dll-missing": 30.0}
+        yield from candidates("dll-load-old", weights, title, (seen[0].evidence, traced[0].evidence), ("where", "msvcp140_1.dll"))
 
 
 def user_site_in_traceback(case: Case) -> Iterator[Finding]:

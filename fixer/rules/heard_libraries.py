@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from fixer.model.finding import Evidence, Finding
 from fixer.model.record import record
 from fixer.model.versions import CudaVersion
-from fixer.rules import compare
+from fixer.rules import ask, compare
 from fixer.rules.case import Case
 from fixer.rules.copies import toolkit_serves
 from fixer.rules.events import Heard, said
@@ -167,12 +167,18 @@ def toolkit_fits(case: Case, wanted: CudaVersion | None) -> tuple[bool | None, t
     """Whether one of the toolkits that are there has the wanted libraries; None where none is known."""
     toolkits = case.facts.toolkits.or_else(())
     versions = [version for version in (compare.cuda(one.version) for one in toolkits) if version is not None]
-    if not versions or wanted is None:
+    builds = [str(wanted)] if wanted is not None else _builds(case)
+    if not versions or not builds:
         return None, ()
     seen = tuple(fact("toolkits", f"CUDA {one.version}", case.facts.toolkits) for one in toolkits)
-    solver = any("cusolver" in one.name for one in lost(case))
-    same = [one for one in versions if toolkit_serves(str(one), str(wanted), "cusolver" if solver else "cudart")]
-    return bool(same), seen
+    library = "cusolver" if any("cusolver" in one.name for one in lost(case)) else "cudart"
+    return any(toolkit_serves(str(one), build, library) for one in versions for build in builds), seen
+
+
+def _builds(case: Case) -> list[str]:
+    """Where no name tells its CUDA: that of the TensorFlow builds which open every library that is missing."""
+    sets = [set(ask.cuda_that_opens(case.dataset, one.name)) for one in lost(case) if one.kind == "cuda"]
+    return sorted(set.intersection(*sets)) if sets else []
 
 
 def _windows(case: Case, wanted: CudaVersion | None) -> dict[str, float]:

@@ -91,6 +91,12 @@ def _known_card(case: Case) -> bool:
     return built is not None and bool(case.cards) and all(card.capability for card in case.cards) and not _new_card(case)
 
 
+def _has_code(case: Case) -> bool:
+    """The wheel has machine code for every card: both are known."""
+    codes, cards = case.compute_capabilities, [card.capability for card in case.cards]
+    return bool(cards) and all(one is not None and compare.coverage(codes, (), one) == "machine code" for one in cards)
+
+
 def _old_card(case: Case) -> bool:
     numbers = [compare.capability(card.capability) for card in case.cards if card.capability]
     return bool(numbers) and all(number is not None and number[:2] < (6, 0) for number in numbers)
@@ -260,6 +266,7 @@ HINTS: tuple[Hint, ...] = (
     Hint("no memory was free", _none_free, {"gpu-memory-growth": 5, "gpu-memory-held": 1.5}),
     Hint("the card is newer than the CUDA", _new_card, {"gpu-arch-too-new": 12, "gpu-arch-too-old": 0.1}),
     Hint("the CUDA knows the card", _known_card, {"gpu-arch-too-new": 0.08}),
+    Hint("the wheel has code for the card", _has_code, {"gpu-arch-too-new": 0.02, "gpu-arch-too-old": 0.02}),
     Hint("an old card", _old_card, {"gpu-arch-too-old": 3, "gpu-arch-too-new": 0.05}),
     Hint("the driver is new enough", lambda case: driver_fits(case, True), {"driver-too-old": 0.25}),
     Hint("the driver is too old", lambda case: driver_fits(case, False), {"driver-too-old": 12}),

@@ -26,6 +26,7 @@ from scripts.bench.places import ROOT, Places, convfix
 
 KNOWN = ROOT / "tests" / "cases" / "explain"
 CASES = KNOWN / "cases.jsonl"
+FIELD = KNOWN / "field.jsonl"
 CLASSES = KNOWN / "classes.json"
 HEALTHY = KNOWN / "healthy"
 THROUGH_THE_COMMAND = 3
@@ -103,7 +104,12 @@ def read(path: Path) -> list[dict[str, Any]]:
 
 
 def half(case: dict[str, Any]) -> str:
-    """``tune`` or ``check``: which half of the cases one belongs to, by a hash of its name. Read one, measure the other."""
+    """``tune`` or ``check``: which half of the cases one belongs to, by a hash of its name. Read one, measure the other.
+
+    Reports of the field name theirs: A was read, B and C were only counted.
+    """
+    if "half" in case:
+        return str(case["half"])
     return ("tune", "check")[int(hashlib.sha256(case["id"].encode()).hexdigest(), 16) % 2]
 
 
@@ -177,6 +183,8 @@ def main(options: argparse.Namespace, places: Places) -> bool:
     _print_causes(scores)
     _print_confusions(scores, options.show)
     met = _print_faults(scores) and met
+    if options.cases is None:
+        _print_field(classes)
     met = _print_healthy() and met
     return _same_by_command(told[:THROUGH_THE_COMMAND]) and met
 
@@ -199,6 +207,18 @@ def _print_totals(scores: Sequence[Score]) -> bool:
         if title == "confirmed":
             met = first >= GOAL_FIRST and reached >= GOAL_NAMED
     return met
+
+
+def _print_field(classes: dict[str, str]) -> None:
+    """The reports of the field, a row a half: totals only, so that counting does not spoil them."""
+    told = [case for case in read(FIELD) if case["log"].strip()]
+    print(f"\n{'field':12} {'n':>4} {'first':>7} {'or candidate':>13} {'wrong proven':>13} {'harmful':>8} {'plan class':>11}")
+    for name in sorted({half(case) for case in told}):
+        chosen = [score(case, classes) for case in told if half(case) == name]
+        faults = [sum(bool(getattr(one, fault)) for one in chosen) for fault in ("wrongly_proven", "harmful", "wrong_plans")]
+        first, reached = _share(chosen, "is_first"), _share(chosen, "reached")
+        print(f"{name:12} {len(chosen):4} {first:7.1%} {reached:13.1%} {faults[0]:13} {faults[1]:8} {faults[2]:11}")
+    print()
 
 
 def _share(scores: Sequence[Score], name: str) -> float:

@@ -1,0 +1,71 @@
+"""Real reports beside the corpus: how often the cause is named, what turning one fact does, and what only looks like a cause.
+
+``field.jsonl`` holds reports that no rule was made after: the halves B and C were only counted. ``flips.jsonl`` turns the one
+decisive fact of a report. ``lookalikes.jsonl`` holds logs in which a cause's words stand and the cause does not.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from typing import Any
+
+import pytest
+
+from scripts.bench import explain as bench
+
+CLASSES: dict[str, str] = json.loads(bench.CLASSES.read_text(encoding="utf-8"))
+# What is reached, a little below.
+LEAST = {"is_first": 0.80, "reached": 0.93}
+FLIPS = bench.read(bench.KNOWN / "flips.jsonl")
+LOOKALIKES = bench.read(bench.KNOWN / "lookalikes.jsonl")
+
+
+@lru_cache(maxsize=1)
+def reports() -> dict[str, dict[str, Any]]:
+    return {case["id"]: case for case in (*bench.read(bench.CASES), *bench.read(bench.FIELD))}
+
+
+@pytest.fixture(scope="module")
+def scores() -> list[bench.Score]:
+    return [bench.score(case, CLASSES) for case in bench.read(bench.FIELD) if case["log"].strip()]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LEAST)
+def test_the_cause_is_named(scores: list[bench.Score], name: str) -> None:
+    assert sum(bool(getattr(one, name)) for one in scores) / len(scores) >= LEAST[name]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", ["wrongly_proven", "harmful", "wrong_plans"])
+def test_nothing_is_said_that_must_not_be(scores: list[bench.Score], fault: str) -> None:
+    assert not {one.case["id"]: getattr(one, fault) for one in scores if getattr(one, fault)}
+
+
+def test_no_report_is_the_corpus_again() -> None:
+    known = {"#".join(case["source"].removeprefix("https://github.com/").split("/issues/")) for case in bench.read(bench.CASES)}
+    assert not known & {case["source"] for case in bench.read(bench.FIELD)}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("flip", FLIPS, ids=lambda flip: str(flip["case"]))
+def test_a_turned_fact_takes_the_cause_away(flip: dict[str, Any]) -> None:
+    case = reports()[flip["case"]]
+    log = case["log"]
+    for old, new in flip["replace"]:
+        assert old in log
+        log = log.replace(old, new)
+    _, document = bench.explain(log, {**case["environment"], **flip.get("environment", {})})
+    causes = document["data"]["causes"]
+    assert not [row for row in causes if row["cause"] == case["cause"] and row["certainty"] in ("proven", "likely")]
+    assert not flip.get("instead") or causes[0]["cause"] == flip["instead"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("look", LOOKALIKES, ids=lambda look: str(look["name"]))
+def test_what_only_looks_like_a_cause_is_not_proven(look: dict[str, Any]) -> None:
+    _, document = bench.explain(look["log"], look["environment"])
+    assert not [row for row in document["data"]["causes"] if row["certainty"] == "proven"]
+    least = look.get("never", [])
+    assert not [row for row in document["data"]["causes"] if row["cause"] in least and row["certainty"] == "likely"]
