@@ -47,9 +47,9 @@ def repair_loader(situation: Situation, draft: Draft, findings: tuple[Finding, .
     if left:
         folders = _folders(findings, left)
         more = outside(situation, row, left, folders)
-        if not folders or not set(left) <= {_soname(path) for path in more.paths}:
+        if not folders or not all(any(_answers(path, soname) for path in more.paths) for soname in left):
             return False
-        first = Preload((*first.paths, *(path for path in more.paths if _soname(path) not in covered)))
+        first = Preload((*first.paths, *(path for path in more.paths if not any(_answers(path, soname) for soname in covered))))
     if not first.paths:
         return False
     because = tuple(one.code for one in findings)
@@ -117,10 +117,10 @@ def _harmful(situation: Situation, findings: Iterable[Finding], first: Preload) 
     return tuple(dict.fromkeys(part for part in entries if part in bad and posixpath.normpath(part) == part))
 
 
-def _soname(path: str) -> str:
+def _answers(path: str, soname: str) -> bool:
+    """Whether a file of this name answers to ``soname``. A soname may hold two numbers: libcudart.so.11.0."""
     name = posixpath.basename(path)
-    stem, _, tail = name.partition(".so.")
-    return f"{stem}.so.{tail.split('.')[0]}" if tail else name
+    return name == soname or name.startswith(f"{soname}.")
 
 
 def load_first(

@@ -116,9 +116,11 @@ def _copies(situation: Situation) -> dict[str, list[str]]:
             found.setdefault(one.soname, []).append(path)
     for library in situation.facts.libraries.or_else(()):
         name = posixpath.basename(library.path)
-        soname = re.match(r"(lib[\w+-]+\.so\.\d+)", name)
+        soname = re.match(r"(lib[\w+-]+\.so\.\d+)(\.\d+)?", name)
         if soname:
-            found.setdefault(soname.group(1), []).append(library.path)
+            found.setdefault(soname[1], []).append(library.path)
+        if soname and soname[2]:  # libcudart.so.11.0 is a soname too
+            found.setdefault(soname[0], []).append(library.path)
     return found
 
 
