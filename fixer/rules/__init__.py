@@ -66,6 +66,7 @@ RULES: tuple[Rule, ...] = (
     environment.user_site_leak,
     neighbours.package_pairs,
     neighbours.missing_requirement,
+    neighbours.missing_keras_requirement,
     neighbours.plugin_built_for_other_tf,
     keras.keras_backend_setting,
     keras.legacy_keras,

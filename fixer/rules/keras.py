@@ -21,7 +21,7 @@ _FIRST_LEGACY = (2, 15)
 _KERAS_3 = (2, 16)
 
 
-def _is_keras_3(case: Case) -> bool | None:
+def is_keras_3(case: Case) -> bool | None:
     """Whether tf.keras is Keras 3 here."""
     if case.tensorflow is None:
         return None
@@ -31,7 +31,7 @@ def _is_keras_3(case: Case) -> bool | None:
     return compare.minor(case.tensorflow) >= _KERAS_3
 
 
-def _legacy(case: Case) -> bool:
+def legacy(case: Case) -> bool:
     switched = case.variables.get("TF_USE_LEGACY_KERAS") in _LEGACY
     return switched and case.tensorflow is not None and compare.minor(case.tensorflow) >= _FIRST_LEGACY
 
@@ -57,7 +57,7 @@ def keras_backend_setting(case: Case) -> Iterator[Finding]:
     if chosen is None or case.tensorflow is None:
         return
     name, seen, place = chosen
-    if name == "tensorflow" or not _is_keras_3(case) or _legacy(case):
+    if name == "tensorflow" or not is_keras_3(case) or legacy(case):
         return
     package = _PACKAGES.get(name)
     unknown = package is None and name not in _ALSO_KNOWN
@@ -88,7 +88,7 @@ def legacy_keras(case: Case) -> Iterator[Finding]:
     installed = case.packages.get("tf-keras")
     switch = fact("variables.TF_USE_LEGACY_KERAS", case.variables.get("TF_USE_LEGACY_KERAS", ""), case.facts.variables)
     subject = {"package": "tf-keras", "wanted": f"=={series}.*"}
-    if _legacy(case) and case.lacks("tf-keras"):
+    if legacy(case) and case.lacks("tf-keras"):
         yield finding(
             "keras-tf-mismatch",
             "blocks",
@@ -102,10 +102,10 @@ def legacy_keras(case: Case) -> Iterator[Finding]:
     elif installed is not None and compare.minor(installed) != compare.minor(case.tensorflow):
         yield finding(
             "keras-tf-mismatch",
-            "blocks" if _legacy(case) else "risks",
+            "blocks" if legacy(case) else "risks",
             "likely",
             f"tf-keras {installed} belongs to another TensorFlow than {case.tensorflow}",
-            (case.package("tf-keras"), *case.tensorflow_evidence(), *((switch,) if _legacy(case) else ())),
+            (case.package("tf-keras"), *case.tensorflow_evidence(), *((switch,) if legacy(case) else ())),
             f"Install tf-keras {series}: its minor version must be TensorFlow's.",
             code="legacy-keras-other-tf",
             subject={**subject, "installed": installed},

@@ -16,6 +16,7 @@ from fixer.model.finding import Certainty, Finding
 from fixer.rules import ask, compare
 from fixer.rules.case import Case
 from fixer.rules.causes import CAUSES
+from fixer.rules.keras import is_keras_3, legacy
 from fixer.rules.say import APPLY, fact, finding, joined, sentence, weaker
 
 _REQUIREMENT = re.compile(r"(\s*(>=|<=|==|!=|~=|>|<)\s*[\w.*]+\s*,?)+")
@@ -29,6 +30,8 @@ _BY_PACKAGE = {
 }
 # tf-keras matters only where a variable switches to it: the rules of keras know.
 _SWITCHED = ("tf-keras",)
+# keras/src/tree: "To use Keras, you need to have `optree` installed"; dm-tree before 3.3.
+_KERAS_NEEDS = ("optree", "dm-tree")
 _NEEDED_AT_IMPORT = (
     "numpy",
     "protobuf",
@@ -191,6 +194,28 @@ def missing_requirement(case: Case) -> Iterator[Finding]:
         "Install what TensorFlow's metadata names.",
         code="requirement-missing",
         rows=case.row_refs,
+        subject={"packages": ",".join(gone), "wanted": ";".join(name + row.bounds[name] for name in gone)},
+    )
+
+
+def missing_keras_requirement(case: Case) -> Iterator[Finding]:
+    """Keras 3 without the package by which it walks nested structures: TensorFlow imports, and tf.keras fails at its first use."""
+    version = case.packages.get("keras")
+    if case.tensorflow is None or version is None or not case.complete or case.by_conda or not is_keras_3(case) or legacy(case):
+        return
+    row = next((one for one in ask.package_releases(case.dataset, "keras") if one.version == version), None)
+    gone = [name for name in _KERAS_NEEDS if row is not None and name in row.bounds and case.lacks(name)]
+    if row is None or not gone:
+        return
+    yield finding(
+        "environment-broken",
+        "blocks",
+        "proven",
+        f"{joined(gone)} is missing, and Keras {version} imports it",
+        (fact("environment.packages", f"without {joined(gone)}", case.packages_seen), case.package("keras")),
+        "Install what Keras' metadata names.",
+        code="requirement-missing",
+        rows=(case.dataset.ref(row),),
         subject={"packages": ",".join(gone), "wanted": ";".join(name + row.bounds[name] for name in gone)},
     )
 

@@ -33,6 +33,7 @@ def compat_first(stage: Stage) -> None:
 _LAPTOP = "/sys/bus/pci/devices/0000:01:00.0"
 _ASLEEP = {f"file:{_LAPTOP}/power/runtime_status": "suspended\n", f"file:{_LAPTOP}/power_state": "D3cold\n"}
 _LOST = Machine(settings={"FAKEGPU_CUINIT": "999", "FAKEGPU_NVML": "15"}, kernel_log="[  812.4] NVRM: Xid (PCI:0000:01:00): 79, pid='<unknown>', name=<unknown>, GPU has fallen off the bus.\n[  812.5] NVRM: GPU 0000:01:00.0: GPU has fallen off the bus.\n")
+_MIG = "MIG-c6d4f1ef-42e4-5de3-91c7-45d71c87eb3f"
 _UNKNOWN_ERROR = Machine(settings={"FAKEGPU_CUINIT": "999"})
 _NOT_OPENED = Machine(gpu="GTX 1080", kernel_driver=None, missing_nodes=("nvidia0",), settings={"FAKEGPU_COUNT": "0"})
 _QUIET = Machine(kernel_log="[    4.1] nvidia: module license 'NVIDIA' taints kernel.\n[    4.3] NVRM: loading NVIDIA UNIX x86_64 Kernel Module  535.104.05\n")
@@ -75,7 +76,7 @@ SCENARIOS = (
     Scenario("quiet-kernel-log", None, machine=_QUIET),
     Scenario("slurm-gave-none", "cuda-visible-devices", variables={"CUDA_VISIBLE_DEVICES": "", "SLURM_JOB_ID": "4711"}, flip="slurm-gave-one"),
     Scenario("slurm-gave-one", None, variables={"CUDA_VISIBLE_DEVICES": "0", "SLURM_JOB_ID": "4711"}),
-    Scenario("mig-instance-named", None, machine=Machine(gpu=Card("NVIDIA A100-SXM4-40GB", "10de:20b0", "8.0", 40960)), variables={"CUDA_VISIBLE_DEVICES": "MIG-c6d4f1ef-42e4-5de3-91c7-45d71c87eb3f"}),
+    Scenario("mig-instance-named", None, machine=Machine(gpu=Card("NVIDIA A100-SXM4-40GB", "10de:20b0", "8.0", 40960), settings={"FAKEGPU_MIG": _MIG}), variables={"CUDA_VISIBLE_DEVICES": _MIG}),
     Scenario("maxwell", "gpu-arch-too-old", "2.20.0", Machine(gpu="GTX 980", **_580), flip="pascal"),
     Scenario("pascal", None, "2.20.0", Machine(gpu="GTX 1080", **_580)),
     Scenario("minus-one", "cuda-visible-devices", "2.20.0", Machine(**_580), variables={"CUDA_VISIBLE_DEVICES": "-1"}, flip="healthy"),

@@ -54,14 +54,8 @@ def shadow(name: str) -> Change:
 
 
 def user_site(stage: Stage) -> None:
-    folder = stage.home / "elsewhere" / "numpy"
-    folder.mkdir(parents=True)
-    (folder / "__init__.py").write_text("__version__ = '2.2.6'\n")
-    info = stage.home / "elsewhere" / "numpy-2.2.6.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: numpy\nVersion: 2.2.6\n")
-    (info / "INSTALLER").write_text("pip\n")
-    (info / "RECORD").write_text("numpy/__init__.py,,\nnumpy-2.2.6.dist-info/METADATA,,\n")
+    """Another NumPy in a folder of the person's, as ``pip install --target`` puts it there."""
+    stage.install("--target", str(stage.home / "elsewhere"), "numpy==2.2.6")
 
 
 def no_tensorflow(stage: Stage) -> None:
@@ -80,7 +74,8 @@ SCENARIOS = (
     Scenario("protobuf-6", "protobuf-too-new", "2.4.4", change=over("protobuf==4.25.3"), standins=False, flip="toolkit-on-the-path"),
     Scenario("protobuf-3", "protobuf-too-old", "2.20.0", change=over("protobuf==4.25.3"), flip="healthy"),
     Scenario("ml-dtypes-outside-its-range-works", None, change=over("ml-dtypes==0.5.1")),
-    Scenario("keras-3-works-by-itself", None, change=over("keras==3.3.3")),
+    Scenario("keras-3-without-optree", "environment-broken", change=over("keras==3.3.3"), flip="keras-3-works-by-itself"),
+    Scenario("keras-3-works-by-itself", None, change=over("keras==3.3.3", "optree", "namex", "rich", "markdown-it-py", "mdurl", "pygments")),
     Scenario("theano", "keras-backend-setting", "2.20.0", change=keras_file('{"backend": "theano"}'), flip="healthy"),
     Scenario("backend-torch", "keras-backend-setting", "2.20.0", variables={"KERAS_BACKEND": "torch"}, flip="backend-tensorflow"),
     Scenario("backend-tensorflow", None, "2.20.0", variables={"KERAS_BACKEND": "tensorflow"}),

@@ -66,19 +66,29 @@ class Stage:
 
 @functools.cache
 def _base(builder: Builder, python: str, wanted: tuple[str, ...], held: tuple[wheels.Wheel, ...]) -> patients.Patient:
-    """An environment from which others are copied: made, and imported, once a session."""
+    """An environment from which others are copied, made once a session."""
     folder = builder.cache / "environments" / hashlib.sha256(repr((python, wanted, held)).encode()).hexdigest()[:12]
     stage = Stage(folder, folder, builder, patients.make_patient(folder / "env", python, wanted))
     if held:
         stage.standins(*held)
-    # Byte code is most of a first import. What is staged to fail here fails, which is no matter.
-    stage.patient.run("-c", "import tensorflow; tensorflow.keras.applications", env={"PATH": "/usr/bin:/bin", "HOME": str(folder)})
     return stage.patient
+
+
+@functools.cache
+def _warm(base: patients.Patient) -> None:
+    """Byte code is most of a first import. What is staged to fail fails here too, which is no matter."""
+    base.run("-c", "import tensorflow; tensorflow.keras.applications", env={"PATH": "/usr/bin:/bin", "HOME": str(base.path.parent)})
+
+
+_copied: set[Path] = set()
 
 
 def copied(base: patients.Patient, path: Path, python: str) -> patients.Patient:
     """A new environment with the packages of ``base``: the same bytes under other names, as an installer's cache gives them."""
     made = patients.make_patient(path, python, pip=False)
+    if base.path in _copied:
+        _warm(base)
+    _copied.add(base.path)
 
     def linked(source: str, target: str) -> None:
         if not os.path.lexists(target):
