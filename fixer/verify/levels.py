@@ -80,7 +80,7 @@ def _growth_could_help(first: Answer, used: str, around: Surroundings) -> bool:
     failed = next((step for step in first.steps if not step.passed), None)
     if used != "gpu" or failed is None or failed.name not in ("convolution", "densenet121"):
         return False
-    already = around.environ.get("TF_FORCE_GPU_ALLOW_GROWTH", "").lower() == "true"
+    already = around.environ.get("TF_FORCE_GPU_ALLOW_GROWTH") == "true"  # TensorFlow takes no other word for it
     return not already and not any(words in failed.detail for words in _NOT_OF_MEMORY)
 
 
