@@ -84,5 +84,42 @@ def broken_bytes(log: str, chance: random.Random) -> bytes:
     return bytes(data)
 
 
+def utf_16_without_a_mark(log: str, chance: random.Random) -> bytes:
+    """What is left when the first two bytes were cut off."""
+    return log.encode("utf-16-le")
+
+
+def _at(width: int) -> Way:
+    def broken(log: str, chance: random.Random) -> bytes:
+        lines = [line[start : start + width] for line in log.split("\n") for start in range(0, max(len(line), 1), width)]
+        return "\n".join(lines).encode("utf-8")
+
+    broken.__name__ = f"wrapped_at_{width}"
+    return broken
+
+
+def progress_bars(log: str, chance: random.Random) -> bytes:
+    """A bar that writes over its own line stands before each message."""
+    bar = " 1/10 [=>...] - ETA: 3s\r 2/10 [==>..] - ETA: 2s\r"
+    return "\n".join(bar + line for line in log.split("\n")).encode("utf-8")
+
+
+def said_twice(log: str, chance: random.Random) -> bytes:
+    """Each line twice, as by two handlers of one logger."""
+    return "\n".join(f"{line}\n{line}" for line in log.split("\n")).encode("utf-8")
+
+
+def backwards(log: str, chance: random.Random) -> bytes:
+    """The newest line first, as some viewers show a log."""
+    return "\n".join(reversed(log.split("\n"))).encode("utf-8")
+
+
+def blank_lines(log: str, chance: random.Random) -> bytes:
+    """An empty line after each."""
+    return log.replace("\n", "\n\n").encode("utf-8")
+
+
 FAITHFUL: tuple[Way, ...] = (crlf, utf_16, coloured, wrapped, stamped, indented)
 LOSSY: tuple[Way, ...] = (interleaved, without_head, without_tail, broken_bytes)
+# Held in the test's own process: nothing is lost, though the order or the count of the lines is another.
+SHAPES: tuple[Way, ...] = (utf_16_without_a_mark, _at(60), _at(100), _at(120), progress_bars, said_twice, backwards, blank_lines)
