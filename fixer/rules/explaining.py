@@ -33,6 +33,8 @@ _HEADLINE = 0.25
 _LIKELY = 0.85
 # A line of this group says at once why cuDNN did not start: the headline beside it adds no cause of its own.
 _DECIDES = {"cudnn-as-loaded"}
+# That TensorFlow lists no GPU follows from whatever else the log tells, and adds nothing to it.
+_CONSEQUENCES = {"gpu-list-empty", "cpu-only-list"}
 _LEAST = 0.01
 _MOST_CAUSES = 12
 _MOST_LINES = 6
@@ -136,6 +138,8 @@ class _Reading:
         headlines = {one.row.id for one in self.events if one.row.kind == "headline"}
         if _DECIDES & set(groups):
             groups = {name: weights for name, weights in groups.items() if name not in headlines}
+        if set(groups) - _CONSEQUENCES:
+            groups = {name: weights for name, weights in groups.items() if name not in _CONSEQUENCES}
         names = {cause for weights in groups.values() for cause in weights}
         raised = {found.cause for found in self.raised}
         if not groups:

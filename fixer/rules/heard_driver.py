@@ -14,6 +14,7 @@ from fixer.rules import compare
 from fixer.rules.case import Case
 from fixer.rules.events import evidence, said
 from fixer.rules.heard import candidates, named
+from fixer.rules.libcuda import is_refused_compat
 from fixer.rules.likelihood import driver_fits
 
 _HALVES = ("driver-halves-differ", "libcuda-reported", "kernel-reported")
@@ -22,6 +23,11 @@ _HALVES = ("driver-halves-differ", "libcuda-reported", "kernel-reported")
 def halves_in_a_container(case: Case) -> Iterator[Finding]:
     """A container's libcuda is newer than the host's kernel module: the image brings a compatibility library."""
     driver = case.driver
+    if driver is not None and is_refused_compat(case):
+        title = f"libcuda {driver.version.value} is of a newer branch than the driver {driver.kernel_module.value}, and was refused"
+        weights = {"cuda-compat-lib": 40.0, "driver-library-mismatch": 60.0}
+        yield from candidates("refused-compat", weights, title, evidence(said(case, *_HALVES)), ("convfix", "doctor"))
+        return
     if driver is None or not case.container or case.wsl:
         return
     library, module = compare.driver(driver.version.value), compare.driver(driver.kernel_module.value)

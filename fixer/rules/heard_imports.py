@@ -36,7 +36,7 @@ def _one(cause: str, certainty: Certainty = "likely") -> Meaning:
 
 # "No module named X": X, or X and what lies below it where it ends in a dot.
 MISSING: dict[str, Meaning] = {
-    "tensorflow": Meaning({"tensorflow-missing": 74, "env-not-inherited": 26}),
+    "tensorflow": Meaning({"tensorflow-missing": 72, "env-not-inherited": 24, "environment-broken": 4}),
     "tensorflow.": Meaning({"environment-broken": 52, "module-shadowed": 36, "duplicate-tf-packages": 12}),
     "tensorflow.keras": Meaning({_KERAS: 46, "environment-broken": 30, "module-shadowed": 24}),
     "tensorflow.python.keras": _one(_KERAS),

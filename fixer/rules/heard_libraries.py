@@ -127,9 +127,17 @@ def cudnn_not_loaded(case: Case) -> Iterator[Finding]:
         weights = {"cuda-libs-missing": 30.0, "cuda-libs-wrong-version": 44.0, "ld-library-path-missing": 26.0}
         if one.line.row.id == _PART:
             # cuDNN itself was loaded, and this part of it asks for a CUDA that is not there: it may be of another build.
-            weights = {"cudnn-shadowed": 42.0, "cuda-libs-wrong-version": 26.0, "cuda-libs-missing": 17.0, "ld-library-path-missing": 15.0}
+            weights = {
+                "cudnn-shadowed": 38.0,
+                "cuda-libs-wrong-version": 22.0,
+                "ld-library-path-shadows-env": 14.0,
+                "cuda-libs-missing": 14.0,
+                "ld-library-path-missing": 12.0,
+            }
     else:
         weights = {"cudnn-missing": 66.0, "ld-library-path-missing": 22.0, "cuda-libs-wrong-version": 6.0, "cudnn-shadowed": 6.0}
+        if one.line.row.id == _PART:
+            weights["environment-broken"] = 8.0
         installed = [lib for lib in case.facts.libraries.or_else(()) if lib.name == "cudnn"]
         wanted = re.search(r"\.so\.(\d+)", one.name)
         if installed and wanted:

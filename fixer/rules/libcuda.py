@@ -13,6 +13,7 @@ from fixer.model.finding import Certainty, Evidence, Finding
 from fixer.model.versions import DriverRelease
 from fixer.rules import ask, compare
 from fixer.rules.case import Case
+from fixer.rules.events import said
 from fixer.rules.say import fact, finding
 
 Origin = Literal["distribution", "compat", "stub", "stray", "unknown"]
@@ -54,10 +55,23 @@ def _is_compat(case: Case, library: DriverRelease, module: DriverRelease) -> boo
     return library > module and (found == "compat" or (bool(case.container) and found in ("unknown", "stray")))
 
 
+def is_refused_compat(case: Case) -> bool:
+    """Whether a run was refused as by a compatibility library, and its libcuda is one of a newer branch from nobody knows where.
+
+    An upgrade that waits for a reboot can answer so too: rules on lines weigh the two.
+    """
+    halves = _halves(case)
+    if halves is None or origin(_path(case)) != "unknown" or not said(case, "cuda-compat"):
+        return False
+    return halves[0].branch > halves[1].branch
+
+
 def driver_library_mismatch(case: Case) -> Iterator[Finding]:
     """libcuda and the kernel module are of two releases; which one must move depends on which is newer, and where."""
     halves = _halves(case)
     if halves is None or halves[0] == halves[1] or _is_compat(case, *halves) or origin(_path(case)) == "stub":
+        return
+    if is_refused_compat(case):
         return
     library, module = halves
     where = origin(_path(case))
