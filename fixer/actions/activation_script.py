@@ -14,6 +14,7 @@ import re
 from fixer.actions import files
 from fixer.actions.base import Look, NothingKept, Params, Unforeseen, Workplace, below, owner_problem
 from fixer.actions.foreseen import new_files, put_in
+from fixer.host import durable
 from fixer.host.base import Host
 from fixer.model.action import ActionSpec, FileChange, Preview
 from fixer.model.edits import deactivate_head
@@ -39,7 +40,7 @@ class ActivationScript(NothingKept):
             problems.append(f"{path} leads out of {prefix}")
         nearest = path
         for place in _paths(spec):
-            nearest = os.path.dirname((files.missing_folders(place) or (place,))[0])
+            nearest = os.path.dirname((durable.missing_folders(place) or (place,))[0])
             problem = owner_problem(nearest)
             if problem:
                 problems.append(problem)

@@ -27,7 +27,7 @@ LARGEST = 8 << 20
 
 def create(work: Workplace, path: str, data: bytes, mode: int = 0o644, extra: Mapping[str, Any] | None = None) -> None:
     """Make ``path`` and the folders that it lacks."""
-    folders = missing_folders(path)
+    folders = durable.missing_folders(path)
     work.intend(
         {"deed": "create", "path": path, "sha256": durable.sha256(data), "folders": list(folders), **(extra or {})}
     )
@@ -68,16 +68,6 @@ def undo(entry: JournalEntry, allowed: Iterable[str], work: Workplace) -> tuple[
     if record.get("deed") == "edit":
         return _unedit(path, record, work)
     raise StepFailed("damaged-journal", f"the journal holds an unknown deed: {str(record.get('deed'))[:40]!r}")
-
-
-def missing_folders(path: str) -> tuple[str, ...]:
-    """The folders above ``path`` that do not exist, the outermost first."""
-    missing = []
-    folder = os.path.dirname(path)
-    while not os.path.lexists(folder):
-        missing.append(folder)
-        folder = os.path.dirname(folder)
-    return tuple(reversed(missing))
 
 
 def look(path: str, shell: str = "") -> Outline | None:
@@ -129,7 +119,7 @@ def edit_problem(path: str) -> str | None:
 
 
 def _uncreate(path: str, record: Mapping[str, Any]) -> tuple[str, ...]:
-    durable.unlink(durable.temporary(path), sync=False)
+    durable.unlink(durable.temporary(path))
     left: tuple[str, ...] = ()
     try:
         if os.path.islink(path) or durable.hash_file(path) != record.get("sha256"):
@@ -153,13 +143,13 @@ def _unedit(path: str, record: Mapping[str, Any], work: Workplace) -> tuple[str,
         # Somebody made the name lead elsewhere: what we wrote is still at the old place, if anywhere.
         if not os.path.isfile(target) or os.path.islink(target):
             return ()
-        return (f"{path} no longer leads to {target}; our lines there are left",)
+        return (f"{path} leads to {os.path.realpath(path)} now, not to {target}; our lines there are left",)
     former, ours = str(record.get("before")), str(record.get("after"))
     durable.settle(target, former, ours)
     durable.settle(target, ours, former, back=True)
     try:
         now = durable.read(target, LARGEST)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return ()
     digest = durable.sha256(now)
     if digest == former:

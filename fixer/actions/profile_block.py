@@ -12,11 +12,12 @@ import os
 from fixer.actions import files
 from fixer.actions.base import Look, NothingKept, Params, StepFailed, Unforeseen, Workplace, owner_problem
 from fixer.actions.foreseen import put_in
+from fixer.host import durable
 from fixer.host.base import Host
 from fixer.model.action import ActionSpec, FileChange, Preview
 from fixer.model.edits import added
 from fixer.model.journal import JournalEntry
-from fixer.shells import SHELLS, block, block_key
+from fixer.shells import SHELLS, begin, block, block_key
 
 _KNOWN = ("shell", "path", "source")
 _BEGIN, _END = b"# >>> convfix ", b"# <<< convfix "
@@ -39,8 +40,11 @@ class ProfileBlock(NothingKept):
         problem = _source_problem(source) or _elsewhere(shell, path, host)
         if problem is None and os.path.lexists(path):
             problem = files.edit_problem(path) or _marker_problem(path)
+            if problem is None and _has_another(spec, path):
+                other = "an earlier convfix's (convfix undo takes it back), or one that was edited"
+                return (f"{path} holds another block for {source} already: {other}",)
         elif problem is None:
-            problem = owner_problem(os.path.dirname((files.missing_folders(path) or (path,))[0]))
+            problem = owner_problem(os.path.dirname((durable.missing_folders(path) or (path,))[0]))
         return () if problem is None else (f"{problem}; {_by_hand(shell, path, source)}",)
 
     def preview(self, spec: ActionSpec, host: Host) -> Preview:
@@ -136,6 +140,12 @@ def _marker_problem(path: str) -> str | None:
         if depth not in (0, 1):
             break
     return None if depth == 0 else f"{path}: the convfix markers in it do not match"
+
+
+def _has_another(spec: ActionSpec, path: str) -> bool:
+    """Whether a block of ours for this script is there that does not say what ours says now: two would be one too many."""
+    content = _content(path) or b""
+    return begin(block_key(_read(spec)[2])).encode() in content.splitlines() and _piece(spec, b"") not in content
 
 
 def _piece(spec: ActionSpec, old: bytes) -> bytes:

@@ -2,8 +2,8 @@
 
 The unit is a ``JournalEntry``. Run-level lines have no action: ``begun`` carries the plan's actions, then
 ``committed`` or ``rolled-back``; an undo opens the run again with ``intent`` and ends it with ``undone``
-or ``conflict``. A last line without its newline was never acknowledged and is passed over; anything else
-that is no entry is an error which names file and line. Nothing here touches what the entries speak of.
+or ``conflict``. A last line that is cut off, or that has holes, was never acknowledged and is passed over; anything
+else that is no entry is an error which names file and line. Nothing here touches what the entries speak of.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from fixer.model.journal import FORMAT, EntryState, JournalEntry, RunSummary
 
 _LARGEST = 64 << 20
 _TAIL = 1 << 16
+_AWAY = "move the file away if nothing of that run is to be taken back any more"
 _ENDED = {"committed": "applied", "rolled-back": "rolled back", "undone": "undone", "conflict": "partly undone"}
 _OPEN = {"begun": "interrupted apply", "intent": "interrupted undo"}
 
@@ -39,7 +40,9 @@ class Journal:
     def begin(cls, state: State, header: Mapping[str, Any]) -> Journal:
         """A new run with the next free number; its first line is on disk when this returns. Raises OSError."""
         number = max(state.numbers(), default=0) + 1
-        durable.unlink(durable.temporary(state.journal(str(number))), sync=False)
+        for litter in (state.journal(str(number)), durable.temporary(state.journal(str(number)))):
+            # Of a run that never began: an empty journal is not counted among the numbers.
+            durable.unlink(litter, sync=False)
         journal = cls(state.journal(str(number)), str(number))
         first = JournalEntry(journal.run, 0, "", "begun", _now(), before={"format": FORMAT, **header})
         durable.write_new(journal.path, _line(first))
@@ -52,7 +55,7 @@ class Journal:
         path = state.journal(run)
         content = _content(path)
         journal = cls(path, run, list(_parse(content, path)))
-        whole = content.rfind(b"\n") + 1
+        whole = _acknowledged(content)
         if whole != len(content):
             durable.cut(path, whole)
         return journal
@@ -146,23 +149,34 @@ def _content(path: str) -> bytes:
         raise UsageError("journal-unreadable", f"{path}: {error.strerror}") from error
 
 
+def _acknowledged(content: bytes) -> int:
+    """How much of a journal was on disk when its writer was told so.
+
+    After a loss of power a line longer than a block may have its end and not its beginning: the blocks that were
+    never written read as NULs, which no entry holds. Only the last line can be so, each earlier one was waited for.
+    """
+    end = content.rfind(b"\n") + 1
+    last = content.rfind(b"\n", 0, max(0, end - 1)) + 1
+    return last if b"\0" in content[last:end] else end
+
+
 def _parse(content: bytes, path: str) -> list[JournalEntry]:
-    lines = content[: content.rfind(b"\n") + 1].split(b"\n")[:-1]
+    lines = content[: _acknowledged(content)].split(b"\n")[:-1]
     entries: list[JournalEntry] = []
     for number, line in enumerate(lines, 1):
         place = f"{path}: line {number}"
         try:
             data = json.loads(line.decode("utf-8"))
         except (ValueError, RecursionError):
-            raise UsageError("damaged-journal", f"{place}: not a journal entry: expected one JSON object") from None
+            raise UsageError("damaged-journal", f"{place}: not a journal entry: expected one JSON object", _AWAY) from None
         entry: JournalEntry = from_json(JournalEntry, data, place)
         if entry.seq != number - 1:
-            raise UsageError("damaged-journal", f"{place}: expected entry {number - 1}, found {entry.seq}")
+            raise UsageError("damaged-journal", f"{place}: expected entry {number - 1}, found {entry.seq}", _AWAY)
         entries.append(entry)
     if not entries or entries[0].state != "begun" or entries[0].action:
-        raise UsageError("damaged-journal", f"{path}: line 1: expected the beginning of a run")
+        raise UsageError("damaged-journal", f"{path}: line 1: expected the beginning of a run", _AWAY)
     if entries[0].before.get("format") != FORMAT:
-        raise UsageError("damaged-journal", f"{path}: line 1: expected format {FORMAT!r}")
+        raise UsageError("damaged-journal", f"{path}: line 1: expected format {FORMAT!r}", _AWAY)
     return entries
 
 

@@ -55,14 +55,18 @@ class State:
         return os.path.join(self.runs, f"{run}.files")
 
     def numbers(self) -> tuple[int, ...]:
-        """The numbers of all runs, in order; empty when there is no state folder."""
+        """The numbers of all runs, in order; empty when there is no state folder.
+
+        An empty journal is no run: where there are no hard links, a name is claimed first and filled by a rename.
+        """
         try:
-            names = os.listdir(self.runs)
+            with os.scandir(self.runs) as found:
+                names = [one.name for one in found if one.name.endswith(".jsonl") and one.stat(follow_symlinks=False).st_size]
         except FileNotFoundError:
             return ()
         except OSError as error:
             raise UsageError("state-unreadable", f"{self.runs}: {error.strerror}", _HINT) from error
-        stems = (name[: -len(".jsonl")] for name in names if name.endswith(".jsonl"))
+        stems = (name[: -len(".jsonl")] for name in names)
         return tuple(sorted(int(stem) for stem in stems if stem.isascii() and stem.isdecimal()))
 
     def sweep(self) -> None:
@@ -75,9 +79,9 @@ class State:
     def prepare(self) -> None:
         """Make the folder where it is missing; raises UsageError when that fails or it is not ours alone."""
         try:
-            os.makedirs(os.path.dirname(self.folder), mode=0o700, exist_ok=True)
-            for folder in (self.folder, self.runs):
-                if not os.path.isdir(folder):
+            for folder in durable.missing_folders(os.path.join(self.runs, "")):
+                # Each name is on disk before anything is changed: a journal in a folder that a loss of power takes is none.
+                with contextlib.suppress(FileExistsError):
                     durable.make_dir(folder)
             _check(self.folder)
             if stat.S_IMODE(os.stat(self.folder).st_mode) & 0o077:

@@ -64,6 +64,16 @@ def read(path: str, limit: int = 64 << 20) -> bytes:
         return file.read(limit + 1)
 
 
+def missing_folders(path: str) -> tuple[str, ...]:
+    """The folders above ``path`` that do not exist, the outermost first."""
+    missing = []
+    folder = os.path.dirname(path)
+    while not os.path.lexists(folder):
+        missing.append(folder)
+        folder = os.path.dirname(folder)
+    return tuple(reversed(missing))
+
+
 def write_new(path: str, data: bytes, mode: int = 0o600, times: tuple[int, int] | None = None) -> None:
     """Make ``path``, whole or not at all; FileExistsError when there is one. ``times`` are atime and mtime in ns."""
     folder, name = os.path.split(path)
@@ -216,7 +226,7 @@ def unlink(path: str, sync: bool = True) -> None:
     """Take the name ``path`` away; nothing happens when it is not there."""
     try:
         os.unlink(path)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return
     if sync:
         sync_folder(os.path.dirname(path))

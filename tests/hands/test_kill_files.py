@@ -35,8 +35,11 @@ def sites(calls: Sequence[Call]) -> set[str]:
     return {call.site for call in calls}
 
 
-def test_killed_at_every_call_of_apply(swift: Path, name: str) -> None:
+@pytest.mark.parametrize("name", [*scenes.ALL, "bash poor", "packages poor"])
+def test_killed_at_every_call_of_apply(swift: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """R1: at every call, and in the middle of every write."""
+    if name in scenes.POOR:
+        scenes.poor(monkeypatch)
     scene = scenes.make(name, swift / "first")
     scene.new()
     calls = calls_of(scene.apply)
@@ -150,9 +153,9 @@ def test_every_changing_call_of_the_hands_was_a_point() -> None:
     tally.at_least("R1 killed in apply", 2000)
     tally.at_least("R2 killed in undo and recovery", 2000)
     met = {site.partition(" < ")[2] for row in tally.ROWS.values() for site in row.sites}
-    # Where conda is the installer, and where hard links are refused: neither is at hand here.
-    elsewhere = {"actions/conda_packages.py", "actions/new_environment.py: remove_dir", "actions/snapshot.py: copy"}
-    looking = {"read", "hash_file", "sha256", "temporary", "hash_open", "sync_filesystem"}
+    # Where conda is the installer, which is not at hand here.
+    elsewhere = {"actions/conda_packages.py", "actions/new_environment.py: remove_dir"}
+    looking = {"read", "hash_file", "sha256", "temporary", "hash_open", "sync_filesystem", "missing_folders"}
     missed = []
     for path in sorted((HANDS / "actions").glob("*.py")) + sorted((HANDS / "apply").glob("*.py")):
         where = str(path.relative_to(HANDS))

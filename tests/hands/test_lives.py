@@ -1,58 +1,105 @@
-"""R14: random lives of a home: apply, kill, recover, undo, a foreign edit; the profile holds what a simple model says."""
+"""R14: random lives of a home: look, plan, apply, kill, recover, undo, foreign edits, another convfix; a simple model agrees.
+
+A later or an earlier convfix writes another block for the same script. What one wrote any other takes back, since the
+journal tells it how; and no profile ever holds two blocks for one script.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
+from fixer.actions import profile_block
+from fixer.apply.journal import history
+from fixer.apply.transaction import shown
 from fixer.errors import ConvfixError
-from fixer.shells import block_key
+from fixer.shells import block, block_key
 from tests.hands import tally
-from tests.hands.crash import killed_at, shared_out
+from tests.hands.crash import calls_of, killed_at, shared_out
 from tests.hands.test_many_profiles import NAMES, Rounds
 
 STEPS = 30
+ROW = f"R14 lives of {STEPS} steps"
+STEP_NAMES = ("look_and_plan", "apply", "undo", "edit", "recover", "kill apply", "kill undo", "upgrade")
+
+
+class Life(Rounds):
+    """A profile, the lines that people wrote into it, and a convfix whose block says its version."""
+
+    theirs: list[bytes]
+
+    def begin(self, chance: random.Random) -> None:
+        self.fill(chance, b"first=1\n")
+        self.theirs = [b"first=1\n"]
+        self.upgrade(0)
+
+    def upgrade(self, version: int) -> None:
+        """Become another convfix, whose journals and blocks are its own."""
+        self.plan = dataclasses.replace(self.plan, version=str(version))
+        remark = f"# as version {version} says it\n" if version else ""
+
+        def its_block(shell: str, path: str) -> str:
+            first, _, rest = block(shell, path).partition("\n")
+            return f"{first}\n{remark}{rest}"
+
+        profile_block.block = its_block  # type: ignore[attr-defined]
+
+    def look_and_plan(self) -> None:
+        assert calls_of(lambda: (history(self.home.state), shown(self.plan, self.home.host))) == []
+
+    def edit(self, chance: random.Random) -> None:
+        """Somebody adds a line at the end or at the top, or takes our block out by hand."""
+        now = self.target.read_bytes()
+        line = b"export L%d=1\n" % chance.randrange(10**6)
+        way = chance.randrange(3)
+        if way == 0:
+            self.theirs.append(line)
+            self.target.write_bytes(now + line)
+        elif way == 1:
+            self.theirs.insert(0, line)
+            self.target.write_bytes(line + now)
+        else:
+            self.target.write_bytes(b"".join(self.theirs))
+
+    def agree(self, seed: int) -> None:
+        now = self.target.read_bytes()
+        ours = b"# >>> convfix " + block_key(self.script).encode()
+        assert [line for line in now.splitlines(keepends=True) if line in self.theirs] == self.theirs, (seed, now)
+        assert now.count(ours) <= 1, (seed, now)
 
 
 def lived(folder: Path, shell: str, seeds: Sequence[int]) -> Iterator[str]:
     """The model: the lines that people wrote, in their order; ours are there exactly while a run stands."""
-    rounds = Rounds(folder, shell)
-    ours = b"# >>> convfix " + block_key(rounds.script).encode()
+    life = Life(folder, shell)
     for number, seed in enumerate(seeds):
         if number % 3 == 0:
-            rounds.forget(number)
+            life.forget(number)
         chance = random.Random(seed)
-        rounds.fill(chance, b"first=1\n")
-        theirs = [b"first=1\n"]
+        life.begin(chance)
         for _ in range(STEPS):
-            step = chance.randrange(6)
+            step = chance.choice(STEP_NAMES)
             with contextlib.suppress(ConvfixError):
-                if step == 0:
-                    rounds.apply()
-                elif step == 1:
-                    rounds.undo()
-                elif step == 2:
-                    line = b"export L%d=1\n" % chance.randrange(10**6)
-                    theirs.append(line)
-                    rounds.target.write_bytes(rounds.target.read_bytes() + line)
-                elif step == 3:
-                    rounds.recover()
+                if step == "upgrade":
+                    life.upgrade(chance.randrange(3))
+                elif step == "edit":
+                    life.edit(chance)
+                elif step.startswith("kill "):
+                    killed_quietly(chance.randrange(30), getattr(life, step[5:]))
                 else:
-                    killed_quietly(chance.randrange(30), rounds.apply if step == 4 else rounds.undo)
-            now = rounds.target.read_bytes()
-            assert [line for line in now.splitlines(keepends=True) if line in theirs] == theirs, (seed, now)
-            assert now.count(ours) <= 1, (seed, now)
-        rounds.recover()
+                    getattr(life, step)()
+            life.agree(seed)
+        life.recover()
         for _ in range(STEPS):
             try:
-                rounds.undo()
+                life.undo()
             except ConvfixError:
                 break
-        assert rounds.target.read_bytes() == b"".join(theirs), (seed, rounds.target.read_bytes())
+        assert life.target.read_bytes() == b"".join(life.theirs), (seed, life.target.read_bytes())
         yield "lived"
 
 
@@ -70,7 +117,7 @@ def lives(swift: Path, shell: str, count: int) -> None:
     def work(worker: int, mine: Sequence[int]) -> Iterator[str]:
         return lived(swift / f"{shell} {worker}", shell, mine)
 
-    tally.add(f"R14 lives of {STEPS} steps", len(shared_out(range(count), work)))
+    tally.add(ROW, len(shared_out(range(count), work)))
 
 
 @pytest.mark.parametrize("shell", NAMES)
@@ -83,3 +130,4 @@ def test_many_random_lives(swift: Path) -> None:
     """R14 in full: 2,000 lives."""
     for shell in NAMES:
         lives(swift / "more", shell, 500)
+    tally.at_least(ROW, 2000)

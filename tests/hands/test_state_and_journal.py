@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from fixer.actions import snapshot
 from fixer.apply.journal import Journal, history, open_run, read
 from fixer.apply.lock import LockedError, environment_lock
 from fixer.apply.state import State
@@ -98,6 +99,22 @@ def test_root_does_not_write_into_another_users_environment(files: scenes.Files)
     assert caught.value.exit_code == 3 and files.look() == before
 
 
+@ROOT_ONLY
+def test_another_users_changes_in_a_shared_environment_are_told_before_anything_is_begun(swift: Path) -> None:
+    """What convfix keeps there is its user's alone, so another one cannot even look whether a run was interrupted."""
+    scene = scenes.make("packages", swift / "scene")
+    scene.apply()
+    prefix = str(swift / "scene" / "env")
+    assert snapshot.unfinished(prefix) is None
+    swift.chmod(0o755)
+    os.seteuid(12345)
+    try:
+        problem = snapshot.unfinished(prefix)
+    finally:
+        os.seteuid(0)
+    assert problem is not None and "user id 0" in problem and "only they" in problem
+
+
 def test_a_second_convfix_is_told_who_is_at_work(files: scenes.Files, tmp_path: Path) -> None:
     files.home.state.prepare()
     code = (
@@ -146,6 +163,51 @@ def test_a_torn_last_line_is_passed_over_and_rubbish_is_named(files: scenes.File
     assert len(entries) > 10
     files.undo()
     assert files.look() == files.before
+
+
+def test_a_last_line_with_holes_was_never_acknowledged(files: scenes.Files) -> None:
+    """A line of more than a block, of which the power left the end and not the beginning: it reads as NULs."""
+    files.apply()
+    path = Path(files.home.state.journal("1"))
+    whole = path.read_bytes()
+    lines = whole.splitlines(keepends=True)
+    for hole in (b"\0" * len(lines[-1]), b"\0" * (len(lines[-1]) - 1) + b"\n", b"\0" * 20 + lines[-1][20:]):
+        path.write_bytes(b"".join(lines[:-1]) + hole)
+        assert read(str(path))[-1].state == "done" and open_run(files.home.state) is not None
+    path.write_bytes(b"".join([*lines[:3], b"\0" * 20 + lines[3][20:], *lines[4:]]))
+    with pytest.raises(UsageError, match="line 4") as caught:
+        read(str(path))
+    assert "move the file away" in caught.value.hint
+    path.write_bytes(b"".join(lines[:-1]) + b"\0" * 20 + lines[-1][20:])
+    recover(files.home.host, files.home.state, quiet)
+    assert files.look() == files.before and open_run(files.home.state) is None
+
+
+def test_an_empty_journal_is_no_run(files: scenes.Files) -> None:
+    """Killed while it was made where there are no hard links: the name was claimed, and nothing was begun."""
+    files.home.state.prepare()
+    path = Path(files.home.state.journal("1"))
+    path.touch()
+    assert open_run(files.home.state) is None and history(files.home.state) == ()
+    files.apply()
+    assert [run.run for run in history(files.home.state)] == ["1"]
+    files.undo()
+    assert files.look() == files.before
+
+
+@pytest.mark.parametrize("now", ["a file", "nothing", "a link"])
+def test_undo_where_the_environment_is_something_else_by_now(files: scenes.Files, now: str) -> None:
+    """What is gone needs nothing taken back; the profile gets its bytes; what lies elsewhere is left and told."""
+    files.apply()
+    os.rename(files.env, files.folder / "elsewhere")
+    if now == "a file":
+        files.env.write_text("x")
+    elif now == "a link":
+        files.env.symlink_to(files.folder / "elsewhere")
+    back = undo(None, files.home.host, files.home.state, quiet)
+    assert files.profile.read_bytes() == b"# caf\xe9\r\nexport KEEP=1\r\nexport LAST=2"
+    assert open_run(files.home.state) is None
+    assert (len(back.conflicts) == 2 and "elsewhere" in back.conflicts[0]) if now == "a link" else back.conflicts == ()
 
 
 def test_bytes_flipped_anywhere_in_a_journal_never_touch_a_foreign_file(files: scenes.Files, tmp_path: Path) -> None:
