@@ -12,6 +12,7 @@ import re
 from dataclasses import field
 from typing import Any, Mapping, Sequence
 
+from fixer.actions import uv_lock
 from fixer.actions.base import Pin, StepFailed
 from fixer.actions.distributions import normal
 from fixer.actions.installer_world import cleaned, environment
@@ -71,7 +72,8 @@ def of_commands(commands: Sequence[Sequence[str]], host: Host, cwd: str, offline
     for argv in commands:
         if "install" not in argv:
             continue
-        change = _uv(argv, host, cwd, offline) if argv[0] == "uv" else _pip(argv, host, cwd, offline)
+        with uv_lock.not_left(cwd):
+            change = _uv(argv, host, cwd, offline) if argv[0] == "uv" else _pip(argv, host, cwd, offline)
         install.update(change.install)
         remove.update(change.remove)
         sizes.update(change.sizes)
@@ -215,6 +217,12 @@ def _listed_hashes(text: str) -> dict[str, tuple[str, ...]]:
                 word.removeprefix("--hash=") for word in words[1:] if word.startswith("--hash=sha256:")
             )
     return found
+
+
+def reported(item: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    """The exact pin and the hashes of one item of pip's report; KeyError or TypeError for what is none."""
+    told = item["metadata"]
+    return f"{normal(str(told['name']))}=={told['version']}", _hashes(item)
 
 
 def _hashes(item: Mapping[str, Any]) -> tuple[str, ...]:

@@ -11,9 +11,9 @@ import json
 import os
 import re
 import secrets
-from typing import Any
+from typing import Any, Sequence
 
-from fixer.actions import conda_specs, distributions, dry_run, space
+from fixer.actions import conda_specs, distributions, dry_run, held, space
 from fixer.actions.base import NothingKept, Params, Pin, StepFailed, Workplace, owner_problem
 from fixer.actions.installer_world import environment
 from fixer.actions.interpreter import ask
@@ -25,12 +25,14 @@ from fixer.model.action import ActionSpec, Preview
 from fixer.model.journal import JournalEntry
 
 MARKER = ".convfix-environment.json"
+# What the installer is held to, while it works.
+HELD = ".convfix-held"
 _KNOWN = ("path", "python", "interpreter", "manager", "requirements", "conda", "cuda")
 _PYTHON = re.compile(r"3\.\d{1,2}(\.\d{1,2})?\Z")
 # What venv, uv, conda and wheels' data folders put right into an environment's folder.
 _USUAL = {
     "bin", "lib", "lib64", "include", "share", "etc", "man", "pyvenv.cfg", ".gitignore", "CACHEDIR.TAG", ".lock",
-    MARKER, "conda-meta", "ssl", "sbin", "var", "x86_64-conda-linux-gnu", "compiler_compat", "shell", "libexec", "mkspecs",
+    MARKER, HELD, "conda-meta", "ssl", "sbin", "var", "x86_64-conda-linux-gnu", "compiler_compat", "shell", "libexec", "mkspecs",
 }  # fmt: skip
 _SHOWN = 5
 
@@ -69,7 +71,7 @@ class NewEnvironment(NothingKept):
         if os.path.lexists(path):
             raise StepFailed("path-exists", f"{path} exists already")
         passing = _passing(path) + secrets.token_hex(4)
-        folders = _missing(path)
+        folders = list(durable.missing_folders(path))
         work.intend({"deed": "environment", "path": path, "passing": passing, "folders": folders})
         for folder in folders:
             durable.make_dir(folder, 0o755)
@@ -77,11 +79,17 @@ class NewEnvironment(NothingKept):
         # conda refuses a folder that is there already; an empty one tells nothing that the journal does not.
         if spec.params["manager"] in installers.CONDA_MANAGERS:
             durable.remove_dir(path)
-        for argv in installers.new_environment(spec.params):
-            work.say("running " + " ".join(argv[:6]) + (" ..." if len(argv) > 6 else ""))
-            ran = work.child(dry_run.located(argv, host), environment(host.environ), os.path.dirname(path))
-            if not ran.ok:
-                raise StepFailed("installer-failed", f"{os.path.basename(argv[0])} failed: {dry_run.said(ran)}")
+        make, *fill = installers.new_environment(spec.params)
+        self._run(make, host, environment(host.environ), os.path.dirname(path), work)
+        if fill:
+            manager = "uv" if spec.params["manager"] == "uv" else "pip"
+            known = held.hashes_of(fill, manager, installers.environment_python(path), host, path)
+            hold = held.Hold(manager, os.path.join(path, HELD), path, known)
+            world = hold.world(environment(host.environ))
+            for argv in fill:
+                self._run(argv, host, world, path, work)
+                hold.check(argv)
+            hold.let_go()
         wrong = [*_wrong(path, pins, host), *conda_specs.missing(path, _by_conda(spec))]
         if wrong:
             raise StepFailed("not-whole", f"the installer ended well, but: {'; '.join(wrong[:_SHOWN])}")
@@ -89,6 +97,12 @@ class NewEnvironment(NothingKept):
         content = {"run": work.run, "files": sorted(os.path.relpath(found, path) for found in listing((path,)))}
         durable.write_new(os.path.join(path, MARKER), json.dumps(content).encode("ascii"), 0o644)
         work.done({"path": path})
+
+    def _run(self, argv: Sequence[str], host: Host, world: dict[str, str], cwd: str, work: Workplace) -> None:
+        work.say("running " + " ".join(argv[:6]) + (" ..." if len(argv) > 6 else ""))
+        ran = work.child(dry_run.located(argv, host), world, cwd)
+        if not ran.ok:
+            raise StepFailed("installer-failed", f"{os.path.basename(argv[0])} failed: {dry_run.said(ran)}")
 
     def satisfied(self, spec: ActionSpec, host: Host) -> bool:
         path, pins = _read(spec)
@@ -103,8 +117,9 @@ class NewEnvironment(NothingKept):
             raise StepFailed("damaged-journal", f"the journal names another folder than {path}")
         _delete(passing)
         if os.path.lexists(path):
-            # Killed while the marker was written: what is there of it is ours.
-            durable.unlink(durable.temporary(os.path.join(path, MARKER)), sync=False)
+            # Killed while one of our own files was written: what is there of it is ours.
+            for name in (MARKER, HELD):
+                durable.unlink(durable.temporary(os.path.join(path, name)), sync=False)
             foreign = _foreign(path, bool(entry.after))
             if foreign:
                 more = f" and {len(foreign) - _SHOWN} more" if len(foreign) > _SHOWN else ""
@@ -137,15 +152,6 @@ def _read(spec: ActionSpec) -> tuple[str, tuple[Pin, ...]]:
 def _by_conda(spec: ActionSpec) -> dict[str, str]:
     """What conda itself puts into the environment, by name."""
     return conda_specs.read(Params(spec, _KNOWN), "conda") if spec.params.get("conda") else {}
-
-
-def _missing(path: str) -> list[str]:
-    missing: list[str] = []
-    folder = os.path.dirname(path)
-    while not os.path.lexists(folder):
-        missing.insert(0, folder)
-        folder = os.path.dirname(folder)
-    return missing
 
 
 def _wrong(path: str, pins: tuple[Pin, ...], host: Host, whole: bool = True) -> list[str]:

@@ -12,13 +12,12 @@ import os
 import secrets
 from typing import Any, Mapping
 
-from fixer.actions import distributions, dry_run, restore, snapshot, space
+from fixer.actions import distributions, dry_run, held, restore, snapshot, space, uv_lock
 from fixer.actions.base import Params, Pin, StepFailed, Workplace
 from fixer.actions.installer_world import environment
 from fixer.actions.interpreter import ask, install_problem
 from fixer.actions.snapshot import Place
 from fixer.actions.tree import STORE, mark
-from fixer.host import durable
 from fixer.host.base import Host
 from fixer.model import installers, pep440
 from fixer.model.action import ActionSpec, Preview
@@ -56,23 +55,27 @@ class PipRequirements:
         interpreter, prefix, pins = _read(spec)
         scheme = ask(interpreter, host)
         commands = installers.pip_requirements(spec.params)
-        change = dry_run.of_commands(commands, host, prefix)
-        known = _hashes(change, spec, host)
-        removed = Params(spec, _KNOWN).names("remove")
         place = Place(
             prefix, os.path.join(prefix, STORE, f"{work.run}-{secrets.token_hex(4)}"), scheme.sites, scheme.scripts
         )
+        # Even the dry run makes a file, uv's lock: so the intention comes first, and which packages change goes to the manifest.
+        work.intend({"deed": "packages", **_record(place), "lock": uv_lock.missing(prefix)})
+        change = dry_run.of_commands(commands, host, prefix)
+        manager = str(spec.params["manager"])
+        hold = held.Hold(manager, os.path.join(place.store, "held"), prefix, held.hashes(change, manager, interpreter, host, prefix))
+        removed = Params(spec, _KNOWN).names("remove")
         names = sorted({*change.names, *removed})
-        work.intend({"deed": "packages", **_record(place), "names": names})
         touched = [d for d in distributions.installed(place.sites) if d.name in names]
         former = _files(touched)
-        before = snapshot.take(place, former)
-        world = _bound(environment(host.environ), place, known)
+        before = snapshot.take(place, former, names)
+        world = hold.world(environment(host.environ))
         for argv in commands:
             work.say("running " + " ".join(argv[:6]) + (" ..." if len(argv) > 6 else ""))
-            ran = work.child(dry_run.located(argv, host), world, prefix)
+            with uv_lock.not_left(prefix):
+                ran = work.child(dry_run.located(argv, host), world, prefix)
             if not ran.ok:
                 raise StepFailed("installer-failed", f"{os.path.basename(argv[0])} failed: {dry_run.said(ran)}")
+            hold.check(argv)
         now = snapshot.compare(place, before)
         wrong = _faults(place, before, now, former, {**change.install}, pins, removed)
         if wrong:
@@ -96,12 +99,15 @@ class PipRequirements:
         if not os.path.isdir(place.prefix):
             work.say(f"the environment {place.prefix} is gone; there is nothing to take back in it")
             return ()
-        if not os.path.isdir(place.store):
-            if entry.after:
-                return (f"packages in {place.prefix}: the kept files in {place.store} are gone",)
-            return ()
-        names = entry.before.get("names")
-        return restore.restore(place, [str(name) for name in names] if isinstance(names, list) else [])
+        left: tuple[str, ...] = ()
+        if os.path.isdir(place.store):
+            names = entry.before.get("names")  # only an older convfix wrote them here
+            left = restore.restore(place, [str(name) for name in names] if isinstance(names, list) else [])
+        elif entry.after:
+            left = (f"packages in {place.prefix}: the kept files in {place.store} are gone",)
+        if entry.before.get("lock") is True and not left:
+            uv_lock.forget(place.prefix)
+        return left
 
     def tidy(self, spec: ActionSpec, entry: JournalEntry) -> None:
         """Remove the store of an intention that has been taken back; idempotent."""
@@ -142,29 +148,6 @@ def _files(found: list[distributions.Distribution]) -> set[str]:
     paths = {path for distribution in found for path in distribution.paths}
     paths |= {path for module in list(paths) for path in distributions.compiled(module)}
     return {path for path in paths if (kind := mark(path)) is not None and kind.kind in "fl"}
-
-
-def _hashes(change: dry_run.Change, spec: ActionSpec, host: Host) -> dict[str, tuple[str, ...]]:
-    """Pins and hashes of all that will be installed; nothing where the index gives no hash for some: pip takes all or none."""
-    manager, interpreter, prefix = (str(spec.params[key]) for key in ("manager", "interpreter", "prefix"))
-    try:
-        return dry_run.hashes(change, manager, ("--python", interpreter), host, prefix, offline=False)
-    except dry_run.NotProved as error:
-        if error.code != "no-hashes":
-            raise
-        return {}
-
-
-def _bound(world: dict[str, str], place: Place, known: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
-    """The variables that hold pip and uv to the pins and hashes of the dry run, beside the user's own constraints."""
-    if not known:
-        return world
-    lines = (f"{pin} {' '.join(f'--hash={one}' for one in of_pin)}\n" for pin, of_pin in sorted(known.items()))
-    name = os.path.join(place.store, "hashes.txt")
-    durable.write_new(name, "".join(lines).encode("ascii"))
-    # A relative path, since the variables split at spaces; the installer runs in the environment's folder.
-    short = os.path.relpath(name, place.prefix)
-    return {**world, **{key: f"{world.get(key, '')} {short}".strip() for key in ("PIP_CONSTRAINT", "UV_CONSTRAINT")}}
 
 
 def _faults(

@@ -12,7 +12,7 @@ import csv
 import os
 from typing import Iterable
 
-from fixer.actions import distributions, snapshot
+from fixer.actions import distributions, snapshot, uv_lock
 from fixer.actions.base import StepFailed
 from fixer.actions.snapshot import Before, Change, Place
 from fixer.actions.tree import Mark, mark
@@ -32,7 +32,9 @@ class _Work:
 
 
 def restore(place: Place, names: Iterable[str]) -> tuple[str, ...]:
-    """Bring all back; ``names`` are the packages that the run may have changed. Returns what was left, and why.
+    """Bring all back; ``names`` are the packages that the run may have changed, where the manifest does not say.
+
+    Returns what was left, and why.
 
     Raises StepFailed or OSError when something that had to come back could not; calling it again is safe.
     """
@@ -42,7 +44,7 @@ def restore(place: Place, names: Iterable[str]) -> tuple[str, ...]:
     after = snapshot.read_after(place)
     change = snapshot.compare(place, before)
     if after is None:
-        work = _interrupted(place, before, change, frozenset(names))
+        work = _interrupted(place, before, change, frozenset(before.names or names))
     else:
         foreign = _drift(place, before, after, change)
         if foreign:
@@ -64,7 +66,8 @@ def _interrupted(place: Place, before: Before, change: Change, names: frozenset[
     for path, found in change.created.items():
         if path in foreign or found.kind == "d":
             continue
-        if path.startswith(inside) or path in ours or (path.startswith(data) and _changed_at(path) <= last):
+        theirs = path in ours or uv_lock.is_one(path, found, place.prefix)
+        if theirs or path.startswith(inside) or (path.startswith(data) and _changed_at(path) <= last):
             remove.add(path)
     back = {path for path in {*change.changed, *change.gone} if path not in foreign}
     remove -= _compiled_by_others(remove, before, back)

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any, Iterable, Mapping
+from typing import Any, Iterable, Mapping, Sequence
 
-from fixer.actions import distributions
+from fixer.actions import distributions, uv_lock
 from fixer.actions.base import StepFailed
 from fixer.actions.tree import STORE, Mark, listing, mark
 from fixer.host import durable
@@ -66,14 +66,18 @@ class Place:
 
 @record(frozen=True)
 class Before:
-    """The manifest: a mark per path, the number of the kept file per path, hashes of what will be replaced."""
+    """The manifest: a mark per path, the number of the kept file per path, hashes of what will be replaced.
+
+    ``names`` are the packages that the installer may change.
+    """
 
     marks: Mapping[str, Mark]
     kept: Mapping[str, int]
     hashes: Mapping[str, str]
+    names: tuple[str, ...] = ()
 
 
-def take(place: Place, touched: Iterable[str]) -> Before:
+def take(place: Place, touched: Iterable[str], names: Sequence[str]) -> Before:
     """Keep everything in the listed folders, and ``touched`` files wherever they are. Durable when this returns."""
     wanted = set(touched)
     marks = listing(place.listed)
@@ -93,9 +97,9 @@ def take(place: Place, touched: Iterable[str]) -> Before:
             kept[path] = len(kept)
     hashes = {path: durable.hash_file(path) for path in sorted(wanted & kept.keys())}
     durable.sync_folder(place.keep)
-    content = {"marks": marks, "kept": kept, "hashes": hashes}
+    content = {"marks": marks, "kept": kept, "hashes": hashes, "names": list(names)}
     durable.write_new(place.manifest, json.dumps(content, separators=(",", ":")).encode("ascii"))
-    return Before(marks, kept, hashes)
+    return Before(marks, kept, hashes, tuple(names))
 
 
 def read(place: Place) -> Before | None:
@@ -105,7 +109,7 @@ def read(place: Place) -> Before | None:
         return None
     try:
         marks = {path: Mark(*fields) for path, fields in data["marks"].items()}
-        return Before(marks, dict(data["kept"]), dict(data["hashes"]))
+        return Before(marks, dict(data["kept"]), dict(data["hashes"]), tuple(str(name) for name in data.get("names", ())))
     except (KeyError, TypeError, ValueError, AttributeError):
         raise StepFailed("damaged-backup", f"{place.manifest} is damaged") from None
 
@@ -137,7 +141,11 @@ def compare(place: Place, before: Before) -> Change:
     if apart:
         # New beside the usual places: a package's only where its RECORD says so; a person's notebook stays out of it.
         apart -= {path for found in distributions.installed(place.sites) for path in found.paths}
-        created = {path: found for path, found in created.items() if path not in apart or found.kind == "d"}
+        created = {
+            path: found
+            for path, found in created.items()
+            if path not in apart or found.kind == "d" or uv_lock.is_one(path, found, place.prefix)
+        }
     return Change(created, changed, frozenset(before.marks.keys() - now.keys()))
 
 
@@ -201,6 +209,9 @@ def unfinished(prefix: str) -> str | None:
     folder = os.path.join(prefix, STORE)
     try:
         stores = sorted(os.listdir(folder))
+    except PermissionError:
+        owner = os.stat(folder).st_uid
+        return f"{folder}: user id {owner} has changed packages here with convfix; only they can change or undo that"
     except OSError:
         return None
     for name in stores:
@@ -229,6 +240,9 @@ def _json(path: str) -> Any:
     try:
         content = durable.read(path, _LARGEST)
     except FileNotFoundError:
+        return None
+    if not content:
+        # Killed where there are no hard links: the name was claimed, and nothing was written yet.
         return None
     try:
         data = json.loads(content)

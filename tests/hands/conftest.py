@@ -35,6 +35,8 @@ def small(tmp_path_factory: pytest.TempPathFactory, house: patients.Wheelhouse) 
     made = patients.make_patient(
         tmp_path_factory.mktemp("small") / "env", "3.11", ["one==1.0"], options=["--no-index", "--find-links", str(house.folder)]
     )
+    # As one that uv has never worked on.
+    (made.path / ".lock").unlink()
 
     def copy(path: Path) -> patients.Patient:
         shutil.copytree(made.path, path, symlinks=True)

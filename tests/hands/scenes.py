@@ -8,6 +8,7 @@ that the installer's own calls are points as well. The real pip and uv are kille
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 import json
 import os
@@ -17,6 +18,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from fixer.apply.journal import open_run
 from fixer.apply.transaction import apply
@@ -33,8 +36,9 @@ Tree = dict[str, tuple[Any, ...]]
 
 
 def contents(one: Tree, other: Tree) -> list[str]:
-    """What differs but for times: a new file is as old as its making."""
-    return same({k: v[:3] for k, v in one.items()}, {k: v[:3] for k, v in other.items()})
+    """What differs but for times, since a new file is as old as its making, and uv's lock, which an error may leave until the undo."""
+    former, now = ({path: seen[:3] for path, seen in tree.items() if not path.endswith("/env/.lock")} for tree in (one, other))
+    return same(former, now)
 
 
 class Scene:
@@ -44,7 +48,7 @@ class Scene:
 
     def __init__(self, folder: Path, made: Plan, host: Host | None = None) -> None:
         self.folder = folder
-        self.home = Home(folder / "home")
+        self.home = Home(folder / "home", {"CONVFIX_STATE_DIR": str(folder / "home" / "state" / "of" / "convfix")})
         self.host: Host = host or self.home.host
         self.plan = made
         self.before = self.look()
@@ -55,7 +59,7 @@ class Scene:
     def forget_state(self) -> None:
         """No run was ever made here; the state folder is there with the mode that a careless person gave it."""
         shutil.rmtree(self.home.state.folder, ignore_errors=True)
-        os.mkdir(self.home.state.folder, 0o755)
+        os.makedirs(self.home.state.folder, 0o755)
 
     def apply(self) -> None:
         apply(self.plan, self.host, self.home.state, quiet)
@@ -162,18 +166,24 @@ class StandIn(RealHost):
         if "-c" in words:
             told = "\nconvfix-scheme:" + json.dumps(self._scheme()) + "\n"
         elif "--dry-run" in words:
+            self._lock()
             return Ran(tuple(argv), 0, "", " - one==1.0\n + one==2.0\n - two==1.0\n + two==2.0\n")
         elif "--generate-hashes" in words:
             told = "".join(f"{name}==2.0 --hash=sha256:{'0' * 64}\n" for name in ("one", "two"))
         elif "venv" in words:
             self._make()
         elif "install" in words:
+            self._lock()
             for name in ("one", "two"):
                 take_off(self.site, name, "1.0")
                 lay_down(self.site, name, "2.0", within.os)
         else:
             raise AssertionError(words)
         return Ran(tuple(argv), 0, told, "")
+
+    def _lock(self) -> None:
+        """As uv does: a file that is made where it is missing, and left."""
+        within.os.close(within.os.open(str(self.prefix / ".lock"), os.O_RDWR | os.O_CREAT, 0o666))
 
     def _make(self) -> None:
         work = within.os
@@ -285,10 +295,22 @@ class Environment(Scene):
 def make(name: str, folder: Path) -> Scene:
     """The scene of that name in an empty ``folder``: a shell's, packages, environment."""
     shutil.rmtree(folder, ignore_errors=True)
-    if name == "packages":
+    what, _, layout = name.partition(" ")
+    if what == "packages":
         return Packages(folder)
-    shell, _, layout = name.partition(" ")
-    return Environment(folder) if name == "environment" else Files(folder, shell, layout == "bare")
+    return Environment(folder) if what == "environment" else Files(folder, what, layout.startswith("bare"))
+
+
+def poor(patch: pytest.MonkeyPatch) -> None:
+    """A filesystem without hard links on which names cannot change places, as some network mounts and memory cards are."""
+
+    def refused(*given: Any, **more: Any) -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    patch.setattr(os, "link", refused)
+    patch.setattr(within, "exchange", lambda *given: False)
 
 
 ALL = (*SHELLS, *(f"{shell} bare" for shell in SHELLS), "packages", "environment")
+# To be played after ``poor``.
+POOR = ("bash poor", "sh bare poor", "packages poor", "environment poor")

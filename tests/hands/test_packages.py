@@ -41,6 +41,22 @@ def test_apply_and_undo_are_exact_and_undo_is_offline(home: Home, small, tmp_pat
     assert [run.state for run in history(home.state)] == ["undone"] and open_run(home.state) is None
 
 
+def test_a_dry_run_leaves_nothing_in_the_environment(home: Home, small, tmp_path: Path) -> None:
+    """uv makes a lock file in the environment and leaves it there, even for a dry run."""
+    from fixer.apply.prove import prove
+
+    patient = small(tmp_path / "env")
+    before = exact(patient.path)
+    assert prove(change(patient, "uv"), home.host, offline=False).proved
+    assert not same(before, exact(patient.path))
+    (patient.path / ".lock").write_text("somebody's\n")
+    before = exact(patient.path)
+    prove(change(patient, "uv"), home.host, offline=False)
+    apply(change(patient, "uv"), home.host, home.state, quiet)
+    undo(None, home.host, home.state, quiet)
+    assert not same(before, exact(patient.path))
+
+
 @pytest.mark.parametrize("manager", MANAGERS)
 def test_second_apply_writes_nothing(home: Home, small, tmp_path: Path, manager: str) -> None:
     patient = small(tmp_path / "env")
