@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import IO, Any
+from typing import Any
 
 from fixer import __version__
 from fixer.model.codec import Shared, to_json
@@ -15,12 +15,12 @@ _LINE = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 _SORTED = json.JSONEncoder(separators=(",", ":"), allow_nan=False, sort_keys=True)
 
 
-def write_line(outcome: Outcome, stream: IO[str]) -> None:
+def line(outcome: Outcome) -> str:
     """The envelope as one line of JSON lines: ``dumps`` without its line breaks. ``data`` must be plain JSON values."""
     head, data, errors = _head(outcome), outcome.data, [to_json(error) for error in outcome.errors]
     # Sorted here and not by to_json: a fleet writes megabytes.
     parts = (_LINE.encode(head)[1:-1], ",".join(_members(data)), _LINE.encode(errors))
-    stream.write('{%s,"data":{%s},"errors":%s}\n' % parts)
+    return '{%s,"data":{%s},"errors":%s}\n' % parts
 
 
 def _members(data: Mapping[str, Any]) -> Iterator[str]:

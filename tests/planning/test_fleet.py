@@ -16,6 +16,7 @@ import pytest
 import fixer.planning
 import fixer.rules
 from fixer import exit_codes
+from fixer.commands import fleet as sharing
 from scripts.bench.machines import machines
 from tests.conftest import Runner
 from tests.planning import harness
@@ -55,6 +56,19 @@ def test_a_machine_among_many_gets_the_same_bytes(convfix: Runner, tmp_path: Pat
     turned = convfix("plan", "--machine", _file(tmp_path, *reversed(fleet))).stdout.splitlines()
     assert together == turned[::-1]
     assert convfix("plan", "--machine", _file(tmp_path, fleet[17])).stdout.splitlines() == [together[17]]
+
+
+def test_the_cores_share_a_large_fleet_and_its_answer_is_the_same(convfix: Runner, tmp_path: Path) -> None:
+    """The lines of a file that is worth several processes are those of its parts, which are not."""
+    fleet = [*machines(320), "nonsense", *(f"{one[:-1]},\"x-pad\":\"{'y' * 1500}\"}}" for one in machines(330, seed=7))]
+    assert sum(map(len, fleet)) > 2 * sharing._SHARE
+    whole = convfix("plan", "--machine", _file(tmp_path, *fleet))
+    parts = [convfix("plan", "--machine", _file(tmp_path, *fleet[at : at + 110])).stdout.splitlines() for at in range(0, len(fleet), 110)]
+    lines = whole.stdout.splitlines()
+    told = json.loads(lines[320])
+    assert told["exit_code"] == 2 and "line 321" in told["errors"][0]["message"]
+    expected = [line for part in parts for line in part]
+    assert [*lines[:320], *lines[321:]] == [*expected[:320], *expected[321:]] and whole.code == 2
 
 
 def test_a_bad_line_is_answered_and_the_run_goes_on(convfix: Runner, tmp_path: Path) -> None:
