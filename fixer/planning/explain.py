@@ -128,7 +128,8 @@ def _bystanders(draft: Draft, stack: Stack, search: Search) -> None:
 
 def _cards(situation: Situation, draft: Draft, search: Search) -> None:
     """Cards that no one driver serves beside the others."""
-    idle = [card for card in situation.all_cards if card not in situation.cards] if search.gpu else []
+    served = frozenset(situation.cards)
+    idle = [card for card in situation.all_cards if card not in served] if search.gpu else []
     if idle:
         names = ", ".join(card.name or card.pci_id or "a card" for card in idle)
         driver = f"driver {situation.driver_version}" if situation.driver_version else "the same driver"

@@ -1,11 +1,14 @@
 """Every recorded machine, looked at by today's probes and judged by today's rules: the folder's name is the expectation."""
 
+import json
 import re
 
 import pytest
 
+from fixer.actions.foreseen import with_files
 from fixer.dataset.questions import Dataset
 from fixer.host.recorded import RecordedHost
+from fixer.model import codec, machine
 from fixer.model.plan import Wish
 from fixer.planning import make_plan
 from fixer.probes import observe
@@ -18,6 +21,7 @@ from tests.machines.make import FOLDER, base, read
 MACHINES = sorted(path.parent for path in FOLDER.glob("*/machine.json"))
 NAME = re.compile(r"[a-z]+[0-9.]*-(?:[0-9.]+|none|real)-tf[0-9.]+-(healthy|[a-z0-9-]+?)--[a-z0-9-]+")
 DATA = Dataset.open(None)
+WISH = Wish((), "any", "auto", "auto")
 
 
 def expected(folder):
@@ -37,12 +41,16 @@ def test_the_primary_cause_is_the_one_in_the_name(folder):
     facts = seen(folder)
     failed = {name: one.detail for name, one in vars(facts).items() if one.detail.startswith("this probe failed")}
     assert not failed
-    findings = judge(facts, DATA, Wish((), "any", "auto", "auto"))
+    findings = judge(facts, DATA, WISH)
     said = [f"{one.cause}:{one.severity}:{one.certainty} {one.title}" for one in findings]
     primary = next((one for one in findings if one.primary), None)
     assert (primary.cause if primary else None) == expected(folder), said
     assert exit_code(findings) == (0 if expected(folder) is None else 1), said
-    make_plan(facts, findings, DATA, Wish((), "any", "auto", "auto"), "0")
+    live = make_plan(facts, findings, DATA, WISH, "0")
+    # What `facts --json` gives is the machine: planning from the file is planning live.
+    told = machine.decode(json.loads(json.dumps(machine.encode(facts))))
+    described = make_plan(told, judge(told, DATA, WISH), DATA, WISH, "0")
+    assert codec.to_json(with_files(described, told)) == codec.to_json(with_files(live, facts))
 
 
 def test_there_are_enough_of_them_and_their_names_are_causes():
