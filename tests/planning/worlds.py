@@ -49,7 +49,7 @@ def breaks(name: str, version: str, tensorflow: str, python: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _bounds(name: str, version: str, python: str) -> Mapping[str, str]:
-    row = next((one for one in DATASET.releases(name) if one.version == version), None)
+    row = next((one for one in (*DATASET.releases(name), *DATASET.jax(name)) if one.version == version), None)
     return {**row.bounds, **row.python_bounds.get(python, {})} if row else {}
 
 
@@ -165,3 +165,34 @@ def package_worlds() -> Iterator[tuple[dict[str, str], str]]:
     for tensorflow, (python, beside) in around.items():
         for versions in itertools.product(*beside.values()):
             yield {"tensorflow": tensorflow, **dict(zip(beside, versions))}, python
+
+
+def neighbour_worlds() -> Iterator[tuple[dict[str, str], str]]:
+    """The same with PyTorch or JAX beside, which nothing may move and whose needs bind what does move."""
+    around = {
+        "2.16.2": ("3.12.3", {"torch": ("2.4.1",), "numpy": ("1.26.4", "2.2.6"), "protobuf": ("4.25.3", "6.31.1")}),
+        "2.18.1": ("3.11.7", {"torch": ("2.6.0",), "numpy": ("2.0.2", "1.26.4", "2.2.6"), "ml-dtypes": ("0.4.1", "0.5.3")}),
+        "2.20.0": ("3.12.3", {"jax": ("0.6.2",), "jaxlib": ("0.6.2",), "numpy": ("1.26.4", "2.2.6"), "ml-dtypes": ("0.5.3", "0.4.1")}),
+        "2.15.1": ("3.11.7", {"jax": ("0.4.30",), "jaxlib": ("0.4.30",), "numpy": ("1.26.4", "2.1.3"), "ml-dtypes": ("0.3.2", "0.5.3")}),
+    }
+    for tensorflow, (python, beside) in around.items():
+        for versions in itertools.product(*beside.values()):
+            yield {"tensorflow": tensorflow, **dict(zip(beside, versions))}, python
+
+
+def on_python(spec: str, python: str, glibc: str) -> list[TensorFlowRow]:
+    """The TensorFlows within a wish that have a wheel for this Python and C library, newest first."""
+    return [
+        row for row in tensorflows()
+        if _within(spec, row.version) and python in row.python and not row.yanked and (not row.glibc or Version(row.glibc) <= Version(glibc))
+    ]  # fmt: skip
+
+
+def python_change(spec: str, present: str, at_hand: tuple[str, ...], can_fetch: bool, glibc: str) -> str | None:
+    """The least change of Python: "stays", "at hand", "fetched"; None where no Python has such a TensorFlow."""
+    if on_python(spec, present, glibc):
+        return "stays"
+    if any(on_python(spec, one, glibc) for one in at_hand):
+        return "at hand"
+    every = {python for row in tensorflows() for python in row.python}
+    return "fetched" if can_fetch and any(on_python(spec, one, glibc) for one in every) else None
