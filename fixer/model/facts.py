@@ -38,7 +38,9 @@ class Distro:
 class Gpu:
     """One NVIDIA GPU. None means unknown. ``pci_id`` is ``vendor:device`` in lower-case hexadecimal.
 
-    ``kernel_driver`` is the module that holds the card (nvidia, nouveau, vfio-pci); "" when none does.
+    ``kernel_driver`` is the module that holds the card (nvidia, nouveau, vfio-pci); "" when none does. ``uuid`` is the name
+    that nvidia-smi -L prints (GPU-...). ``compute_mode`` is default, exclusive or prohibited; ``programs`` how many compute on
+    it now. ``mig`` holds the names of its MIG instances (MIG-...): () is MIG without an instance, None no MIG or unknown.
     """
 
     name: str | None = None
@@ -48,6 +50,10 @@ class Gpu:
     free_mib: int | None = None
     powered: bool | None = None
     kernel_driver: str | None = None
+    uuid: str | None = None
+    compute_mode: str | None = None
+    programs: int | None = None
+    mig: tuple[str, ...] | None = None
 
 
 @record(frozen=True)

@@ -131,7 +131,7 @@ def _packages(
     gpu = aim.device == "gpu"
     about_packages = tuple(one for one in blocking if one.cause in causes.PACKAGES)
     about_stack = tuple(one for one in blocking if one.cause in causes.STACK)
-    about_libraries = tuple(one for one in blocking if one.cause in causes.LIBRARIES)
+    about_libraries = tuple(one for one in blocking if one.cause in causes.LIBRARIES and one.code not in causes.BY_SETTING)
     if not (about_packages or about_stack or about_libraries or wanting):
         return
     demanded = remedies.demands(situation, (*about_packages, *about_stack, *about_libraries))
@@ -156,7 +156,7 @@ def _packages(
 
 def _settings(situation: Situation, draft: Draft, blocking: tuple[Finding, ...]) -> None:
     for finding in blocking:
-        if finding.cause in causes.SETTINGS:
+        if finding.cause in causes.SETTINGS or finding.code in causes.BY_SETTING:
             remedies.setting(situation, finding, draft)
 
 

@@ -138,6 +138,6 @@ def _change(
         return (), {"TF_FORCE_GPU_ALLOW_GROWTH": "true"}, {}
     if finding.cause == "keras-backend-setting" and "KERAS_BACKEND" in situation.variables:
         return (), {"KERAS_BACKEND": "tensorflow"}, {}
-    if finding.cause == "wsl-libcuda-path":
+    if finding.cause == "wsl-libcuda-path" or finding.code == "libcuda-not-searched":
         return (), {}, {"LD_LIBRARY_PATH": (subject.get("folder") or "/usr/lib/wsl/lib",)}
     return (), {}, {}

@@ -33,17 +33,19 @@ def observe(host: Host, answer: nvml.Answer | None, wsl: bool) -> Observed[Drive
     said = host.text(PROC, 4096)
     module, opened = _module(host, said), _flavour(said)
     path = nvml.library_path(host, LIBCUDA)
+    hidden = nvml.apart(host, LIBCUDA) if path is None else None
     if wsl and module.is_absent:
         module = absent(MODULE, PROC, detail="WSL2: the kernel half is part of Windows")
     elif module.is_absent and answer is not None and answer.ok and answer.cards:
         module = _answering(answer)
-    if path is None and module.is_absent and (answer is None or not answer.ok):
+    if path is None and hidden is None and module.is_absent and (answer is None or not answer.ok):
         return absent(MODULE, PROC, LIBCUDA, detail=_smi_words(answer))
-    place: Observed[str] = found(path, path) if path is not None else absent("ld.so.cache", *nvml.FOLDERS)
+    lies = f"it lies at {hidden}, where the loader does not look" if hidden is not None else ""
+    place: Observed[str] = found(path, path) if path is not None else absent("ld.so.cache", *nvml.FOLDERS, detail=lies)
     ceiling: Observed[str] = unknown("NVML was not asked or did not say", "NVML")
     if answer is not None and answer.cuda is not None:
         ceiling = found(answer.cuda, answer.source)
-    made = Driver(_library(host, path, answer), module, opened, place, ceiling)
+    made = Driver(_library(host, path or hidden, answer), module, opened, place, ceiling)
     sources = [one for one in (PROC if said is not None else None, path) if one is not None]
     return found(made, *(sources or [answer.source if answer is not None else MODULE]), detail=_smi_words(answer))
 

@@ -86,7 +86,7 @@ def should_ask(host: Host, seen: Bus, wsl: bool) -> bool:
         return False
     if seen.devices or wsl or host.exists("/dev/nvidiactl"):
         return True
-    return nvml.smi_path(host) is not None or nvml.library_path(host, nvml.LIBRARY) is not None
+    return nvml.smi_path(host) is not None or (nvml.library_path(host, nvml.LIBRARY) or nvml.apart(host, nvml.LIBRARY)) is not None
 
 
 def observe(
@@ -148,5 +148,9 @@ def _merged(dataset: Dataset, device: Device | None, card: nvml.Card | None) -> 
             compute_capability=card.compute_capability or made.compute_capability,
             memory_mib=card.memory_mib,
             free_mib=card.free_mib,
+            uuid=card.uuid,
+            compute_mode=card.compute_mode,
+            programs=card.programs,
+            mig=card.mig,
         )
     return made

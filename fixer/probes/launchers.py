@@ -97,17 +97,60 @@ def _unit_folders(host: Host) -> tuple[str, ...]:
 
 
 def _services(host: Host, folders: tuple[str, ...]) -> Iterator[Launcher]:
-    """Units whose ExecStart is a Python; Environment= sets its variables, and nothing of a shell is read."""
+    """Units whose ExecStart is a Python, with their drop-ins; nothing of a shell is read for them."""
+    home = _home(host)
     for folder in folders:
         for name in host.entries(folder)[:500]:
-            if name.endswith(".service"):
-                path = f"{folder}/{name}"
-                lines = (host.text(path, _LIMIT) or "").splitlines()
-                values = [line.partition("=")[2].strip() for line in lines if line.startswith("ExecStart=")]
-                words = [word for value in values for word in value.lstrip("@-:+!").split()[:1]]
-                set_here = [line.partition("=")[2] for line in lines if line.startswith("Environment=")]
-                for interpreter in filter(_PYTHON.match, words):
-                    yield Launcher("systemd", clean(name), path, interpreter, _assigned(" ".join(set_here)))
+            if not name.endswith(".service"):
+                continue
+            path = f"{folder}/{name}"
+            of_user = folder.endswith("/systemd/user")
+            lines = _unit_lines(host, (path, *_parts(host, [f"{one}/{name}.d" for one in folders])))
+            words = _programs([value.replace("%h", home) if of_user else value for value in _values(lines, "ExecStart")])
+            for interpreter in filter(_PYTHON.match, words):
+                yield Launcher("systemd", clean(name), path, interpreter, _kept(_set_by_unit(host, lines, home if of_user else "")))
+
+
+def _parts(host: Host, folders: list[str]) -> list[str]:
+    """The .conf files of drop-in folders, by name, as systemd orders them."""
+    found = [(name, f"{folder}/{name}") for folder in folders for name in host.entries(folder)[:_MOST] if name.endswith(".conf")]
+    return [path for _, path in sorted(found)]
+
+
+def _unit_lines(host: Host, paths: tuple[str, ...]) -> list[str]:
+    return [line.strip() for path in paths for line in (host.text(path, _LIMIT) or "").replace("\\\n", " ").splitlines()]
+
+
+def _values(lines: list[str], key: str) -> list[str]:
+    """What a unit gives a key, in order; an empty value takes back what stood before."""
+    made: list[str] = []
+    for line in lines:
+        name, sign, value = line.partition("=")
+        if sign and name.strip() == key:
+            made = [*made, value.strip()] if value.strip() else []
+    return made
+
+
+def _programs(values: list[str]) -> list[str]:
+    return [word.strip("\"'") for value in values for word in value.lstrip("@-:+!").split()[:1]]
+
+
+def _set_by_unit(host: Host, lines: list[str], home: str) -> dict[str, str]:
+    """A unit's variables: environment.d for a user's unit, Environment=, then the files of EnvironmentFile=, which win."""
+    made: dict[str, str] = {}
+    for path in _parts(host, [f"{home}/.config/environment.d"]) if home else ():
+        made.update(_settings(host.text(path, _LIMIT) or ""))
+    made.update(_assigned(" ".join(_values(lines, "Environment")).replace("%h", home)))
+    for value in _values(lines, "EnvironmentFile"):
+        path = value.removeprefix("-").replace("%h", home)
+        if path.startswith("/") and "*" not in path:
+            made.update(_settings(host.text(path, _LIMIT) or ""))
+    return made
+
+
+def _settings(text: str) -> dict[str, str]:
+    found = (_SETTING.match(line.strip()) for line in text.splitlines())
+    return {one.group(1): one.group(2).strip().strip("\"'") for one in found if one}
 
 
 def _assigned(text: str) -> dict[str, str]:
@@ -115,7 +158,7 @@ def _assigned(text: str) -> dict[str, str]:
         words = shlex.split(text)
     except ValueError:
         return {}
-    return _kept({name: value for name, sign, value in (word.partition("=") for word in words) if sign})
+    return {name: value for name, sign, value in (word.partition("=") for word in words) if sign}
 
 
 def _tables(host: Host) -> Iterator[Launcher]:

@@ -20,9 +20,9 @@ from fixer.dataset.questions import Dataset
 from fixer.host.base import Host
 from fixer.model.facts import Library, Mapped, Patient, Resolution
 from fixer.model.observed import Observed, absent, found
-from fixer.probes import toolkits
+from fixer.probes import nvml, toolkits
 
-_DISTRIBUTION = ("/usr/lib/x86_64-linux-gnu", "/usr/lib64", "/usr/lib", "/usr/lib/wsl/lib", "/usr/local/lib")
+_DISTRIBUTION = ("/usr/lib/x86_64-linux-gnu", "/usr/lib64", "/usr/lib", *nvml.APART, "/usr/local/lib")
 _TOOLKIT = (
     "lib64",
     "lib64/stubs",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from typing import Mapping
 
 from fixer.host.base import Host
 from fixer.model.facts import SmiAnswer
@@ -19,10 +20,14 @@ LIMIT_SECONDS = 4.0
 _ANSWER_BYTES = 1 << 18
 LIBRARY = "libnvidia-ml.so.1"
 CHILD = os.path.join(os.path.dirname(os.path.abspath(__file__)), "nvml_child.py")
-FOLDERS = ("/usr/lib/x86_64-linux-gnu", "/usr/lib64", "/usr/lib/wsl/lib", "/usr/lib", "/usr/local/nvidia/lib64",
-           "/usr/lib/aarch64-linux-gnu")  # fmt: skip
+FOLDERS = ("/usr/lib/x86_64-linux-gnu", "/usr/lib64", "/usr/lib", "/usr/lib/aarch64-linux-gnu")
+# Where a system keeps the driver's libraries that no loader searches by itself: WSL2, Kubernetes' device plugins, NixOS, snap.
+APART = ("/usr/lib/wsl/lib", "/usr/local/nvidia/lib64", "/run/opengl-driver/lib", "/var/lib/snapd/lib/gl")
 WSL_SMI = "/usr/lib/wsl/lib/nvidia-smi"
 _FIELDS = ("name", "pci.device_id", "pci.bus_id", "memory.total", "memory.free", "driver_version")
+_UUID = r"(?:GPU|MIG)-[0-9A-Za-z/-]{1,80}"
+# nvmlComputeMode_t; exclusive is per process or, until CUDA 8, per thread.
+_MODES: Mapping[int | None, str] = {0: "default", 1: "exclusive", 2: "prohibited", 3: "exclusive"}
 _DRIVER = re.compile(r"\d{2,4}(\.\d{1,4}){1,3}")
 _CUDA = re.compile(r"\d{1,2}\.\d{1,2}")
 
@@ -37,6 +42,10 @@ class Card:
     compute_capability: str | None = None
     memory_mib: int | None = None
     free_mib: int | None = None
+    uuid: str | None = None
+    compute_mode: str | None = None
+    programs: int | None = None
+    mig: tuple[str, ...] | None = None
 
 
 @record(frozen=True)
@@ -55,7 +64,7 @@ class Answer:
 
 
 def library_path(host: Host, name: str) -> str | None:
-    """Where the loader would find a driver's library: LD_LIBRARY_PATH, ld.so.cache, known folders."""
+    """Where the loader would find a driver's library: LD_LIBRARY_PATH, ld.so.cache, its own folders."""
     for folder in (
         *split_folders(host.environ.get("LD_LIBRARY_PATH"), host.vantage.folder),
         *_cached_folders(host, name),
@@ -65,6 +74,11 @@ def library_path(host: Host, name: str) -> str | None:
         if host.exists(path):
             return path
     return None
+
+
+def apart(host: Host, name: str) -> str | None:
+    """A driver's library in a folder that the loader does not search by itself."""
+    return next((f"{folder}/{name}" for folder in APART if host.exists(f"{folder}/{name}")), None)
 
 
 def _cached_folders(host: Host, name: str) -> list[str]:
@@ -87,7 +101,7 @@ def ask(host: Host) -> Answer | None:
     """NVML's answer; nvidia-smi's where NVML is not found or says nothing that can be read. None: neither is here."""
     if host.is_data:
         return None
-    made = _ask_library(host) if library_path(host, LIBRARY) is not None else None
+    made = _ask_library(host) if library_path(host, LIBRARY) is not None or apart(host, LIBRARY) is not None else None
     if made is not None and (made.smi.status is None or 0 <= made.smi.status != 12 and made.source == "NVML"):
         return made
     smi = smi_path(host)
@@ -99,7 +113,8 @@ def _limit(host: Host) -> float:
 
 
 def _ask_library(host: Host) -> Answer:
-    argv = (host.vantage.python, "-I", "-S", "-B", CHILD)
+    hidden = apart(host, LIBRARY) if library_path(host, LIBRARY) is None else None
+    argv = (host.vantage.python, "-I", "-S", "-B", CHILD, *([hidden] if hidden is not None else []))
     ran = host.run(argv, timeout=_limit(host), limit=_ANSWER_BYTES)
     if ran.timed_out:
         return Answer(SmiAnswer(None, "NVML gave no answer within the time limit"), "NVML")
@@ -132,7 +147,17 @@ def _card(told: dict[str, object]) -> Card:
         compute_capability=words("compute_capability", r"\d{1,2}\.\d"),
         memory_mib=number("memory_mib"),
         free_mib=number("free_mib"),
+        uuid=words("uuid", _UUID),
+        compute_mode=_MODES.get(number("compute_mode")),
+        programs=number("programs"),
+        mig=_instances(told.get("mig")),
     )
+
+
+def _instances(told: object) -> tuple[str, ...] | None:
+    if not isinstance(told, list):
+        return None
+    return tuple(one for one in told if isinstance(one, str) and re.fullmatch(_UUID, one))
 
 
 def _match(shape: re.Pattern[str], value: object) -> str | None:

@@ -1,7 +1,8 @@
 """Run as a program of its own, by convfix's Python: ask NVML once and print the answer as one line of JSON.
 
 It is a child because a wedged driver hangs inside NVML and cannot be interrupted. ``status`` is NVML's
-own return value, the same number that nvidia-smi ends with. It changes nothing and takes no argument.
+own return value, the same number that nvidia-smi ends with. It changes nothing; its argument is NVML's path, where the
+loader does not find it by its name.
 """
 
 from __future__ import annotations
@@ -58,13 +59,38 @@ def card(nvml: Any, index: int) -> dict[str, Any] | None:
     if call(nvml, "nvmlDeviceGetPciInfo_v3", handle, ctypes.byref(pci)) == 0:
         made["address"] = f"{pci.domain:04x}:{pci.bus:02x}:{pci.device:02x}.0"
         made["pci_id"] = f"{pci.device_id & 0xFFFF:04x}:{pci.device_id >> 16:04x}"
+    return {**made, "uuid": text(nvml, "nvmlDeviceGetUUID", handle), **sharing(nvml, handle)}
+
+
+def sharing(nvml: Any, handle: ctypes.c_void_p) -> dict[str, Any]:
+    """How the card is shared: its compute mode, how many programs compute on it (never which), its MIG instances."""
+    made: dict[str, Any] = {}
+    mode, count, current, pending = ctypes.c_uint(), ctypes.c_uint(0), ctypes.c_uint(), ctypes.c_uint()
+    if call(nvml, "nvmlDeviceGetComputeMode", handle, ctypes.byref(mode)) == 0:
+        made["compute_mode"] = mode.value
+    # Asked with no room for them, NVML answers with their number alone (7 is INSUFFICIENT_SIZE).
+    if call(nvml, "nvmlDeviceGetComputeRunningProcesses_v3", handle, ctypes.byref(count), None) in (0, 7):
+        made["programs"] = count.value
+    if call(nvml, "nvmlDeviceGetMigMode", handle, ctypes.byref(current), ctypes.byref(pending)) != 0 or current.value != 1:
+        return made
+    if call(nvml, "nvmlDeviceGetMaxMigDeviceCount", handle, ctypes.byref(count)) == 0:
+        instances = (instance(nvml, handle, place) for place in range(min(count.value, 16)))
+        made["mig"] = [one for one in instances if one is not None]
     return made
+
+
+def instance(nvml: Any, handle: ctypes.c_void_p, place: int) -> str | None:
+    """The name of one MIG instance."""
+    found = ctypes.c_void_p()
+    if call(nvml, "nvmlDeviceGetMigDeviceHandleByIndex", handle, ctypes.c_uint(place), ctypes.byref(found)) != 0:
+        return None
+    return text(nvml, "nvmlDeviceGetUUID", found)
 
 
 def ask() -> dict[str, Any]:
     """Everything that convfix wants of NVML."""
     try:
-        nvml = ctypes.CDLL("libnvidia-ml.so.1")
+        nvml = ctypes.CDLL(sys.argv[1] if len(sys.argv) > 1 else "libnvidia-ml.so.1")
     except OSError as error:
         return {"status": NOT_FOUND, "text": str(error)}
     status = call(nvml, "nvmlInit_v2")

@@ -97,7 +97,7 @@ ADVICE: dict[str, Advice] = {
     ),
     "gpu-memory-held": Advice(
         "See who holds the memory, and end that program yourself if it is yours; convfix ends nothing.",
-        ("nvidia-smi", "--query-compute-apps=pid,process_name,used_memory", "--format=csv"),
+        ("nvidia-smi", "--query-compute-apps=pid,used_memory", "--format=csv"),
         (("nvidia-smi", "--query-compute-apps=pid,process_name,used_memory", "--format=csv"),),
     ),
     "gpu-too-small": Advice(

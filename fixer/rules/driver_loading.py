@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fixer.dataset.rows import DriverStepRow
-from fixer.model.facts import Distro, Driver
+from fixer.model.facts import Distro, Driver, Library
 from fixer.model.finding import Certainty, Evidence, Finding, RowRef
 from fixer.rules import compare
 from fixer.rules.cards import Card
@@ -17,6 +17,7 @@ from fixer.rules.case import Case
 from fixer.rules.say import Commands, fact, finding, joined
 
 _REFUSED = ("key was rejected", "required key not available", "lockdown: modprobe", "module signature")
+_NOT_THE_DRIVERS = ("/stubs/", "/compat", "/wsl/")
 _FLAVOUR = ("not supported by open nvidia.ko", "requires use of the nvidia open kernel modules")
 
 
@@ -42,7 +43,7 @@ def missing_because(case: Case) -> str | None:
     if module is not None and not module.is_absent and installed:
         return None
     if module is not None and module.is_found:
-        return "half"
+        return "half" if libcuda_apart(case) is None else None
     holders = {card.gpu.kernel_driver for card in case.cards}
     modules = case.facts.kernel_modules.or_else(())
     if "nouveau" in holders or ("nouveau" in modules and "nvidia" not in modules):
@@ -52,6 +53,36 @@ def missing_because(case: Case) -> str | None:
     if _log(case, _REFUSED) or (installed and case.facts.secure_boot.value is True):
         return "secure-boot"
     return "not-loaded" if installed else "not-installed"
+
+
+def libcuda_apart(case: Case) -> Library | None:
+    """The driver's own libcuda in a folder that the loader does not search: NixOS, Kubernetes' device plugins, snap."""
+    if case.driver is None or not case.driver.libcuda_path.is_absent:
+        return None
+    own = (one for one in case.facts.libraries.or_else(()) if one.path.endswith("/libcuda.so.1"))
+    return next((one for one in own if not any(part in one.path for part in _NOT_THE_DRIVERS)), None)
+
+
+def libcuda_not_searched(case: Case) -> Iterator[Finding]:
+    """The kernel module runs and libcuda is there, and nothing leads the loader to it."""
+    lost = libcuda_apart(case)
+    if lost is None or case.wsl or not case.cards or case.driver is None or not case.driver.kernel_module.is_found:
+        return
+    place = lost.path.rpartition("/")[0]
+    yield finding(
+        "ld-library-path-missing",
+        case.gpu_severity,
+        "proven" if case.driver.libcuda_path.detail else "likely",
+        f"the driver's libcuda is in {place}, where the loader does not look",
+        (
+            fact("libraries", lost.path, case.facts.libraries),
+            fact("driver.libcuda_path", "not where the loader looks", case.driver.libcuda_path),
+            fact("variables.LD_LIBRARY_PATH", case.variables.get("LD_LIBRARY_PATH", "(not set)"), case.facts.variables),
+        ),
+        f"Put {place} on LD_LIBRARY_PATH where this environment is entered or started.",
+        code="libcuda-not-searched",
+        subject={"folder": place},
+    )
 
 
 def _without_libcuda(driver: Driver) -> bool:

@@ -38,7 +38,7 @@ def gpu_memory_held(case: Case) -> Iterator[Finding]:
             for card in cards
         ),
         "See who holds it and end that program yourself, if it is yours; convfix ends nothing.",
-        commands=(("nvidia-smi", "--query-compute-apps=pid,process_name,used_memory", "--format=csv"),),
+        commands=(("nvidia-smi", "--query-compute-apps=pid,used_memory", "--format=csv"),),
     )
 
 

@@ -11,7 +11,9 @@ from collections.abc import Iterator
 
 from fixer.model.finding import Evidence, Finding
 from fixer.rules import compare
+from fixer.rules.cards import Card
 from fixer.rules.case import Case
+from fixer.rules.driver_loading import libcuda_apart
 from fixer.rules.say import fact, finding
 
 BATCH_VARIABLES = {
@@ -76,7 +78,35 @@ def batch_system(case: Case) -> str | None:
     return next((name for key, name in BATCH_VARIABLES.items() if key in case.variables), None)
 
 
-def _hidden(value: str, count: int | None) -> str | None:
+def picked(value: str, cards: tuple[Card, ...]) -> list[int | str]:
+    """What ``value`` leaves of ``cards``: numbers as CUDA counts, or the beginnings of UUIDs; up to the first that names none."""
+    named: list[int | str] = []
+    for entry in (one.strip() for one in value.split(",")):
+        number = _NUMBER.match(entry)
+        if number is None and not _may_name(entry, cards):
+            break
+        if number is not None and (int(number[0]) < 0 or (_countable(cards) and int(number[0]) >= len(cards))):
+            break
+        named.append(int(number[0]) if number is not None else entry.upper())
+    return named
+
+
+def _countable(cards: tuple[Card, ...]) -> bool:
+    """Whether CUDA counts these cards and nothing else; the instances of MIG have numbers of their own."""
+    return bool(cards) and all(card.gpu.mig is None for card in cards)
+
+
+def _may_name(entry: str, cards: tuple[Card, ...]) -> bool:
+    """Whether an entry is the beginning of a card's name, or of a name that nobody knows here."""
+    if not entry.upper().startswith(("GPU-", "MIG-")) or len(entry) <= len("GPU-"):
+        return False
+    if not cards or not all(card.gpu.uuid for card in cards) or entry.upper().startswith("MIG-GPU-"):
+        return True
+    names = [name.upper() for card in cards for name in (card.gpu.uuid or "", *(card.gpu.mig or ()))]
+    return any(name.startswith(entry.upper()) or entry.upper().startswith(name) for name in names)
+
+
+def _hidden(value: str, cards: tuple[Card, ...]) -> str | None:
     """Why ``value`` hides every GPU; None when it leaves one visible.
 
     As driver 580 reads it: a number as C's strtol does, whatever follows it, or a UUID's beginning; an entry that names no
@@ -84,21 +114,17 @@ def _hidden(value: str, count: int | None) -> str | None:
     """
     if not value.strip():
         return "it is set and empty"
-    named: list[str | int] = []
-    for entry in (one.strip() for one in value.split(",")):
-        number = _NUMBER.match(entry)
-        if number is None and not (entry.upper().startswith(("GPU-", "MIG-")) and len(entry) > len("GPU-")):
-            break
-        if number is not None and (int(number[0]) < 0 or (count and int(number[0]) >= count)):
-            break
-        named.append(int(number[0]) if number is not None else entry.upper())
+    named = picked(value, cards)
     if len(set(named)) < len(named):
         return "it names one GPU twice, which the driver refuses"
-    return None if named else _unnamed(value.split(",")[0].strip(), count)
+    return None if named else _unnamed(value.split(",")[0].strip(), cards)
 
 
-def _unnamed(first: str, count: int | None) -> str:
+def _unnamed(first: str, cards: tuple[Card, ...]) -> str:
     """Why the first entry names no GPU."""
+    count = len(cards)
+    if first.upper().startswith(("GPU-", "MIG-")) and len(first) > len("GPU-"):
+        return f"no {'MIG instance' if first.upper().startswith('MIG-') else 'GPU'} of this machine has that name"
     if first.isdigit() and count:
         return f"there is no GPU {first}, the {'only one is 0' if count == 1 else f'last one is {count - 1}'}"
     return f"{first!r} is no GPU"
@@ -109,7 +135,7 @@ def cuda_visible_devices(case: Case) -> Iterator[Finding]:
     value = case.variables.get("CUDA_VISIBLE_DEVICES")
     if value is None or case.no_gpu or case.os == "macos":
         return
-    why = _hidden(value, len(case.cards) or None)
+    why = _hidden(value, case.cards)
     if why is None:
         return
     scheduler = batch_system(case)
@@ -147,6 +173,8 @@ def container_without_gpu(case: Case) -> Iterator[Finding]:
     if driver.is_absent:
         yield _without(case, "the driver does not reach this container", (box, fact("driver", "none to be seen", driver)))
     elif driver.value is not None and (driver.value.version.is_absent or driver.value.libcuda_path.is_absent):
+        if libcuda_apart(case) is not None:
+            return
         seen = fact("driver.libcuda_path", "no libcuda to be seen", driver.value.libcuda_path)
         yield _without(case, "the driver's compute library does not reach this container", (box, seen))
     elif module is not None and module.is_found and case.facts.device_nodes.is_absent and not case.wsl:

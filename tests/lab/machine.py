@@ -44,6 +44,7 @@ CARDS = {
     "GTX 1050 Ti": Card("NVIDIA GeForce GTX 1050 Ti", "10de:1c82", "6.1", 4096),
     "GTX 980": Card("NVIDIA GeForce GTX 980", "10de:13c0", "5.2", 4096),
     "Tesla K80": Card("Tesla K80", "10de:102d", "3.7", 11441),
+    "A100": Card("NVIDIA A100-SXM4-40GB", "10de:20b0", "8.0", 40960),
     "Tesla V100": Card("Tesla V100-SXM2-16GB", "10de:1db1", "7.0", 16384),
 }
 _NODES = {"nvidia0": (195, 0), "nvidiactl": (195, 255), "nvidia-uvm": (510, 0), "nvidia-uvm-tools": (510, 1)}
@@ -51,7 +52,8 @@ _NODES = {"nvidia0": (195, 0), "nvidiactl": (195, 255), "nvidia-uvm": (510, 0), 
 
 @dataclass(frozen=True)
 class Machine:
-    """What ``argv`` sees. ``gpu`` is a key of CARDS or a Card, None for no card; ``driver`` None for no driver.
+    """What ``argv`` sees. ``gpu`` is a key of CARDS or a Card, None for no card; ``driver`` None for no driver. ``more`` are
+    further cards, on the bus after it.
 
     ``kernel_module`` "same" is the driver's own version, None is not loaded. ``settings`` are FAKEGPU_* of stubs/common.h;
     they hold for every process in the machine, whatever its environment. ``hidden`` are the host's files that the machine
@@ -78,10 +80,15 @@ class Machine:
     missing_nodes: tuple[str, ...] = ()
     locked: bool = False
     settings: Mapping[str, str] = field(default_factory=dict)
+    more: tuple[str, ...] = ()
 
     @property
     def card(self) -> Card | None:
         return CARDS[self.gpu] if isinstance(self.gpu, str) else self.gpu
+
+    @property
+    def cards(self) -> tuple[Card, ...]:
+        return (*((self.card,) if self.card else ()), *(CARDS[name] for name in self.more))
 
     @property
     def module(self) -> str | None:
@@ -152,8 +159,8 @@ class Lab:
             "settings": "".join(f"{name}={value}\n" for name, value in _settings(machine).items()),
             "kernel_module": machine.module,
             "proc_version": _proc_version(machine.module or ""),
-            "cards": [_pci(card, machine.kernel_driver if machine.module or machine.kernel_driver != "nvidia" else None)] if card else [],
-            "nodes": {name: node for name, node in _NODES.items() if has_nodes and name not in machine.missing_nodes},
+            "cards": [_pci(one, machine.kernel_driver if machine.module or machine.kernel_driver != "nvidia" else None) for one in machine.cards],
+            "nodes": {name: node for name, node in _nodes(machine).items() if has_nodes and name not in machine.missing_nodes},
             "node_mode": machine.node_mode,
             "locked": machine.locked,
             "hidden": list(machine.hidden),
@@ -194,13 +201,16 @@ def _settings(machine: Machine) -> dict[str, str]:
     card = machine.card
     major, minor = machine.cuda.split(".")
     held = {
-        "FAKEGPU_COUNT": "1" if card and machine.module else "0",
+        "FAKEGPU_COUNT": str(len(machine.cards)) if machine.module else "0",
         "FAKEGPU_CUDA": str(int(major) * 1000 + int(minor) * 10),
         "FAKEGPU_DRIVER": machine.driver or "",
         "FAKEGPU_USED_MIB": str(machine.used_mib),
     }
     if card:
         held |= {"FAKEGPU_NAME": card.name, "FAKEGPU_PCI": card.pci_id, "FAKEGPU_CC": card.compute_capability, "FAKEGPU_MEM_MIB": str(card.memory_mib)}
+    for place, one in enumerate(machine.cards[1:], 1):
+        own = {"NAME": one.name, "PCI": one.pci_id, "CC": one.compute_capability, "MEM_MIB": str(one.memory_mib)}
+        held |= {f"FAKEGPU_{name}_{place}": value for name, value in own.items()}
     if machine.driver and machine.module and machine.module != machine.driver:
         # What NVIDIA's own libraries answer when the two halves differ.
         held |= {"FAKEGPU_CUINIT": "803", "FAKEGPU_NVML": "18"}
@@ -209,6 +219,10 @@ def _settings(machine: Machine) -> dict[str, str]:
     if machine.locked:
         held |= {"FAKEGPU_CUINIT": "100", "FAKEGPU_NVML": "4"}
     return {**held, **machine.settings}
+
+
+def _nodes(machine: Machine) -> dict[str, tuple[int, int]]:
+    return {**_NODES, **{f"nvidia{place}": (195, place) for place in range(1, len(machine.cards))}}
 
 
 def _proc_version(module: str) -> str:

@@ -136,3 +136,36 @@ def test_the_user_site_of_the_system_python_counts(home: Path) -> None:
     before = environments.find(host(home), (system,), ())
     (home / ".local/lib/python3.11/site-packages/tensorflow-2.15.1.dist-info").mkdir(parents=True)
     assert len(environments.find(host(home), (system,), ())) == len(before) + 1
+
+
+UNIT = """[Service]
+Environment="LD_LIBRARY_PATH=/a b" \\
+  TF_CPP_MIN_LOG_LEVEL=1
+ExecStart=%h/tf/bin/python -m train
+"""
+
+
+def test_a_users_service_with_all_that_sets_its_variables(home: Path) -> None:
+    """systemctl --user edit writes a drop-in: what it sets is set, and so is what an EnvironmentFile and environment.d say."""
+    units = home / ".config/systemd/user"
+    path = write(units / "train.service", UNIT)
+    assert seen(host(home), home) == []  # a home with a space cannot be written so in a unit
+    plain = home.parent / "ada"
+    home.rename(plain)
+    path, interpreter = plain / path.relative_to(home), f"{plain}/tf/bin/python"
+    given = {"LD_LIBRARY_PATH": "/a b", "TF_CPP_MIN_LOG_LEVEL": "1"}
+    assert seen(host(plain), plain) == [Launcher("systemd", "train.service", str(path), interpreter, given)]
+    write(plain / ".config/environment.d/10-tf.conf", "CUDA_VISIBLE_DEVICES=1\n# LD_PRELOAD=x\n")
+    write(path.with_name("train.service.d") / "override.conf", "[Service]\nEnvironment=\nEnvironment=LD_LIBRARY_PATH=/edited\n")
+    assert seen(host(plain), plain)[0].variables == {"CUDA_VISIBLE_DEVICES": "1", "LD_LIBRARY_PATH": "/edited"}
+    write(plain / "train.env", "LD_LIBRARY_PATH='/of/the/file'\nHF_TOKEN=secret\n")
+    write(path.with_name("train.service.d") / "zz.conf", "[Service]\nEnvironmentFile=-%h/train.env\n")
+    assert seen(host(plain), plain)[0].variables == {"CUDA_VISIBLE_DEVICES": "1", "LD_LIBRARY_PATH": "/of/the/file"}
+
+
+def test_a_drop_in_that_starts_another_program_takes_the_first_away(home: Path) -> None:
+    plain = home.parent / "ada"
+    home.rename(plain)
+    path = write(plain / ".config/systemd/user/x.service", "[Service]\nExecStart=%h/tf/bin/python x.py\n")
+    write(path.with_name("x.service.d") / "o.conf", "[Service]\nExecStart=\nExecStart=%h/other/bin/python3 x.py\n")
+    assert [one.interpreter for one in seen(host(plain), plain)] == [f"{plain}/other/bin/python3"]

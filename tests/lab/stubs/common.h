@@ -14,6 +14,10 @@
  *   FAKEGPU_CUDA=12020         what cuDriverGetVersion says
  *   FAKEGPU_DRIVER=535.104.05  what NVML says
  *   FAKEGPU_CUINIT=0           answer of cuInit (34 stub, 100 no device, 803 mismatch, 804 compat, 999 unknown)
+ *   FAKEGPU_NAME_1="..."       of the second card, and so for PCI, CC and MEM_MIB
+ *   FAKEGPU_MIG_MODE=0         1: MIG is on for the first card; FAKEGPU_MIG is its one instance
+ *   FAKEGPU_COMPUTE_MODE=0     1 or 3 exclusive, 2 prohibited; FAKEGPU_PROGRAMS=0 how many compute on it
+ *   FAKEGPU_COUNT_CALLS=FILE   NVML adds a line to FILE for each nvmlInit
  *   FAKEGPU_NVML=0             answer of nvmlInit (9 not loaded, 18 library/driver mismatch)
  *   FAKEGPU_CUDNN=8904         what every cuDNN says of its version, in place of the version it was built as
  *   FAKEGPU_CUDNN_CREATE=0     answer of cudnnCreate (1 NOT_INITIALIZED, 2 ALLOC_FAILED, 4 or 4000 INTERNAL_ERROR)
@@ -75,6 +79,19 @@ static inline long fg_int(const char* name, long otherwise) {
 static inline const char* fg_str(const char* name, const char* otherwise) {
   const char* value = setting(name);
   return value ? value : otherwise;
+}
+
+/* A card's own value: NAME_1 for the second card, where it has one, else what NAME says for all. */
+static inline const char* fg_card_str(const char* name, int card, const char* otherwise) {
+  char own[64];
+  snprintf(own, sizeof own, "%s_%d", name, card);
+  const char* value = card ? setting(own) : 0;
+  return value ? value : fg_str(name, otherwise);
+}
+
+static inline long fg_card_int(const char* name, int card, long otherwise) {
+  const char* value = fg_card_str(name, card, 0);
+  return value ? strtol(value, 0, 0) : otherwise;
 }
 
 static inline int fg_trace(void) {
