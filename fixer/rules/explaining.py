@@ -17,6 +17,7 @@ from fixer.rules.advice import ADVICE
 from fixer.rules.case import Case
 from fixer.rules.causes import CAUSES, ORDER, STAGES
 from fixer.rules.events import Heard, heard
+from fixer.rules.folk import tried
 from fixer.rules.hearsay import weakened
 from fixer.rules.likelihood import hints
 from fixer.rules.ranking import rank
@@ -48,7 +49,7 @@ def explain(case: Case, findings: Iterable[Finding], lines: int = 0) -> Explanat
     return Explanation(
         causes,
         tuple(_aside(one) for one in every if one.row.kind == "noise"),
-        tuple(_aside(one) for one in every if one.row.kind == "folk"),
+        tuple(_aside(one) for one in tried(case)),
         () if causes else tuple(_aside(one) for one in every if one.row.kind in FAILING),
         (),
         lines,
