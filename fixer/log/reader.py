@@ -21,6 +21,7 @@ _CHUNK = 1 << 16
 _NOTEBOOK_LIMIT = 48 << 20
 _SAMPLE = 2000
 _WIDTHS = range(40, 400)
+_DIGITS = re.compile(r"\d")
 _USUAL_WIDTHS = (72, 78, 79, 80, 100, 118, 119, 120, 132, 160)
 # CSI and OSC sequences, other escapes, and the backspaces by which old programs print bold.
 _ESCAPES = re.compile(
@@ -138,7 +139,7 @@ def _unwrapped(found: Iterator[Line]) -> Iterator[Line]:
         sample.append(line)
         if len(sample) >= _SAMPLE:
             break
-    width = _width([len(line.text) for line in sample])
+    width = _width([line.text for line in sample])
     if width is None:
         yield from sample
         yield from found
@@ -158,13 +159,14 @@ def _unwrapped(found: Iterator[Line]) -> Iterator[Line]:
         yield held
 
 
-def _width(lengths: list[int]) -> int | None:
+def _width(texts: list[str]) -> int | None:
     """The width at which a terminal broke these lines; None where they were not broken."""
-    longest = max(lengths, default=0)
+    longest = max(map(len, texts), default=0)
     if longest not in _WIDTHS:
         return None
-    full = lengths.count(longest)
-    if full == len(lengths) > 1:
+    full = [text for text in texts if len(text) == longest]
+    if len(full) == len(texts) > 1:
         # The end of a broken line is shorter: these are lines of one length.
         return None
-    return longest if full >= 2 or longest in _USUAL_WIDTHS else None
+    # One message that is said again and again, but for its numbers, is no width.
+    return longest if len({_DIGITS.sub("0", text) for text in full}) >= 2 or longest in _USUAL_WIDTHS else None

@@ -71,6 +71,11 @@ def test_lines_that_are_all_of_one_length_stay_apart() -> None:
     assert read(f"{line}\n{line}\n{line}\n".encode()) == [Line(at, line) for at in (1, 2, 3)]
 
 
+def test_a_message_that_is_said_twice_is_no_width() -> None:
+    said = "E a.cc:1] Could not create cudnn handle: CUDNN_STATUS_INTERNAL_ERROR"
+    assert [line.text for line in read(f"{said}\n$ conda update --all\n{said}\n".encode())] == [said, "$ conda update --all", said]
+
+
 @pytest.mark.parametrize(
     "before",
     ["2024-05-06T07:08:09.0123456Z ", "2024-05-06T07:08:09.012345678Z stderr F ", "2024-05-06T07:08:09Z ##[error]", "trainer-1  | ",
