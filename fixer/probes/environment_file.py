@@ -25,6 +25,8 @@ _NVIDIA = re.compile(
     r"nvidia|geforce|\b(?:gtx|rtx|gt|titan|tesla|quadro|grid|mx)\b|\b(?:[akvptlhb]\d{1,3}|k[0-9]{2}m?|mx\d{3})\b",
     re.IGNORECASE,
 )
+# People leave the brand away: "3080ti" is a GeForce RTX 3080 Ti.
+_BARE = re.compile(r"\b((?:[2-5]0[5-9]|16[356]|10[5-8]|9[5-8])0)(?:\s?(?:ti|super|m))*\b", re.IGNORECASE)
 _MEMORY = re.compile(r"(\d+(?:\.\d+)?)\s*(gb|gib|mb|mib)\b", re.IGNORECASE)
 _CAPABILITY = re.compile(r"\((?:cc )?(\d{1,2}\.\d)\)|(?:compute capability|cc)\s*(\d{1,2}\.\d)", re.IGNORECASE)
 _TENSORFLOW = re.compile(
@@ -101,6 +103,9 @@ def _gpu(text: str) -> dict[str, Any]:
     source = f"{_SOURCE}: gpu"
     if not text.strip():
         return {}
+    bare = _BARE.search(text)
+    if bare and not _NVIDIA.search(text) and not _OTHER_VENDORS.search(text):
+        text = f"GeForce {'RTX' if int(bare.group(1)) >= 2000 else 'GTX'} {text}"
     if not _NVIDIA.search(text):
         return {"gpus": absent(source)} if _OTHER_VENDORS.search(text) else {}
     part = next((one for one in re.split(r"\s*\+\s*|,| and |/(?=\s)", text) if _NVIDIA.search(one)), text)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 
 from fixer.model.finding import Certainty, Finding
 from fixer.model.record import record
+from fixer.rules import compare
 from fixer.rules.case import Case
 from fixer.rules.events import Heard, said
 from fixer.rules.heard import about, candidates, named
@@ -39,6 +40,7 @@ MISSING: dict[str, Meaning] = {
     "tensorflow": Meaning({"tensorflow-missing": 72, "env-not-inherited": 24, "environment-broken": 4}),
     "tensorflow.": Meaning({"environment-broken": 52, "module-shadowed": 36, "duplicate-tf-packages": 12}),
     "tensorflow.keras": Meaning({_KERAS: 46, "environment-broken": 30, "module-shadowed": 24}),
+    "tensorflow.keras.": Meaning({_KERAS: 80, "environment-broken": 20}),
     "tensorflow.python.keras": _one(_KERAS),
     "tensorflow.python.keras.": _one(_KERAS),
     "tensorflow_core.": Meaning({"duplicate-tf-packages": 50, "environment-broken": 50}),
@@ -71,10 +73,10 @@ LACKING: dict[str, Meaning] = {
     "tensorflow.compat.v2": _one(_KERAS),
     "tensorflow.compat.v2.": _one(_KERAS),
     "tensorflow._api.v2.compat.v2.": _one(_KERAS),
-    "tensorflow._api.v2.": Meaning({_KERAS: 60, "environment-broken": 40}),
+    "tensorflow._api.": Meaning({_KERAS: 60, "environment-broken": 40}),
     "tensorflow.keras": Meaning({_KERAS: 80, "environment-broken": 20}),
     "tensorflow.keras.": Meaning({_KERAS: 80, "environment-broken": 20}),
-    "tensorflow.python.": Meaning({_KERAS: 50, "environment-broken": 50}),
+    "tensorflow.python.": Meaning({_KERAS: 62, "environment-broken": 38}),
     "tensorflow.tools.": _one("environment-broken"),
     "keras": _one(_KERAS),
     "keras.": _one(_KERAS),
@@ -201,6 +203,15 @@ def _is_own(path: str) -> bool:
     return path.endswith(".py") and not any(part in path for part in _SITE) and "/lib/python" not in path.replace("\\", "/").lower()
 
 
+def protobuf_majors(case: Case) -> Iterator[Finding]:
+    """Generated code and runtime of two major versions: the older of the two is behind."""
+    for one in said(case, "protobuf-majors-differ"):
+        written, runtime = (compare.release(_value(one, name)) for name in ("gencode", "runtime"))
+        cause = "protobuf-too-old" if written > runtime else "protobuf-too-new"
+        yield named(cause, "likely", f"protobuf {_value(one, 'runtime')} runs code made by {_value(one, 'gencode')}", (one.evidence,),
+                    "said-protobuf-majors")  # fmt: skip
+
+
 def windows_runtime(case: Case) -> Iterator[Finding]:
     """TensorFlow's own module needs a DLL that Windows does not find; before Python 3.8 the sentence does not say which module."""
     seen, traced = said(case, "dll-load-old"), said(case, "tensorflow-runtime", "native-runtime")
@@ -215,7 +226,8 @@ def user_site_in_traceback(case: Case) -> Iterator[Finding]:
     own, environment = said(case, "in-user-site"), said(case, "in-environment")
     if own and environment:
         failed = said(case, "no-module", "no-attribute", "cannot-import-name", "numpy-two", "numpy-array-api", "numpy-import",
-                      "numpy-older", "protobuf-descriptors", "protobuf-runtime-older", "numpy-extensions-failed")  # fmt: skip
+                      "numpy-older", "protobuf-descriptors", "protobuf-runtime-older", "numpy-extensions-failed",
+                      "library-not-found")  # fmt: skip
         if failed:
             title = "modules come from ~/.local although the program runs in an environment"
             yield named("user-site-leak", "likely", title, (own[0].evidence, environment[0].evidence), "said-user-site")

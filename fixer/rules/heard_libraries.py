@@ -108,7 +108,7 @@ def driver_library_not_loaded(case: Case) -> Iterator[Finding]:
     """The driver's own library could not be loaded: that is not a matter of CUDA's libraries."""
     gone = [one for one in lost(case) if one.kind == "driver"]
     if gone:
-        weights = {"driver-not-loaded": 44.0, "no-nvidia-gpu": 24.0, "container-without-gpu": 18.0, "wsl-libcuda-path": 14.0}
+        weights = {"driver-not-loaded": 36.0, "no-nvidia-gpu": 34.0, "container-without-gpu": 18.0, "wsl-libcuda-path": 12.0}
         yield from candidates(
             "driver-library", weights, f"the driver's {gone[0].name} could not be loaded", (gone[0].line.evidence,), ("nvidia-smi",)
         )
@@ -159,7 +159,10 @@ def cuda_not_loaded(case: Case) -> Iterator[Finding]:
     if not gone:
         return
     evidence = tuple(item.line.evidence for item in gone[:4])
-    wanted = next((one.cuda for one in gone if one.cuda is not None), None) or compare.cuda(case.cuda_built)
+    wanted = next((one.cuda for one in gone if one.cuda is not None), None)
+    if wanted is None and case.cuda_built and case.cuda_built in (_builds(case) or [case.cuda_built]):
+        # Where the missing names belong to another build than the report's release, the names are right.
+        wanted = compare.cuda(case.cuda_built)
     weights = _windows(case, wanted) if any(one.windows for one in gone) else _elsewhere(case, gone, wanted)
     if all(_CUDART.search(one.name) for one in gone) and not case.cards and not case.facts.driver.is_found:
         # The first library that TensorFlow asks for; on a machine without a GPU it says the same and goes on.
@@ -214,7 +217,7 @@ def _elsewhere(case: Case, gone: list[Lost], wanted: CudaVersion | None) -> dict
         if wanted is not None and named_versions and all(one is not None and one.major != wanted.major for one in named_versions):
             weights = {"cuda-libs-wrong-version": 76.0, "ld-library-path-missing": 16.0, "cuda-libs-missing": 8.0}
     if said(case, "notebook"):
-        weights["env-not-inherited"] = weights.get("env-not-inherited", 6.0) * 5
+        weights["env-not-inherited"] = weights.get("env-not-inherited", 6.0) * 8
     if fits is None and not case.cards and not case.driver and any("cudart" in one.name for one in gone):
         # TensorFlow says of this very line that it means nothing where there is no GPU.
         weights["no-nvidia-gpu"] = 12.0

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 
 from fixer.model.finding import Finding
 from fixer.rules.case import Case
-from fixer.rules.events import said
+from fixer.rules.events import Heard, said
 from fixer.rules.heard import candidates, named
 
 _CAP_MIB = 1024
 _TINY_MIB = 600
 _LAST_RUNG_BYTES = 32 << 20
+# Beside a program's own share its context and its cache take some of the memory too.
+_MUCH_OF_OTHERS = 0.35
 
 
 def memory_limit(case: Case) -> Iterator[Finding]:
@@ -41,3 +43,26 @@ def ladder_without_an_end(case: Case) -> Iterator[Finding]:
         weights = {"gpu-memory-held": 60.0, "gpu-memory-growth": 20.0, "gpu-too-small": 20.0}
         title = f"the GPU had not even {last[0].event.values['bytes']} bytes left"
         yield from candidates("ladder-without-an-end", weights, title, (last[0].evidence,), ("nvidia-smi",))
+
+
+def memory_by_numbers(case: Case) -> Iterator[Finding]:
+    """PyTorch gives the card's memory, what is free and what is its own: what is left over, others hold."""
+    for one in said(case, "torch-memory"):
+        total, own, free = (_amount(one, name) for name in ("total", "own", "free"))
+        if not total:
+            continue
+        others = (total - own - free) / total
+        title = f"of the GPU's {total} MiB, {own} were the program's own and {free} were free"
+        if others > _MUCH_OF_OTHERS:
+            weights = {"gpu-memory-held": 80.0, "gpu-too-small": 15.0, "gpu-memory-growth": 5.0}
+        else:
+            weights = {"gpu-too-small": 86.0, "gpu-memory-growth": 8.0, "gpu-memory-held": 6.0}
+        yield from candidates("memory-by-numbers", weights, title, (one.evidence,), ("nvidia-smi",))
+        return
+
+
+def _amount(one: Heard, name: str) -> int:
+    """An amount of a line in MiB; 0 where it cannot be read."""
+    unit = one.event.values.get(name[0] + "unit", "").lower()
+    number = float(one.event.values.get(name) or 0)
+    return int(number * {"gib": 1024.0, "mib": 1.0, "kib": 2.0**-10, "bytes": 2.0**-20}.get(unit, 0.0))

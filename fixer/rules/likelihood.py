@@ -18,6 +18,7 @@ from fixer.rules.heard_cudnn import fits_compiled, number
 
 _FIRST_WITHOUT_WINDOWS = (2, 11)
 _PLENTY_BYTES = 512 << 20
+_AMPLE_BYTES = 1 << 30
 _FIRST_WITHOUT_PASCAL = 91100
 _SERVED_BY_ALL = (7, 5)
 _MOST_FREE, _LITTLE_FREE = 0.7, 0.2
@@ -54,7 +55,9 @@ def _is(os: str) -> Callable[[Case], bool]:
 
 
 def _plenty_free(case: Case) -> bool:
-    return any(_number(one.event.values.get("free")) > _PLENTY_BYTES for one in said(case, "cudnn-memory-usage"))
+    """Much was free: most of the card, or more than any start of cuDNN takes; what an allocator leaves over is not much."""
+    told = [(_number(one.event.values.get("free")), _number(one.event.values.get("total"))) for one in said(case, "cudnn-memory-usage")]
+    return any(free > _AMPLE_BYTES or free > _PLENTY_BYTES and 2 * free > total for free, total in told)
 
 
 def _none_free(case: Case) -> bool:
@@ -89,6 +92,13 @@ def _known_card(case: Case) -> bool:
     """A card that the CUDA in use knows; both must be known."""
     built = compare.cuda(case.cuda_built) or _toolkit(case)
     return built is not None and bool(case.cards) and all(card.capability for card in case.cards) and not _new_card(case)
+
+
+def _long_known(case: Case) -> bool:
+    """Cards that CUDA 8 knew already: every wheel since TensorFlow 1.0 was made with that or a later one."""
+    firsts = [compare.cuda(card.family.first_cuda) if card.family and card.family.first_cuda else None for card in case.cards]
+    limit = compare.cuda("8.0")
+    return bool(firsts) and limit is not None and all(first is not None and first <= limit for first in firsts)
 
 
 def _has_code(case: Case) -> bool:
@@ -264,8 +274,11 @@ HINTS: tuple[Hint, ...] = (
     Hint("Secure Boot is off", lambda case: case.facts.secure_boot.value is False, {"secure-boot": 0.01}),
     Hint("memory was free", _plenty_free, {"gpu-memory-growth": 0.08, "gpu-memory-held": 0.03, "gpu-too-small": 0.05}),
     Hint("no memory was free", _none_free, {"gpu-memory-growth": 5, "gpu-memory-held": 1.5}),
+    Hint("cuBLAS was called, so the libraries were there", lambda case: bool(said(case, "cublas-execution-failed", "cublas-arch")),
+         {"cuda-libs-wrong-version": 0.25, "cuda-libs-missing": 0.1}),
     Hint("the card is newer than the CUDA", _new_card, {"gpu-arch-too-new": 12, "gpu-arch-too-old": 0.1}),
     Hint("the CUDA knows the card", _known_card, {"gpu-arch-too-new": 0.08}),
+    Hint("a card that every wheel knows", _long_known, {"gpu-arch-too-new": 0.1}),
     Hint("the wheel has code for the card", _has_code, {"gpu-arch-too-new": 0.02, "gpu-arch-too-old": 0.02}),
     Hint("an old card", _old_card, {"gpu-arch-too-old": 3, "gpu-arch-too-new": 0.05}),
     Hint("the driver is new enough", lambda case: driver_fits(case, True), {"driver-too-old": 0.25}),

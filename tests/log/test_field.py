@@ -1,6 +1,6 @@
 """Real reports beside the corpus: how often the cause is named, what turning one fact does, and what only looks like a cause.
 
-``field.jsonl`` holds reports that no rule was made after: the halves B and C were only counted. ``flips.jsonl`` turns the one
+``field.jsonl`` holds them by parts: A was read while rules were made, B, C and D were counted before anybody read them. ``flips.jsonl`` turns the one
 decisive fact of a report. ``lookalikes.jsonl`` holds logs in which a cause's words stand and the cause does not.
 """
 
