@@ -1,8 +1,9 @@
 """Proving a plan's package steps by the installer's own dry run, on the user's index and configuration.
 
 The unit is a plan in, the same plan out with ``proved`` set and the sizes that the installer tells. A resolve
-that differs from what the plan says is refused: the plan would do something else than it shows. Nothing is
-changed but the installer's cache.
+that differs from what the plan says is refused: the plan would do something else than it shows. A package that the
+dataset does not follow (``loose``) is what the installer makes it, and the plan then says so. Nothing is changed but
+the installer's cache.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from fixer.model.plan import Plan
 _KINDS = ("pip_requirements", "new_environment", "conda_packages")
 
 
-def prove(plan: Plan, host: Host, offline: bool, hashes: bool = False) -> Plan:
+def prove(plan: Plan, host: Host, offline: bool, hashes: bool = False, loose: frozenset[str] = frozenset()) -> Plan:
     """``plan`` with ``proved`` set, and with the file changes as they would be now; ``hashes`` asks for those, too.
 
     A plan without packages has nothing to prove, and stays unproved.
@@ -41,7 +42,7 @@ def prove(plan: Plan, host: Host, offline: bool, hashes: bool = False) -> Plan:
     if not any(spec.kind in _KINDS for spec in plan.actions):
         return plan
     wanted = dict(plan.outcome.packages) if plan.outcome is not None else {}
-    wanted = {distributions.normal(name): version for name, version in wanted.items()}
+    wanted = {distributions.normal(name): version for name, version in wanted.items() if name not in loose}
     actions, notes = list(plan.actions), list(plan.notes)
     by, found = "", {}
     for number, spec in enumerate(plan.actions):
@@ -57,6 +58,7 @@ def prove(plan: Plan, host: Host, offline: bool, hashes: bool = False) -> Plan:
             continue
         change, there = _asked(spec, pins, host, offline)
         found.update(_hashes(spec, change, host, offline) if hashes else {})
+        plan = _adopted(plan, change, loose)
         _compare(change, pins, wanted, there)
         notes += _notes(change, wanted, there)
         size = sum(change.sizes.values()) if change.install and change.sizes.keys() >= change.install.keys() else None
@@ -120,6 +122,18 @@ def _compare(change: Change, pins: tuple[Pin, ...], wanted: Mapping[str, str], t
             differing.append(f"{name} would be {after.get(name, 'missing')}, the plan says {version}")
     if differing:
         raise StalePlanError("resolve-differs", f"the index resolves otherwise than the plan: {'; '.join(differing)}")
+
+
+def _adopted(plan: Plan, change: Change, loose: frozenset[str]) -> Plan:
+    """``plan`` with the packages of ``loose`` as the installer would leave them."""
+    if plan.outcome is None:
+        return plan
+    packages = {}
+    for name, version in plan.outcome.packages.items():
+        asked = distributions.normal(name)
+        if name not in loose or asked in change.install or asked not in change.remove:
+            packages[name] = change.install.get(asked, version) if name in loose else version
+    return dataclasses.replace(plan, outcome=dataclasses.replace(plan.outcome, packages=packages))
 
 
 def _notes(change: Change, wanted: Mapping[str, str], there: Mapping[str, str]) -> list[str]:

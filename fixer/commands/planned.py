@@ -20,6 +20,8 @@ from fixer.model.plan import FORMAT, Plan
 _LARGEST = 16 << 20
 # Each is asked for anew: a mirror that lacks more than this serves another purpose.
 _MOST_LACKING = 60
+# What the dataset follows beside the packages of which it has releases.
+_FOLLOWED = ("tensorflow", "nvidia-", "jax", "torch", "keras", "tf-keras")
 
 
 def make(session: Session) -> tuple[Facts, Plan]:
@@ -72,7 +74,7 @@ def prove(session: Session, facts: Facts, plan: Plan, offline: bool, hashes: boo
     made = plan
     while True:
         try:
-            proved = ask(made, session.host, offline, hashes)
+            proved = ask(made, session.host, offline, hashes, _loose(session, made))
         except NotProved as error:
             new = [one for one in error.lacking if one not in lacking]
             if saved or not new or len(lacking) >= _MOST_LACKING:
@@ -83,6 +85,14 @@ def prove(session: Session, facts: Facts, plan: Plan, offline: bool, hashes: boo
                 raise
         else:
             return dataclasses.replace(proved, notes=(*proved.notes, *_instead(proved, tuple(lacking))))
+
+
+def _loose(session: Session, plan: Plan) -> frozenset[str]:
+    """The packages that the plan carries along without knowing them: the dataset has no row of theirs, and no step names them."""
+    packages = plan.outcome.packages if plan.outcome is not None else {}
+    pinned = {text.partition("==")[0] for action in plan.actions for text in action.params.get("requirements", ())}
+    known = (name for name in packages if name.startswith(_FOLLOWED) or session.dataset.releases(name))
+    return frozenset(packages) - pinned - frozenset(known)
 
 
 def _instead(plan: Plan, lacking: tuple[tuple[str, str], ...]) -> Iterator[str]:
