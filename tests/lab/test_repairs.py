@@ -1,7 +1,7 @@
 """Every failing scenario, taken to its end: what convfix may repair is repaired, proved by that TensorFlow, and taken back.
 
-Where only a person can act, nothing is changed. One scenario of each TensorFlow proves with all of DenseNet121, as every
-user's run does; the rest ends after the convolution, which is DenseNet's own first one.
+The proof is the one that every user gets: TensorFlow's own library check, a convolution with true numbers, DenseNet121.
+Where only a person can act, nothing is changed.
 """
 
 from __future__ import annotations
