@@ -15,6 +15,7 @@ from fixer.report.paper import Paper, shown_argv, tilde
 
 _SHOWN_REJECTED = 3
 _LONG_DIFF = 40
+_LONG_COMMAND = 16
 
 
 @record(frozen=True)
@@ -34,7 +35,7 @@ def show(view: PlanView, exit_code: int, paper: Paper) -> None:
     """The whole page."""
     plan = view.plan
     _headline(plan, paper)
-    steps(plan, paper)
+    steps(plan, paper, whole=bool(paper.verbose))
     for note in plan.notes:
         paper.line(note)
     if plan.rejected:
@@ -50,10 +51,10 @@ def show(view: PlanView, exit_code: int, paper: Paper) -> None:
         )
 
 
-def steps(plan: Plan, paper: Paper) -> None:
-    """The steps alone: ours first, then a person's, then how it will be proved."""
+def steps(plan: Plan, paper: Paper, whole: bool = True) -> None:
+    """The steps alone: ours first, then a person's, then how it will be proved. Who is asked to agree sees them ``whole``."""
     for number, action in enumerate(plan.actions, 1):
-        _action(number, action, paper)
+        _action(number, action, paper, whole)
     for number, step in enumerate(plan.human_steps, len(plan.actions) + 1):
         _human(number, step, paper)
     if plan.actions and plan.outcome is not None:
@@ -77,7 +78,7 @@ def _headline(plan: Plan, paper: Paper) -> None:
         paper.line("Cannot plan yet: not known is " + ", ".join(needs or ["what decides"]) + ".", "bold")
 
 
-def _action(number: int, action: ActionSpec, paper: Paper) -> None:
+def _action(number: int, action: ActionSpec, paper: Paper, whole: bool) -> None:
     paper.line(f"{number}. {action.summary}", "bold")
     for change in action.files:
         added = sum(line.startswith("+") and not line.startswith("+++") for line in change.diff.splitlines())
@@ -86,7 +87,9 @@ def _action(number: int, action: ActionSpec, paper: Paper) -> None:
         else:
             paper.diff(change.diff, indent=5)
     for argv in action.commands:
-        paper.line(shown_argv(argv), indent=5)
+        left = 0 if whole else max(0, len(argv) - _LONG_COMMAND)
+        more = f" ... and {left} more (whole: convfix plan -v)" if left else ""
+        paper.line(shown_argv(argv[: len(argv) - left]) + more, indent=5)
     said = [f"undo: {action.reversible}", f"reaches: {', '.join(action.reaches)}" if action.reaches else ""]
     said += ["downloads " + _size(action.download_bytes), "takes " + _size(action.disk_bytes) + " of disk"]
     paper.line("   ".join(part for part in said if part), indent=3)

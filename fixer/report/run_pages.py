@@ -88,7 +88,12 @@ def _steps(steps: tuple[Step, ...], paper: Paper) -> None:
 def _checked(verification: Verification, paper: Paper) -> None:
     rows = [(step.name, step.detail, "ok" if step.passed else "FAILED") for step in verification.steps]
     paper.columns(rows, ["green" if step.passed else "bold red" for step in verification.steps], indent=2)
-    for library, path in sorted(verification.loaded.items()):
+    loaded = sorted(verification.loaded.items())
+    # What people have been told about is cuDNN; the rest is for who asks.
+    shown = loaded if paper.verbose or not verification.passed else [one for one in loaded if one[0] == "cudnn"]
+    for library, path in shown:
         paper.line(f"{library} now loaded: {tilde(path)}", indent=2)
+    if len(shown) < len(loaded):
+        paper.line(f"and {len(loaded) - len(shown)} more libraries of the GPU: -v shows them", indent=2)
     if not verification.passed and paper.verbose:
         paper.lines(verification.output, indent=4)
