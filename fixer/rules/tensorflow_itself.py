@@ -88,11 +88,14 @@ def duplicate_tf_packages(case: Case) -> Iterator[Finding]:
     versions = {compare.minor(case.packages[name]) for name in several}
     mixed = len(versions) > 1
     lost = case.target == "gpu" and any(name in CPU_DISTRIBUTIONS for name in several) and case.is_cuda_build is not True
+    build = case.facts.tensorflow_build.value
+    # The files of the build without CUDA lie where the metadata names one with CUDA too: they were written over it.
+    seen = lost and build is not None and build.is_cuda_build is False
     names = joined(f"{name} {case.packages[name]}" for name in several)
     yield finding(
         "duplicate-tf-packages",
         "blocks" if mixed or lost else "risks",
-        "likely" if mixed or not lost else "possible",
+        "proven" if seen else "likely" if mixed or not lost else "possible",
         f"{names} are installed over each other",
         tuple(case.package(name) for name in several),
         "Uninstall all of them, then install one: removing only one deletes files of the other.",
