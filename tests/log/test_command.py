@@ -108,3 +108,19 @@ def test_a_pipe_with_a_name_is_read_to_its_end(convfix: Runner, tmp_path: Path) 
     told = convfix("explain", pipe, "--json")
     writer.join()
     assert told.data["causes"][0]["cause"] == "driver-library-mismatch"
+
+
+def test_what_cannot_be_told_apart_is_one_short_list(convfix: Runner) -> None:
+    """Ten candidates of one line once filled a screen with that line."""
+    line = "E cuda_driver.cc:271] failed call to cuInit: CUDA_ERROR_NO_DEVICE: no CUDA-capable device is detected"
+    page = convfix("explain", stdin=f"2024-05-06 07:08:09.012345: {line}\n").stdout
+    assert page.count("no CUDA-capable device is detected") == 1 and "cuda_driver.cc" not in page
+    assert page.startswith("The log cannot tell") and "1. cuda-visible-devices" in page and "Less probable: " in page
+    assert page.count("To decide: ") <= 2 and page.count("\n") <= 20
+    assert convfix("explain", "-v", stdin=f"{line}\n").stdout.count("Or: ") > 4
+
+
+def test_a_failure_without_a_cause_is_not_called_harmless(convfix: Runner) -> None:
+    told = convfix("explain", stdin="CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED\n")
+    assert told.code == 6 and "these lines do not say why" in told.stdout and "harmless" not in told.stdout
+    valid(convfix("explain", "--json", stdin="CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED\n").data, "explain")
