@@ -16,6 +16,7 @@ from fixer.model.heard import Aside, Explanation, NamedCause, Quote
 from fixer.rules.advice import ADVICE
 from fixer.rules.case import Case
 from fixer.rules.causes import CAUSES, ORDER, STAGES
+from fixer.rules.elsewhere import deciding, runnable
 from fixer.rules.events import Heard, heard
 from fixer.rules.folk import tried
 from fixer.rules.hearsay import weakened
@@ -176,11 +177,11 @@ class _Reading:
         advice = ADVICE[cause]
         summary, commands = (best.remedy.summary, best.remedy.commands) if best.remedy.summary else (advice.summary, advice.commands or ())
         # Who can repair it is the vocabulary's word: what this machine would allow, a log does not show.
-        remedy = Remedy(summary, commands, CAUSES[cause].plan)
+        remedy = Remedy(summary, runnable(self.case, commands), CAUSES[cause].plan)
         decide: tuple[str, ...] = ()
         if certainty in ("cannot-tell", "possible"):
             wanted = next((found.subject["decide"] for found in others if found.subject.get("decide")), "")
-            decide = tuple(wanted.split("\n")) if wanted else advice.decide_with
+            decide = deciding(self.case, tuple(wanted.split("\n")) if wanted else advice.decide_with)
         quotes, evidence = self._quoted([*said, *others, *facts])
         return NamedCause(cause, certainty, best.title, quotes, evidence, remedy, decide, best.code)
 

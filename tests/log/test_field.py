@@ -43,6 +43,21 @@ def test_nothing_is_said_that_must_not_be(scores: list[bench.Score], fault: str)
     assert not {one.case["id"]: getattr(one, fault) for one in scores if getattr(one, fault)}
 
 
+@pytest.mark.parametrize(("os", "log"), [
+    ("Windows 11", "Could not create cudnn handle: CUDNN_STATUS_ALLOC_FAILED"),
+    ("Windows 10", "failed call to cuInit: CUDA_ERROR_UNKNOWN: unknown error"),
+    ("macOS 14", "zsh: illegal hardware instruction  python"), ("macOS 14", "Num GPUs Available:  0"),
+])  # fmt: skip
+def test_a_report_from_another_system_gets_no_command_of_linux(os: str, log: str) -> None:
+    _, document = bench.explain(log, {"os": os})
+    causes = document["data"]["causes"]
+    asked = [argv for row in causes for argv in (*row["remedy"]["commands"], row["decide_with"]) if argv]
+    assert causes and not [argv for argv in asked if argv[0] in ("convfix", "lscpu", "lsmod", "mokutil", "nvidia-modprobe", "ldconfig")]
+    assert all(row["decide_with"] for row in causes if row["certainty"] == "cannot-tell")
+    there = {argv[0] for row in bench.explain(log, {"os": "Linux"})[1]["data"]["causes"] for argv in row["remedy"]["commands"]}
+    assert "convfix" in there or "lscpu" in there or "nvidia-modprobe" in there
+
+
 def test_no_report_is_the_corpus_again() -> None:
     known = {"#".join(case["source"].removeprefix("https://github.com/").split("/issues/")) for case in bench.read(bench.CASES)}
     assert not known & {case["source"] for case in bench.read(bench.FIELD)}
