@@ -13,7 +13,7 @@ from fixer.dataset.questions import Dataset
 from fixer.model.facts import Facts
 from fixer.model.finding import Finding
 from fixer.model.plan import FORMAT, Plan, Wish
-from fixer.planning import causes, compare, container, explain, outcome, people, remedies
+from fixer.planning import ahead, causes, compare, container, explain, outcome, people, remedies
 from fixer.planning.draft import Draft
 from fixer.planning.fingerprint import fingerprint
 from fixer.planning.gates import floor_of
@@ -75,6 +75,7 @@ def _work(situation: Situation, draft: Draft, aim: Target) -> None:
     if not draft.decided:
         return
     _settings(situation, draft, blocking)
+    ahead.keras_backend(situation, draft)
     _people(situation, draft, blocking)
     _space(situation, draft)
     explain.fetching(draft)

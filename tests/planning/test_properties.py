@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 
 from fixer import exit_codes
 from fixer.dataset.questions import Dataset
-from fixer.model import codec
+from fixer.model import codec, installers
 from fixer.model.plan import Plan
 from tests.planning import checker, harness
 from tests.planning.drawn import machines, wishes
@@ -57,17 +57,33 @@ def _applied(described: dict[str, Any], plan: Plan) -> dict[str, Any]:
     """The described machine as ``plan`` leaves it."""
     assert plan.outcome is not None
     environment = dict(described.get("environment") or {})
-    if any(action.kind == "new_environment" for action in plan.actions):
-        environment = {"kind": "venv", "owner": None, "python": plan.outcome.python}
-    environment["packages"] = dict(plan.outcome.packages)
+    packages = dict(plan.outcome.packages)
     variables = dict(described.get("variables") or {})
     for action in plan.actions:
+        if action.kind == "new_environment":
+            kind = "conda" if action.params["manager"] in installers.CONDA_MANAGERS else "venv"
+            environment = {"kind": kind, "owner": None, "python": plan.outcome.python}
+        by_conda = action.params.get("requirements", ()) if action.kind == "conda_packages" else action.params.get("conda", ())
+        if any(text.startswith("tensorflow=") for text in by_conda):
+            # conda's TensorFlow is a shell around this package.
+            packages["tensorflow-base"] = packages["tensorflow"]
         if action.kind == "activation_script":
             variables = _activated(variables, action.params)
+    for step in plan.human_steps:
+        # What a person is asked to take away is gone.
+        if step.summary.startswith("Take the variable away"):
+            variables = {name: value for name, value in variables.items() if name not in _blamed(plan)}
+    environment["packages"] = packages
     beside = dict(described.get("x-convfix") or {})
     if "patient" in beside:
         beside["patient"] = {**beside["patient"], "broken": []}
     return {**described, "environment": environment, "variables": variables, "x-convfix": beside}
+
+
+def _blamed(plan: Plan) -> set[str]:
+    """The variables that what blocks rests on."""
+    named = (one.fact for finding in plan.findings if finding.severity == "blocks" for one in finding.evidence)
+    return {fact.removeprefix("variables.") for fact in named if fact.startswith("variables.")}
 
 
 def _activated(variables: dict[str, str], change: Mapping[str, Any]) -> dict[str, str]:
