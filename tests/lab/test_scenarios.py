@@ -19,7 +19,7 @@ from tests.lab.ward import Ward, primary
 # CI's share: one environment with a dozen machines around it, and one with a toolkit.
 SHORT = {
     "2.15.1-healthy", "2.15.1-library-newer-than-module", "2.15.1-nodes-for-root-alone", "2.15.1-fallen-off-the-bus", "2.15.1-laptop-card-off",
-    "2.15.1-unsigned-module", "2.15.1-slurm-gave-none", "2.15.1-docker-without-gpus", "2.10.1-old-cudnn-before-the-cache",
+    "2.15.1-mig-without-instance", "2.15.1-exclusive-and-taken", "2.15.1-unsigned-module", "2.15.1-slurm-gave-none", "2.15.1-docker-without-gpus", "2.10.1-old-cudnn-before-the-cache",
 }  # fmt: skip
 BY_ID = {one.id: one for one in SCENARIOS}
 FAILING = [one for one in SCENARIOS if one.cause]
