@@ -20,6 +20,8 @@ from fixer.host import within
 
 UNFINISHED = ".convfix-new"
 _ON_THE_WAY_BACK = ".convfix-back"
+# Behind the name of a successor that is still being filled: under the name alone there is always a whole file.
+_PART = "-part"
 
 
 class ForeignEdit(Exception):
@@ -103,15 +105,17 @@ def replace(
         if not stat.S_ISREG(found.st_mode):
             raise OSError(errno.EINVAL, "not a regular file", path)
         passing = os.path.basename(temporary(path, back))
-        within.fill(place, passing, data, stat.S_IMODE(found.st_mode), times, found, path)
+        within.fill(place, passing + _PART, data, stat.S_IMODE(found.st_mode), times, found, path)
         try:
             if within.hash_at(place, name, path) != expected:
                 raise ForeignEdit(path)
+            os.rename(passing + _PART, passing, src_dir_fd=place, dst_dir_fd=place)
             swapped = within.exchange(place, passing, name)
             if not swapped:
                 # A filesystem that cannot exchange names: the look just before has to do.
                 os.rename(passing, name, src_dir_fd=place, dst_dir_fd=place)
         except BaseException:
+            within.forget(place, passing + _PART)
             within.forget(place, passing)
             raise
         if swapped:
@@ -129,14 +133,18 @@ def settle(path: str, former: str, ours: str, back: bool = False) -> bool:
     passing = os.path.basename(temporary(path, back))
     try:
         with within.opened(folder) as place:
-            if not within.there(place, passing):
+            theirs = False
+            if within.there(place, passing + _PART):
+                os.unlink(passing + _PART, dir_fd=place)
+            elif not within.there(place, passing):
                 return False
-            theirs = within.digest_at(place, passing, path) not in (former, ours)
-            theirs = theirs and within.digest_at(place, name, path) == ours
-            if theirs:
-                os.rename(passing, name, src_dir_fd=place, dst_dir_fd=place)
-            else:
-                os.unlink(passing, dir_fd=place)
+            if within.there(place, passing):
+                theirs = within.digest_at(place, passing, path) not in (former, ours)
+                theirs = theirs and within.digest_at(place, name, path) == ours
+                if theirs:
+                    os.rename(passing, name, src_dir_fd=place, dst_dir_fd=place)
+                else:
+                    os.unlink(passing, dir_fd=place)
             os.fsync(place)
             return theirs
     except (FileNotFoundError, NotADirectoryError):

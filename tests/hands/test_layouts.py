@@ -19,7 +19,7 @@ from tests.hands.bodies import Home, action, exact, plan, quiet, same
 
 PROFILES = {"bash": ".bashrc", "zsh": ".zshrc", "sh": ".profile", "fish": ".config/fish/config.fish"}
 INTERACTIVE = {"bash": ["-i"], "zsh": ["-i"], "sh": ["-l"], "fish": ["-i"]}
-HOMES = ["home", "ho me", "it's", 'quo"te', "$HOME `x`", "é😀", "a\\b", "-n", "#x", "semi;colon", "star*", "~"]
+HOMES = ["home", "ho me", "it's", 'quo"te', "$HOME `x`", "é😀", "a\\b", "-n", "#x", "semi;colon", "star*", "~", "{a,b}", "%s", "x" * 200, "a=b&c|d"]
 
 
 def plain(path: Path, aside: Path) -> None:

@@ -95,7 +95,7 @@ def filesystem(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize("name", ["bash", "packages", "environment"])
 def test_the_power_goes(swift: Path, name: str, way: str) -> None:
     """R5 as CI runs it: a share of the states of three scenes."""
-    assert replayed(swift, name, way, 12) > 50
+    assert replayed(swift, name, way, 12) > 10
 
 
 @pytest.mark.long

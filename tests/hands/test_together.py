@@ -17,7 +17,7 @@ from fixer.errors import ConvfixError
 from fixer.host import durable
 from fixer.shells import block_key
 from tests.hands import scenes, tally
-from tests.hands.crash import Faulty, calls_of, faults, shared_out
+from tests.hands.crash import Faulty, calls_of, faults, killed_at, shared_out
 from tests.hands.test_many_profiles import NAMES, Rounds, content
 
 
@@ -131,6 +131,27 @@ def test_killed_while_the_file_and_its_successor_change_places(swift: Path, way:
     now = rounds.target.read_bytes()
     assert b"x=1\n" in now and b"MINE=7" in now
     assert not [name for name in os.listdir(rounds.target.parent) if "convfix-" in name]
+
+
+def test_our_block_taken_out_by_hand_after_a_killed_undo(swift: Path) -> None:
+    """Killed while the former bytes were written beside the profile: that piece must never take the profile's place."""
+    rounds = Rounds(swift / "one", "bash")
+    rounds.forget(0)
+    rounds.fill(random.Random(1), b"x=1\n")
+    rounds.apply()
+    calls = calls_of(rounds.undo)
+    for at in range(len(calls)):
+        for number, what in enumerate(("kill", "torn")):
+            rounds.forget(1 + 2 * at + number)
+            rounds.fill(random.Random(1), b"x=1\n")
+            rounds.apply()
+            assert killed_at(at, rounds.undo, what)
+            rounds.target.write_bytes(b"x=1\n")
+            rounds.recover()
+            with contextlib.suppress(ConvfixError):
+                rounds.undo()
+            assert rounds.target.read_bytes() == b"x=1\n", at
+            assert not [name for name in os.listdir(rounds.target.parent) if "convfix-" in name]
 
 
 MANY = """

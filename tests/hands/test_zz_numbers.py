@@ -18,7 +18,7 @@ CI = {
 }  # fmt: skip
 ALL = {
     "R2 of these twice in a row": 500, "R4 errors at a call": 10_000, "R5 states of the disk after a loss of power": 20_000,
-    "R7 full disks": 60, "R8 profiles taken back": 200_000, "R10 layouts": 100, "R11 deeds of several at once": 500,
+    "R7 full disks": 60, "R8 profiles taken back": 200_000, "R10 layouts": 120, "R11 deeds of several at once": 500,
     "R11 an editor at work meanwhile": 2000, "R13 plans and commands watched": 150, "R14 lives of 30 steps": 2000,
 }  # fmt: skip
 
