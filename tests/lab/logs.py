@@ -23,6 +23,7 @@ from tests.lab.scenarios.scenario import Stage, by_place
 from tests.patients import ROOT
 
 FOLDER = Path(__file__).resolve().parent / "logs"
+# Called, not predict: Keras 3 would compile that with XLA, for which the stand-ins have neither ptxas nor a fused convolution.
 PROGRAM = """import numpy as np
 import tensorflow as tf
 
@@ -30,7 +31,7 @@ print("TensorFlow", tf.__version__, "built with CUDA:", tf.test.is_built_with_cu
 print("Num GPUs Available:", len(tf.config.list_physical_devices("GPU")))
 layer = tf.keras.layers.Conv2D(4, 3, input_shape=(32, 32, 3))
 model = tf.keras.Sequential([layer])
-print(model.predict(np.ones((2, 32, 32, 3), "float32")).shape)
+print(model(np.ones((2, 32, 32, 3), "float32")).shape)
 """
 _MOST = 60_000
 _ALIKE = (

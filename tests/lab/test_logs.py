@@ -51,7 +51,7 @@ def test_explain_names_the_staged_cause_of_a_genuine_log(path: Path) -> None:
 @pytest.mark.parametrize("path", HEALTHY, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_explain_accuses_a_healthy_machine_of_nothing(path: Path) -> None:
     named = causes(path)
-    assert all(one["certainty"] == "cannot-tell" for one in named), named
+    assert all(one["certainty"] == "cannot-tell" or one["cause"] == "benign-noise" for one in named), named
     assert f"{path.parent.name}-{path.stem}" in UNSAID or {one["cause"] for one in named} <= REMARKS, named
 
 

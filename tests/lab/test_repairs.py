@@ -22,13 +22,18 @@ from tests.lab.scenarios.scenario import Stage, by_place
 from tests.lab.ward import Told, Ward, entered, primary, publish
 
 FAILING = [one for together in by_place([one for one in SCENARIOS if one.cause]) for one in together]
-# What TensorFlow and its Keras leave in a home by being imported.
-_THEIRS = (".cache", ".keras", ".nv")
+# Convfix's own cache, and what TensorFlow and its Keras leave in a home by being imported.
+_CACHE = ".cache"
+_THEIRS = (".keras", ".nv")
 
 
 def _changed(before: dict[str, tuple[Any, ...]], home: Path) -> dict[str, tuple[Any, ...]]:
     changed = different(before, tree(home))
-    return {path: pair for path, pair in changed.items() if pair[0] is not None or path.split("/")[0] not in _THEIRS}
+    return {
+        path: pair
+        for path, pair in changed.items()
+        if path.split("/")[0] != _CACHE and (pair[0] is not None or path.split("/")[0] not in _THEIRS)
+    }
 
 
 def _index(house: Path) -> tuple[patients.LocalIndex, dict[str, str]]:
