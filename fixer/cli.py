@@ -62,18 +62,37 @@ def root() -> None:
 def main(argv: list[str] | None = None) -> NoReturn:
     """Run convfix with ``argv`` (default: the process's own) and exit."""
     arguments = sys.argv[1:] if argv is None else argv
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        # ``__main__`` set it so while modules were imported: from here on Ctrl-C is answered in our own words.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, _terminated)
     # A run makes few cycles and ends soon: at the usual threshold the collector takes a tenth of a doctor's time.
     gc.set_threshold(100_000)
+    from fixer.report import streams
+
+    streams.prepare()
     style = _Style(arguments)
-    outcome = _run(arguments, style)
-    code = exit_codes.HEALTHY if outcome is None else outcome.exit_code
-    if outcome is not None and not outcome.written:
-        try:
+    try:
+        outcome = _run(arguments, style)
+        code = exit_codes.HEALTHY if outcome is None else outcome.exit_code
+        if outcome is not None and not outcome.written:
             style.render(outcome)
-        except BrokenPipeError:
-            _nobody_reads()
+        code = _delivered(code)
+    except KeyboardInterrupt as signalled:
+        code = exit_codes.TERMINATED if isinstance(signalled, Terminated) else exit_codes.INTERRUPTED
     sys.exit(code)
+
+
+def _delivered(code: int) -> int:
+    """``code``, or a stronger one where the result could not be written; a reader who left has what was wanted."""
+    from fixer.report import streams
+
+    sys.stdout.flush()
+    lost = streams.lost(sys.stdout)
+    if lost is None or isinstance(lost, BrokenPipeError):
+        return code
+    sys.stderr.write(f"convfix: the result could not be written to stdout: {lost.strerror}\n")
+    return exit_codes.strongest((code, exit_codes.USAGE))
 
 
 def _terminated(number: int, frame: Any) -> NoReturn:
@@ -108,7 +127,6 @@ class _Style:
 
             color = text.wants_color(self.options["color"], sys.stdout, os.environ)
             text.render(outcome, sys.stdout, sys.stderr, color, self.options["verbose"], self.options["quiet"])
-        sys.stdout.flush()
 
 
 def _run(arguments: list[str], style: _Style) -> Outcome | None:
@@ -128,19 +146,11 @@ def _run(arguments: list[str], style: _Style) -> Outcome | None:
         if isinstance(error.__cause__, Terminated):
             return _failed(style, exit_codes.TERMINATED, "terminated", "terminated", "")
         return _failed(style, exit_codes.INTERRUPTED, "interrupted", "interrupted", "")
-    except BrokenPipeError:
-        _nobody_reads()
-        return None
     except Exception as error:  # noqa: BLE001 - the command boundary: a bug becomes one line and a file
         from fixer.report import bug
 
         path = bug.write(error, arguments)
         return _failed(style, exit_codes.BUG, "bug", f"a bug in convfix: {type(error).__name__}", f"please attach {path}")
-
-
-def _nobody_reads() -> None:
-    """The reader left; the result stands and nothing more can be said."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _failed(style: _Style, code: int, name: str, message: str, hint: str) -> Outcome:

@@ -86,8 +86,8 @@ def test_help_and_version_say_so_on_stdout(convfix):
 @pytest.mark.parametrize(
     ("content", "code", "named"),
     [
-        (b"", 2, "line 1"),
-        (b'{"format": "convfix-plan/1", "version"', 2, "line 1 column"),
+        (b"", 2, "it is empty"),
+        (b'{"format": "convfix-plan/1", "version"', 2, "line 1, column"),
         (b"\xff\xfe", 2, "not UTF-8"),
         (b"[]", 2, "expected a JSON object"),
         (b'{"format": "convfix-plan/2"}', 7, "convfix-plan/2"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import sys
 from typing import Any
 
 import click
@@ -57,7 +58,7 @@ def _heard(session: options.Session, path: str, other: Facts | None) -> Explanat
     from fixer.rules.explaining import explain
 
     if path == "-" and os.isatty(log_file.STANDARD_INPUT):
-        click.echo("  paste the log, then end it with Ctrl-D on a line of its own", err=True)
+        sys.stderr.write("  paste the log, then end it with Ctrl-D on a line of its own\n")
     stream = log_file.opened(path)
     try:
         hits, count = Matcher(session.dataset.symptoms()).hits(lines(stream.read))

@@ -18,6 +18,7 @@ from fixer.commands.options import Session
 from fixer.errors import UsageError
 from fixer.model.facts import Facts
 from fixer.model.outcome import ErrorNote, Outcome
+from fixer.report import streams
 
 # What says how one plan is written or proved.
 _ALONE = {"out": "--out", "proving": "--prove", "offline": "--offline", "form": "--format"}
@@ -43,6 +44,9 @@ def plan(session: Session, given: Mapping[str, Any]) -> Outcome:
         codes.update(held)
         if not given["quiet"]:
             sys.stdout.write(text)
+            if streams.lost(sys.stdout) is not None:
+                # The reader left: what follows would be planned for nobody.
+                break
     if not codes:
         raise UsageError("malformed-json", f"machine file {session.machine!r}: it is empty; expected a JSON object on each line")
     return Outcome("plan", exit_codes.strongest(codes), dataset=session.dataset.version, written=True)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import errno
 import json
 import os
+import stat
 from collections.abc import Iterator
 from typing import Any
 
@@ -122,14 +124,37 @@ def save(plan: Plan, path: str) -> None:
 
 
 def write(text: str, path: str) -> None:
-    """Write ``text`` to ``path`` whole or not at all, through a temporary file beside it."""
-    beside = f"{path}.{os.getpid()}.new"
+    """Write ``text`` to ``path`` whole or not at all, through a temporary file beside it; raises UsageError.
+
+    A link is followed. Devices and pipes are refused: a file that takes their place would break them.
+    """
     try:
-        with open(beside, "x", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(beside, path)
-    except OSError as error:
-        raise UsageError("cannot-write", f"--out {path}: {error.strerror}") from error
+        target = os.path.realpath(path)
+        mode = _mode_of(target)
+        beside = f"{target}.{os.getpid()}.new"
+        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(text.encode("utf-8", "surrogateescape"))
+                if mode is not None:
+                    os.fchmod(handle, mode)
+            os.replace(beside, target)
+        except BaseException:
+            os.unlink(beside)
+            raise
+    except (OSError, ValueError) as error:
+        raise UsageError("cannot-write", f"--out {path}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _mode_of(path: str) -> int | None:
+    """The permission bits of the file that is there; None where there is none. Raises OSError for anything but a file."""
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return None
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, "expected the name of a file; without --out it goes to stdout")
+    return stat.S_IMODE(found.st_mode)
 
 
 def pretty(value: Any) -> str:
@@ -147,7 +172,9 @@ def read(path: str) -> Plan:
         raise UsageError("unreadable-plan", f"{path}: {getattr(error, 'strerror', error)}") from error
     if len(content) > _LARGEST:
         raise UsageError("malformed-plan", f"{path}: expected a plan of at most {_LARGEST >> 20} MiB")
-    data = _parse(content, path)
+    data = machine_file.parse(content, path)
+    if not isinstance(data, dict):
+        raise UsageError("malformed-plan", f"{path}: expected a JSON object, a saved plan")
     if data.get("format") != FORMAT:
         raise StalePlanError(
             "plan-format",
@@ -156,19 +183,3 @@ def read(path: str) -> Plan:
         )
     plan: Plan = from_json(Plan, data, path)
     return plan
-
-
-def _parse(content: bytes, path: str) -> dict[str, Any]:
-    try:
-        data = json.loads(content.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise UsageError("malformed-plan", f"{path}: byte {error.start} is not UTF-8; expected a saved plan") from None
-    except json.JSONDecodeError as error:
-        raise UsageError(
-            "malformed-plan", f"{path}: line {error.lineno} column {error.colno}: {error.msg}; expected a saved plan"
-        ) from None
-    except RecursionError:
-        raise UsageError("malformed-plan", f"{path}: nested too deeply; expected a saved plan") from None
-    if not isinstance(data, dict):
-        raise UsageError("malformed-plan", f"{path}: expected a JSON object, a saved plan")
-    return data

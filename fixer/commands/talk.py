@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import sys
 
-import click
-
 from fixer.errors import UsageError
+from fixer.report import streams
 
 
 class Talk:
@@ -20,12 +19,23 @@ class Talk:
 
         if not self.quiet:
             for line in clean_lines(text):
-                click.echo(f"  {line}", err=True)
+                sys.stderr.write(f"  {line}\n")
+        sys.stderr.flush()
 
 
 def agreed(no_input: bool) -> bool:
-    """Ask once; raises UsageError where nobody can be asked."""
-    if no_input or not sys.stdin.isatty():
+    """Ask once, anything but yes being no; raises UsageError where nobody can be asked, or nobody saw what is asked."""
+    sys.stderr.flush()
+    if no_input or not sys.stdin.isatty() or streams.lost(sys.stderr) is not None:
         hint = "give --yes to agree beforehand, or --dry-run to look"
         raise UsageError("needs-consent", "this changes the machine and nobody can be asked", hint)
-    return click.confirm("Do this?", default=False, err=True)
+    sys.stderr.write("Do this? [y/N]: ")
+    sys.stderr.flush()
+    try:
+        answer = sys.stdin.readline()
+    except (OSError, ValueError):
+        # The terminal went away, or what was typed is no text.
+        answer = ""
+    if not answer.endswith("\n"):
+        sys.stderr.write("\n")
+    return answer.strip().lower() in ("y", "yes")

@@ -18,6 +18,8 @@ from fixer.model.observed import Observed, absent, unknown
 
 NOT_GIVEN = "not given in the machine file"
 _LONGEST_SHOWN = 60
+# No size, count or id needs more; a number of thousands of digits cannot even be written out.
+_LARGEST_NUMBER = 2**63
 _WORDS = {str: "a string", int: "a whole number", bool: "true or false", float: "a number"}
 _WITNESS = ("machine file",)
 _ABSENT: Observed[Any] = absent(*_WITNESS)
@@ -183,9 +185,14 @@ def _mapping(reader: Reader) -> Reader:
     def read(data: Any, place: str) -> dict[str, Any]:
         if not isinstance(data, dict):
             raise malformed(place, "an object", data)
-        return {key: reader(item, f"{place}.{key if key.isprintable() else repr(key)}") for key, item in data.items()}
+        return {key: reader(item, f"{place}.{_shown(key)}") for key, item in data.items()}
 
     return read
+
+
+def _shown(key: str) -> str:
+    """A key in a place's name: short, and without what a terminal would obey."""
+    return key if len(key) <= _LONGEST_SHOWN and key.isprintable() else repr(key[:_LONGEST_SHOWN])
 
 
 class _Record:
@@ -215,7 +222,7 @@ class _Record:
             if reader is not None:
                 values[key] = reader(item, f"{place}.{key}")
             elif not key.startswith("x-"):
-                raise UsageError("unknown-key", f"{place}: unknown key {key!r}", f"known keys: {', '.join(self.readers)}")
+                raise UsageError("unknown-key", f"{place}: unknown key {key[:_LONGEST_SHOWN]!r}", f"known keys: {', '.join(self.readers)}")
         for name in self.needed:
             if name not in values:
                 raise UsageError("missing-key", f"{place}: the key {name!r} is missing")
@@ -223,10 +230,10 @@ class _Record:
 
 
 def _scalar(kind: Any, data: Any, place: str) -> Any:
-    if data.__class__ is kind:
+    if data.__class__ is kind and (kind is not int or -_LARGEST_NUMBER < data < _LARGEST_NUMBER):
         return data
     if kind is float and isinstance(data, int) and not isinstance(data, bool):
         return float(data)
-    if not isinstance(data, kind) or (kind is int and isinstance(data, bool)):
+    if not isinstance(data, kind) or kind is int:
         raise malformed(place, _WORDS[kind], data)
     return data

@@ -12,7 +12,7 @@ import os
 import select
 import stat
 import sys
-from typing import Any
+from typing import Any, Iterator
 
 from fixer.errors import UsageError
 from fixer.model import machine
@@ -97,7 +97,32 @@ def parse(data: bytes, shown: str) -> Any:
     # A text with few brackets is not deep; most machines have a dozen.
     if text.count("[") + text.count("{") > DEEPEST and _depth(made) > DEEPEST:
         raise UsageError("malformed-json", f"{shown}: nested deeper than {DEEPEST} levels")
+    if "\\u" in text:
+        _check_characters(made, shown)
     return made
+
+
+def _check_characters(value: Any, shown: str) -> None:
+    """Refuse what no file name and no text holds: NUL, and halves of characters but those that stand for undecodable bytes."""
+    for one in _texts(value):
+        try:
+            if b"\0" not in one.encode("utf-8", "surrogateescape"):
+                continue
+            what = "the character \\u0000"
+        except UnicodeEncodeError as error:
+            what = f"half of a character, \\u{ord(one[error.start]):04x}"
+        raise UsageError("malformed-json", f"{shown}: {one[:40]!r} holds {what}, which is no text")
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text and key in a JSON value that is nested at most DEEPEST levels."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (dict, list)):
+        for one in value:
+            yield from _texts(one)
+            if isinstance(value, dict):
+                yield from _texts(value[one])
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
