@@ -37,6 +37,9 @@ VERBS = {
 }
 
 
+_LONGEST = 2000
+
+
 class _Verbs(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(VERBS)
@@ -154,7 +157,8 @@ def _run(arguments: list[str], style: _Style) -> Outcome | None:
 
 
 def _failed(style: _Style, code: int, name: str, message: str, hint: str) -> Outcome:
-    return Outcome(style.command, code, errors=(ErrorNote(name, message, hint),), dataset=_dataset_version())
+    note = ErrorNote(name, _short(message), _short(hint))
+    return Outcome(style.command, code, errors=(note,), dataset=_dataset_version())
 
 
 def _dataset_version() -> str:
@@ -164,6 +168,11 @@ def _dataset_version() -> str:
         return Dataset.open(None).version
     except (ConvfixError, OSError):
         return ""
+
+
+def _short(text: str) -> str:
+    """An error is one line that a person can read, whatever was given as a name: the middle of a longer one goes."""
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST * 3 // 4]} ... {text[-_LONGEST // 4 :]}"
 
 
 def _one_line(text: str) -> str:

@@ -37,7 +37,8 @@ _SET = {
     "UV_NO_PROGRESS": "1",
 }
 _ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(\x07|\x1b\\)|\x1b.")
-_SECRET = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)[^/\s@]+@")
+# Bounded: an installer's talk may be one line of megabytes.
+_SECRET = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,30}://)[^/\s@]+@")
 _QUERY = re.compile(r"(?i)\b(token|key|password|secret|signature|sig|auth\w*)=[^\s&'\"]+")
 
 

@@ -9,6 +9,7 @@ is only checked that they exist.
 from __future__ import annotations
 
 import os
+import re
 
 from fixer.actions import files
 from fixer.actions.base import Look, NothingKept, Params, Unforeseen, Workplace, below, owner_problem
@@ -19,6 +20,8 @@ from fixer.model.action import ActionSpec, FileChange, Preview
 from fixer.model.journal import JournalEntry
 
 PTH = "convfix_preload.pth"
+_SITES = ("site-packages", "dist-packages")
+_LIBRARY = re.compile(r"/[^/]+\.so(\.[0-9.]+)?\Z")
 MODULE = "_convfix_preload.py"
 _KNOWN = ("interpreter", "prefix", "site_packages", "libraries")
 _PAYLOADS = os.path.join(os.path.dirname(os.path.dirname(__file__)), "payloads")
@@ -76,8 +79,10 @@ def _read(spec: ActionSpec) -> tuple[str, tuple[str, ...]]:
     params.path("interpreter")
     site = params.path("site_packages", inside=prefix)
     libraries = params.paths("libraries")
-    if not libraries:
-        raise params.error("libraries", "is empty")
+    if os.path.basename(site) not in _SITES:
+        raise params.error("site_packages", f"must be a folder named {' or '.join(_SITES)}, found {site[-80:]!r}")
+    if not libraries or not all(_LIBRARY.search(path) for path in libraries):
+        raise params.error("libraries", "must hold shared libraries (.so), one at least")
     return site, libraries
 
 

@@ -35,6 +35,7 @@ from fixer.model.plan import Plan
 from fixer.model.record import record
 
 _MOST_ACTIONS = 100
+_PLACES = ("prefix", "path", "source")
 _MAKES_FILES = ("new_environment", "pip_requirements", "conda_packages")
 
 
@@ -119,9 +120,9 @@ def _shape(plan: Plan) -> None:
     if not plan.actions or len(plan.actions) > _MOST_ACTIONS:
         raise UsageError("bad-plan", f"the plan holds {len(plan.actions)} actions; expected 1 to {_MOST_ACTIONS}")
     seen: set[str] = set()
-    scripts = {spec.params.get("path") for spec in plan.actions if spec.kind == "activation_script"}
+    scripts = [spec.params.get("path") for spec in plan.actions if spec.kind == "activation_script"]
     for spec in plan.actions:
-        where = f"action {spec.id[:40]!r} ({spec.kind[:40]})"
+        where = f"action {spec.id[:40]!r} ({spec.kind[:40]!r})"
         if not spec.id or spec.id in seen:
             raise UsageError("bad-action", f"{where}: its id is empty or not the only one")
         seen.add(spec.id)
@@ -129,10 +130,24 @@ def _shape(plan: Plan) -> None:
             raise UsageError("bad-action", f"{where}: expected one of the kinds {', '.join(HANDLERS)}")
         if spec.privilege != "user":
             raise UsageError("bad-action", f"{where}: needs {spec.privilege}; convfix does only what the user may")
+        for key in _PLACES:
+            _is_place(spec.params.get(key), f"{where}: {key}")
         source = spec.params.get("source")
         if spec.kind == "profile_block" and source not in scripts and not os.path.lexists(str(source)):
             text = f"source {str(source)[:80]!r} is neither there nor made by the plan"
             raise UsageError("bad-action", f"{where}: {text}")
+
+
+def _is_place(value: Any, where: str) -> None:
+    """Refuse what no path can be, before the locks are looked for; what it may be the handler knows."""
+    if value is None:
+        return
+    try:
+        if isinstance(value, str) and b"\0" not in os.fsencode(value):
+            return
+    except UnicodeEncodeError:
+        pass
+    raise UsageError("bad-action", f"{where}: expected a path, found {str(value)[:80]!r}")
 
 
 def _ready(plan: Plan, host: Host) -> dict[str, bool]:

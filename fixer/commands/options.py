@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from fixer.probes.process import Running
 
 _TIMEOUT = 20.0
+_LONGEST_WISH = 400
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -121,8 +122,10 @@ class Session:
         name = (self.host.text("/proc/sys/kernel/hostname", 4096) or "").strip()
         try:
             save(recorder.kept, folder, Scrub(self.host.environ, (name,)))
-        except OSError as error:
-            raise UsageError("cannot-write", f"--record {folder}: {error.strerror or error}") from None
+        except (OSError, RecursionError) as error:
+            # A path of thousands of folders is made folder by folder.
+            why = error.strerror if isinstance(error, OSError) else "the path is too long"
+            raise UsageError("cannot-write", f"--record {folder}: {why or error}") from None
         return dataclasses.replace(facts, open_run=self._open_run())
 
     def _open_run(self) -> Observed[OpenRun]:
@@ -154,7 +157,8 @@ def _check_requirement(text: str) -> None:
     from packaging.requirements import InvalidRequirement, Requirement
 
     try:
-        wanted = Requirement(text)
+        # A version's number of thousands of digits cannot even be read.
+        wanted = Requirement(text if len(text) <= _LONGEST_WISH else "")
     except InvalidRequirement:
         raise UsageError(
             "malformed-requirement", f"--want {text[:80]!r}: expected a requirement such as 'tensorflow==2.15.*'"

@@ -36,8 +36,10 @@ class Cache:
         The file named ``manifest`` in it has the hash that it was written with.
         """
         try:
-            with open(os.path.join(self.folder, CURRENT), "rb", buffering=0) as file:
-                text = file.read(_LONGEST)
+            # O_NONBLOCK: a named pipe in the place of a file must not hang us.
+            flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+            with open(os.open(os.path.join(self.folder, CURRENT), flags), "rb", buffering=0) as file:
+                text = file.read(_LONGEST) or b""
         except OSError:
             return None
         match = _POINTER.fullmatch(text.decode("ascii", "replace"))

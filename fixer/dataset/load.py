@@ -93,8 +93,9 @@ class Files:
 
     def _group(self, name: str, section: str, key: str) -> list[dict[str, Any]]:
         blocks = self._section(name, section)
-        at = bisect_right([block.first for block in blocks], key) - 1
-        return [] if at < 0 else self._completed(name, section, self._parsed(name, blocks[at]).get(key, []))
+        # A key before the first block is in none; that block is read all the same, so that a wrong first key is noticed.
+        at = max(0, bisect_right([block.first for block in blocks], key) - 1)
+        return [] if not blocks else self._completed(name, section, self._parsed(name, blocks[at]).get(key, []))
 
     def _groups(self, name: str, section: str) -> list[tuple[str, list[dict[str, Any]]]]:
         parsed = [self._parsed(name, block) for block in self._section(name, section)]
@@ -138,7 +139,7 @@ class Files:
             rows = self._entry(name)["sections"].get(section, [])
             try:
                 known = tuple(Block(str(a), int(b), int(c), str(d)) for a, b, c, d in rows)
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, OverflowError):
                 raise self.damaged(MANIFEST, f"describes {name} wrongly") from None
             self._sections[name, section] = known
         return known
@@ -155,6 +156,8 @@ class Files:
                 parsed = json.loads(b"{" + data.rstrip(b",\n") + b"}")
             except (ValueError, RecursionError):
                 raise self.damaged(name, "is not in the format that manifest.json describes") from None
+            if next(iter(parsed), None) != block.first:
+                raise self.damaged(MANIFEST, f"describes {name} wrongly")
             self._blocks[name, block.offset] = parsed
         return parsed
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import stat
 from collections.abc import Callable
 
 from fixer.errors import ConvfixError, UsageError
@@ -16,6 +17,7 @@ from fixer.model.record import record
 VARIABLE = "CONVFIX_DATA_DIR"
 PACKAGE = "fixer.compat_data"
 MANIFEST = "manifest.json"
+LARGEST = 32 << 20
 
 
 @record(frozen=True)
@@ -45,9 +47,13 @@ class Folder:
         """``length`` bytes of ``name`` from ``offset`` (-1: to the end); raises ConvfixError that names it."""
         path = os.path.join(self.path, name)
         try:
-            with open(path, "rb", buffering=0) as file:
+            # O_NONBLOCK: a named pipe in the place of a file must not hang us.
+            with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb", buffering=0) as file:
+                found = os.fstat(file.fileno())
+                if not stat.S_ISREG(found.st_mode) or found.st_size > LARGEST:
+                    raise unreadable(path, f"expected a file of at most {LARGEST >> 20} MiB")
                 file.seek(offset)
-                return file.read() if length < 0 else _exactly(file.read, length)
+                return _exactly(file.read, LARGEST if length < 0 else length)
         except OSError as error:
             raise unreadable(path, error.strerror or str(error)) from None
 

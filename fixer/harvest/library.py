@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from elftools.common.exceptions import ELFError
+from elftools.construct import ConstructError
 from elftools.elf.elffile import ELFFile
 from packaging.version import Version
 
@@ -42,7 +43,8 @@ def read_library(read: Read) -> Library:
     """The library behind ``read``. Raises ValueError where there is none."""
     try:
         return _Reader(read).library()
-    except ELFError as error:
+    except (ELFError, ConstructError, LookupError, OverflowError) as error:
+        # ConstructError: a structure ends early. LookupError: a tag that every library has is missing.
         raise ValueError(f"no library: {error}") from None
 
 
@@ -51,7 +53,7 @@ def section(read: Read, name: str) -> tuple[int, int] | None:
     head = read(0, HEAD)
     try:
         elf = _opened(head)
-    except ELFError as error:
+    except (ELFError, ConstructError, OverflowError) as error:
         raise ValueError(f"no library: {error}") from None
     start, step, count, names_at = struct.unpack_from("<Q10xHHH", head, 40)
     if not names_at < count:

@@ -63,7 +63,8 @@ def read(path: str, limit: int = 64 << 20) -> bytes:
             raise OSError(errno.EINVAL, "not a regular file", path)
         if found.st_size > limit:
             raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), path)
-        return file.read(limit + 1)
+        # Not ``limit``: that much would be reserved at once.
+        return file.read(found.st_size + 1)
 
 
 def missing_folders(path: str) -> tuple[str, ...]:

@@ -99,7 +99,9 @@ def _start(data: bytes) -> int | None:
 
 
 def _entries(data: bytes, start: int, count: int, names: tuple[str, ...]) -> dict[str, tuple[Entry, ...]]:
-    found: dict[str, tuple[Entry, ...]] = {}
+    found: dict[str, list[Entry]] = {}
+    # Names do not overlap in a real cache; without a limit a few kilobytes could name gigabytes.
+    left = 2 * len(data)
     for flags, key, value, _, hwcap in struct.iter_unpack(
         "<iIIIQ", data[start + _HEADER : start + _HEADER + count * _ENTRY]
     ):
@@ -110,8 +112,11 @@ def _entries(data: bytes, start: int, count: int, names: tuple[str, ...]) -> dic
             subfolder = names[hwcap & 0xFFFFFFFF]
         entry = Entry(_string(data, start + value), hwcap, subfolder)
         name = _string(data, start + key)
-        found[name] = (*found.get(name, ()), entry)
-    return found
+        left -= len(name) + len(entry.path)
+        if left < 0:
+            raise ValueError("more names than the file can hold")
+        found.setdefault(name, []).append(entry)
+    return {name: tuple(entries) for name, entries in found.items()}
 
 
 def _hwcap_names(data: bytes, start: int, extension: int) -> tuple[str, ...]:

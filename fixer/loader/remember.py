@@ -72,7 +72,9 @@ class Memory:
         if not self._file:
             return {}
         try:
-            with open(self._file, encoding="utf-8", errors="surrogateescape") as file:
+            # O_NONBLOCK: a named pipe in the place of a file must not hang us.
+            handle = os.open(self._file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            with open(handle, encoding="utf-8", errors="surrogateescape") as file:
                 data = json.loads(file.read(LARGEST))
         except (OSError, ValueError, RecursionError):
             return {}

@@ -17,7 +17,7 @@ DEFAULT_LOADER = "/lib64/ld-linux-x86-64.so.2"
 # Variables that change which subfolders the loader tries.
 PASSED_ON = ("GLIBC_TUNABLES", "LD_HWCAP_MASK")
 _MARK = "/convfix-nowhere"
-_LINE = re.compile(r"^\s*\d+:\s+search path=(\S*)\s+\((.*)\)\s*$", re.MULTILINE)
+_LINE = re.compile(r"^[ \t]*\d+:[ \t]+search path=(\S*)[ \t]+\((.*)\)[ \t]*$", re.MULTILINE)
 
 
 @record(frozen=True)

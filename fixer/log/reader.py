@@ -18,7 +18,9 @@ from fixer.log.line import Line
 
 LONGEST = 4096
 _CHUNK = 1 << 16
-_NOTEBOOK_LIMIT = 48 << 20
+_NOTEBOOK_LIMIT = 16 << 20
+# A real one has some hundreds of thousands of objects and lists at the most; each costs a hundred bytes when it is read.
+_NOTEBOOK_PARTS = 500_000
 _SAMPLE = 2000
 _WIDTHS = range(40, 400)
 _DIGITS = re.compile(r"\d")
@@ -60,6 +62,9 @@ def _whole(head: bytes, read: Callable[[int], bytes]) -> list[str] | bytes:
         parts.append(chunk)
         size += len(chunk)
     data = b"".join(parts)
+    parts.clear()
+    if data.count(b"{") + data.count(b"[") > _NOTEBOOK_PARTS:
+        return data
     try:
         notebook = json.loads(data.decode("utf-8-sig"))
         return list(_outputs(notebook))

@@ -9,6 +9,8 @@ import re
 from functools import lru_cache
 
 _SIMPLE = re.compile(r"\d{1,9}(\.\d{1,9}){0,7}((a|b|rc)\d{1,9})?(\.post\d{1,9})?(\.dev\d{1,9})?(\+[a-z0-9]{1,40})?", re.ASCII)
+# Longer ones are nobody's; a number of thousands of digits cannot even be compared.
+_LONGEST = 200
 
 
 @lru_cache(maxsize=8192)
@@ -22,6 +24,8 @@ def is_version(text: str) -> bool:
     """Whether ``text`` is a version as PEP 440 says."""
     if _SIMPLE.fullmatch(text):
         return True
+    if len(text) > _LONGEST:
+        return False
     from packaging.version import InvalidVersion, Version
 
     try:

@@ -24,7 +24,7 @@ _SYSTEM_KERNELS = ("/usr/local/share/jupyter/kernels", "/usr/share/jupyter/kerne
 _UNITS = ("/etc/systemd/system", "/usr/lib/systemd/user", "/usr/local/lib/systemd/system")
 _TABLES = ("/etc/crontab", "/etc/cron.d")
 _PYTHON = re.compile(r"^/\S{1,400}/python(?:3(?:\.\d{1,2})?)?$")
-_VSCODE = re.compile(r'^\s*"python\.(?:defaultInterpreterPath|pythonPath)"\s*:\s*"([^"\n]{1,1000})"', re.MULTILINE)
+_VSCODE = re.compile(r'^[ \t]*"python\.(?:defaultInterpreterPath|pythonPath)"\s*:\s*"([^"\n]{1,1000})"', re.MULTILINE)
 _PYCHARM = re.compile(r'<homePath\s+value="([^"\n]{1,1000})"')
 _SETTING = re.compile(r"^([A-Za-z_][A-Za-z0-9_]*)\s*=(.*)$")
 

@@ -20,6 +20,8 @@ from fixer.model.facts import Facts
 
 LIMIT = 8 << 20
 DEEPEST = 32
+# Each costs some hundred bytes when it is read.
+MOST_PARTS = 300_000
 _SILENCE = 30.0
 
 
@@ -84,6 +86,8 @@ def parse(data: bytes, shown: str) -> Any:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise UsageError("not-utf-8", f"{shown}: line {line}: byte {error.start} is not UTF-8") from None
+    if data.count(b"{") + data.count(b"[") > MOST_PARTS:
+        raise UsageError("file-too-large", f"{shown}: more than {MOST_PARTS} objects and lists, which no such file has")
     if not text.strip():
         raise UsageError("malformed-json", f"{shown}: it is empty; expected a JSON object")
     try:
@@ -154,5 +158,6 @@ def _depth(value: Any) -> int:
             deepest = max(deepest, level + 1)
             if deepest > DEEPEST:
                 break
-            waiting.extend((inner, level + 1) for inner in (one.values() if isinstance(one, dict) else one))
+            inside = one.values() if isinstance(one, dict) else one
+            waiting.extend((inner, level + 1) for inner in inside if isinstance(inner, (dict, list)))
     return deepest

@@ -68,4 +68,4 @@ def _names(text: str) -> list[str]:
 
 
 def _numbers(name: str) -> list[int]:
-    return [int(part) if part.isdigit() else -1 for part in name.split(".")]
+    return [int(part) if part.isascii() and part.isdigit() and len(part) < 9 else -1 for part in name.split(".")]

@@ -19,7 +19,8 @@ from fixer.rules.causes import CAUSES
 from fixer.rules.keras import is_keras_3, legacy
 from fixer.rules.say import APPLY, fact, finding, joined, sentence, weaker
 
-_REQUIREMENT = re.compile(r"(\s*(>=|<=|==|!=|~=|>|<)\s*[\w.*]+\s*,?)+")
+# Spaces between two clauses belong to one of them alone: what fails then fails at once.
+_REQUIREMENT = re.compile(r"(\s*(>=|<=|==|!=|~=|>|<)\s*[\w.*]+(\s*,)?)+\s*")
 _WORST = ("breaks-import", "breaks-use", "works")
 # The cause that a version outside the bounds points at, where no measured row names one.
 _BY_PACKAGE = {

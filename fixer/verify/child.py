@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import re
 import secrets
@@ -108,7 +109,7 @@ def _gather(records: Iterable[str]) -> _Told:
         except (ValueError, RecursionError):
             continue
         # Only our payload knows the marker; a record of another shape is a broken child, not an answer.
-        with contextlib.suppress(KeyError, TypeError, ValueError):
+        with contextlib.suppress(KeyError, TypeError, ValueError, OverflowError):
             _take(record, told)
     return told
 
@@ -117,7 +118,10 @@ def _take(record: Any, told: _Told) -> None:
     if "begin" in record:
         told.open_step = str(record["begin"])
     elif "step" in record:
-        step = Step(str(record["step"]), record["passed"] is True, float(record["seconds"]), str(record["detail"]))
+        seconds = float(record["seconds"])
+        if not math.isfinite(seconds):
+            raise ValueError("a time that is no number")
+        step = Step(str(record["step"]), record["passed"] is True, seconds, str(record["detail"]))
         told.loaded = {str(name): str(path) for name, path in dict(record["loaded"]).items()}
         told.open_step = None
         told.steps.append(step)
