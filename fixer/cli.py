@@ -64,26 +64,31 @@ def root() -> None:
 
 def main(argv: list[str] | None = None) -> NoReturn:
     """Run convfix with ``argv`` (default: the process's own) and exit."""
-    arguments = sys.argv[1:] if argv is None else argv
+    try:
+        code = _answered(sys.argv[1:] if argv is None else argv)
+        # From here on a signal ends the process as it ends any other.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    except KeyboardInterrupt as signalled:
+        code = exit_codes.TERMINATED if isinstance(signalled, Terminated) else exit_codes.INTERRUPTED
+    sys.exit(code)
+
+
+def _answered(arguments: list[str]) -> int:
+    """Run the verb and write its result; its exit code. Raises KeyboardInterrupt where a signal comes outside of the verb."""
+    signal.signal(signal.SIGTERM, _terminated)
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
         # ``__main__`` set it so while modules were imported: from here on Ctrl-C is answered in our own words.
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, _terminated)
     # A run makes few cycles and ends soon: at the usual threshold the collector takes a tenth of a doctor's time.
     gc.set_threshold(100_000)
     from fixer.report import streams
 
     streams.prepare()
     style = _Style(arguments)
-    try:
-        outcome = _run(arguments, style)
-        code = exit_codes.HEALTHY if outcome is None else outcome.exit_code
-        if outcome is not None and not outcome.written:
-            style.render(outcome)
-        code = _delivered(code)
-    except KeyboardInterrupt as signalled:
-        code = exit_codes.TERMINATED if isinstance(signalled, Terminated) else exit_codes.INTERRUPTED
-    sys.exit(code)
+    outcome = _run(arguments, style)
+    if outcome is not None and not outcome.written:
+        style.render(outcome)
+    return _delivered(exit_codes.HEALTHY if outcome is None else outcome.exit_code)
 
 
 def _delivered(code: int) -> int:

@@ -27,6 +27,9 @@ _ROOMS = (
 )  # fmt: skip
 
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
 @dataclass(frozen=True)
 class Answer:
     """How the process ended: its exit code (negative for a signal, None where it hung) and what it wrote."""
@@ -63,9 +66,12 @@ def run(
     given, out, err = os.pipe(), os.pipe(), os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
+    # A signal that comes before convfix has begun waits until it has.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     child = os.fork()
     if child == 0:
         _child(arguments, variables or {}, folder, given[0], out[1], err[1], closed, before)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
     for end in (given[0], out[1], err[1]):
         os.close(end)
     with contextlib.suppress(BrokenPipeError), open(given[1], "wb") as pipe:
@@ -118,7 +124,8 @@ def _child(
         streams = [None if number in closed else open(number, "r" if number == 0 else "w", encoding="utf-8", closefd=False) for number in range(3)]
         sys.stdin, sys.stdout, sys.stderr = streams  # type: ignore[assignment]
         sys.__stdout__, sys.__stderr__ = sys.stdout, sys.stderr  # type: ignore[misc]
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.environ.clear()
         os.environ.update(variables)
         if folder is not None:
@@ -128,6 +135,7 @@ def _child(
         from fixer.cli import main
 
         sys.argv = ["convfix"]
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         main([os.fsdecode(word) for word in arguments])
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 98

@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import random
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,6 @@ from fixer.dataset.load import Files, digest
 from fixer.dataset.locate import MANIFEST, Folder
 from fixer.dataset.questions import Dataset
 from fixer.errors import ConvfixError, StalePlanError, UsageError
-from fixer.host.durable import ForeignEdit
 from fixer.model import installers
 from fixer.model.action import ActionSpec
 from fixer.model.codec import to_json
@@ -236,48 +234,6 @@ def test_a_cache_that_is_not_exactly_ours_is_not_used(tmp_path: Path) -> None:
     (folder / "current").unlink()
     os.mkfifo(folder / "current")
     assert current() is None
-
-
-def test_a_folder_swapped_under_our_hands_is_not_followed(tmp_path: Path) -> None:
-    """A thousand races: the profile's folder becomes a link to a foreign one while we write; what lies there is never touched."""
-    victim = tmp_path / "victim"
-    victim.mkdir()
-    (victim / "rc").write_bytes(b"mine\n")
-    foreign = exact(victim)
-    home = tmp_path / "home"
-    home.mkdir()
-    (home / "rc").write_bytes(b"old\n")
-    aside = tmp_path / "aside"
-    stop = threading.Event()
-
-    def swaps() -> None:
-        while not stop.is_set():
-            os.rename(home, aside)
-            os.symlink(victim, home)
-            os.unlink(home)
-            os.rename(aside, home)
-
-    from fixer.host import durable
-
-    swapper = threading.Thread(target=swaps)
-    swapper.start()
-    done = refused = 0
-    try:
-        for number in range(1000):
-            try:
-                if number % 2:
-                    durable.write_new(str(home / f"new{number}"), b"ours\n")
-                else:
-                    durable.replace(str(home / "rc"), b"old\n", durable.sha256(b"old\n"))
-                done += 1
-            except (OSError, ForeignEdit):
-                refused += 1
-    finally:
-        stop.set()
-        swapper.join()
-    # A new name may land where the path led at that moment; a file that was there before is ours by its hash, or is left.
-    assert exact(victim)[str(victim / "rc")] == foreign[str(victim / "rc")]
-    assert done and refused and done + refused == 1000
 
 
 def test_stale_and_usage_errors_have_the_contracts_codes() -> None:
