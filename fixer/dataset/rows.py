@@ -63,7 +63,8 @@ class ReleaseRow:
     """One release of a package that surrounds TensorFlow: ``packages.json``.
 
     ``python`` lists the Pythons for which a wheel for Linux x86_64 (or a pure one) exists; ``glibc`` is
-    the oldest that such a wheel accepts. ``python_bounds`` is as in ``TensorFlowRow``.
+    the oldest that such a wheel accepts. ``python_bounds`` is as in ``TensorFlowRow``. ``elsewhere`` lists the
+    Pythons for another platform where they are not the same.
     """
 
     name: str
@@ -75,6 +76,7 @@ class ReleaseRow:
     bounds: Mapping[str, str] = field(default_factory=dict)
     python_bounds: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     glibc: str | None = None
+    elsewhere: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     size_bytes: int | None = None
     source: str = ""
     checked: str = ""
@@ -152,7 +154,7 @@ class JaxRow:
     """A release of JAX, jaxlib or one of JAX's CUDA plugins: ``jax.json``.
 
     ``extras`` holds the extras that bring CUDA: a plugin's "with-cuda" gives the nvidia wheels, the
-    lowest cuDNN among them. ``bounds`` is as in ``TensorFlowRow``.
+    lowest cuDNN among them. ``bounds`` is as in ``TensorFlowRow``, ``elsewhere`` as in ``ReleaseRow``.
     """
 
     name: str
@@ -165,6 +167,7 @@ class JaxRow:
     bounds: Mapping[str, str] = field(default_factory=dict)
     python_bounds: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     extras: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    elsewhere: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     size_bytes: int | None = None
     source: str = ""
     checked: str = ""

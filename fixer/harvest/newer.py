@@ -25,6 +25,7 @@ from fixer.harvest.pages import File
 from fixer.harvest.releases import (
     INDEX_SOURCE,
     LINUX,
+    elsewhere,
     metadata_of,
     newest_python,
     package_families,
@@ -170,7 +171,8 @@ def _package(index: Index, name: str, known: list[str], day: str) -> News:
     found = News()
     oldest = str(min(map(Version, known)))
     have = set(known)
-    every = package_families(index.project(name), name, oldest)
+    files = index.project(name)
+    every, by_platform = package_families(files, name, oldest), wheel_families(files)
     families = {version: files for version, files in every.items() if str(version) not in have}
     _believed(name, set(families))
     made = []
@@ -178,6 +180,7 @@ def _package(index: Index, name: str, known: list[str], day: str) -> News:
         try:
             row = _read(lambda version=version, family=family: package_row(name, version, family, metadata_of(index, family)))  # type: ignore[misc]
             if row is not None:
+                row.update(elsewhere(by_platform, version, row["python"]))
                 made.append(_typed(ReleaseRow, {**row, "source": INDEX_SOURCE, "checked": day, "confidence": "primary"}))
         except HarvestError as error:
             found.left_out.append(LeftOut(name, str(version), str(error)))

@@ -22,6 +22,7 @@ from fixer.harvest.index import File, Index
 PYTHONS = ("2.7", "3.4", "3.5", "3.6", "3.7", "3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14", "3.15")
 OLD_MANYLINUX = {"manylinux1": "2.5", "manylinux2010": "2.12", "manylinux2014": "2.17"}
 LINUX = "linux_x86_64"
+ELSEWHERE = ("linux_aarch64", "macosx_arm64", "macosx_x86_64", "win_amd64")
 INDEX_SOURCE = "the package index: file names and METADATA of the wheels"
 WHEEL = re.compile(r"(?P<name>[^-]+)-(?P<version>[^-]+)(-\d[^-]*)?-(?P<py>[^-]+)-(?P<abi>[^-]+)-(?P<plat>[^-]+)\.whl")
 SDIST = re.compile(r"(?P<name>.+)-(?P<version>[^-]+)\.(tar\.gz|zip|tar\.bz2)")
@@ -250,11 +251,23 @@ def package_rows(index: Index, name: str, follow: Mapping[str, str]) -> list[dic
     ``follow`` maps a name to the oldest release worth a row. Releases that have only source archives
     are left out: a plan never builds.
     """
-    grouped = package_families(index.project(name), name, follow[name])
+    files = index.project(name)
+    grouped, families = package_families(files, name, follow[name]), wheel_families(files)
     ordered = sorted(grouped, reverse=True)
     texts = index.each(lambda version: metadata_of(index, grouped[version]), ordered)
     made = (package_row(name, version, grouped[version], metadata) for version, metadata in zip(ordered, texts, strict=True))
-    return [row for row in made if row is not None]
+    return [{**row, **elsewhere(families, Version(row["version"]), row["python"])} for row in made if row is not None]
+
+
+def elsewhere(families: Mapping[tuple[Version, str], list[File]], version: Version, pythons: list[str]) -> dict[str, Any]:
+    """For which Pythons a release has wheels on other platforms, where these are not those of Linux x86_64."""
+    both = [file for file in families.get((version, "macosx_x86_64"), []) if "universal2" in file.filename]
+    pure = families.get((version, "any"), [])
+    found = {
+        one: family_pythons([*families.get((version, one), []), *(both if one == "macosx_arm64" else []), *pure]) for one in ELSEWHERE
+    }
+    differing = {one: there for one, there in found.items() if there != pythons}
+    return {"elsewhere": differing} if differing else {}
 
 
 def package_families(files: Iterable[File], name: str, oldest: str) -> dict[Version, list[File]]:

@@ -122,8 +122,8 @@ def _bystanders(draft: Draft, stack: Stack, search: Search) -> None:
     for one in search.refusals.stacks.values():
         here = one.stack.get(stack.row.distribution) == stack.row.version and "environment" not in one.stack
         told.update(dict.fromkeys(reason.text for reason in one.reasons if here and reason.fact.startswith("environment.packages.")))
-    for text in told:
-        draft.note(f"In the present environment TensorFlow {stack.row.version} would break something: {text}.")
+    if told:
+        draft.note(f"In the present environment TensorFlow {stack.row.version} would break something: {'; '.join(told)}.")
 
 
 def _cards(situation: Situation, draft: Draft, search: Search) -> None:
@@ -165,6 +165,8 @@ def closing(situation: Situation, draft: Draft) -> None:
     """No answer without a word: the unknown facts are named, and a no says where to look next."""
     if draft.needs and not any(name in text for name in draft.needs for text in draft.notes):
         draft.note(f"What decides is not known: {', '.join(draft.needs)}.")
+    if draft.actions and situation.os in ("windows", "macos"):
+        draft.note("convfix carries plans out on Linux alone: here the commands are for you to run.")
     if draft.no_stack and not draft.notes:
         draft.note(
             f"Way out: another machine or system: the index has nothing that runs on "
@@ -186,9 +188,8 @@ def ways_out(situation: Situation, draft: Draft, *, gpu_absent: bool) -> None:
     if situation.os == "windows":
         draft.note("Way out: WSL2, where TensorFlow uses the GPU through the Windows driver.")
     if situation.os == "linux" and not gpu_absent:
-        draft.note(
-            "Way out: a container image that carries the whole stack (tensorflow/tensorflow, or NVIDIA's "
-            "nvcr.io/nvidia/tensorflow)."
-        )
+        # The images of tensorflow/tensorflow hold the index's own wheels, which have no CUDA outside x86_64.
+        ours = "tensorflow/tensorflow, or " if situation.arch == "x86_64" else ""
+        draft.note(f"Way out: a container image that carries the whole stack ({ours}NVIDIA's nvcr.io/nvidia/tensorflow).")
     if wishes.others:
         draft.note("Way out: an environment of its own for each framework; their exact pins then cannot meet.")

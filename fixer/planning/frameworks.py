@@ -46,7 +46,7 @@ def torch_beside(dataset: Dataset, row: TensorFlowRow, wished: str, needs: Needs
     """The newest torch within ``wished`` that can share an environment with ``row``."""
     told: list[Reason] = []
     tried = 0
-    for release in installable(dataset, TORCH, needs.python, needs.glibc):
+    for release in installable(dataset, TORCH, needs.python, needs.glibc, row.platform):
         if wished and not compare.within(wished, release.version):
             continue
         tried += 1
@@ -109,20 +109,20 @@ def _no_jax(dataset: Dataset, row: TensorFlowRow, wished: str, needs: Needs) -> 
 
 def _fitting(dataset: Dataset, row: TensorFlowRow, wished: str, needs: Needs) -> Iterator[JaxRow]:
     """The releases of jax whose ranges meet TensorFlow's own, newest first."""
-    own = bounds_of(row, needs.python)
-    for release in installable(dataset, JAX, needs.python, needs.glibc):
+    own = bounds_of(dataset, row, needs.python)
+    for release in installable(dataset, JAX, needs.python, needs.glibc, row.platform):
         if not isinstance(release, JaxRow) or wished and not compare.within(wished, release.version):
             continue
-        lib = next(iter(_within(dataset, "jaxlib", bounds(release, needs.python).get("jaxlib", ""), needs)), None)
+        lib = next(iter(_within(dataset, "jaxlib", bounds(release, needs.python).get("jaxlib", ""), needs, row.platform)), None)
         both = (release, lib) if lib is not None else (release,)
         shared = {name for one in both for name in bounds(one, needs.python)} & set(own)
         ranges = {name: ",".join(filter(None, (own[name], *(bounds(one, needs.python).get(name) for one in both)))) for name in shared}
-        if lib is not None and all(any(True for _ in _within(dataset, name, spec, needs)) for name, spec in ranges.items()):
+        if lib is not None and all(any(True for _ in _within(dataset, name, spec, needs, row.platform)) for name, spec in ranges.items()):
             yield release
 
 
-def _within(dataset: Dataset, name: str, spec: str, needs: Needs) -> Iterator[Release]:
-    for one in installable(dataset, name, needs.python, needs.glibc):
+def _within(dataset: Dataset, name: str, spec: str, needs: Needs, platform: str) -> Iterator[Release]:
+    for one in installable(dataset, name, needs.python, needs.glibc, platform):
         if not spec or compare.within(spec, one.version):
             yield one
 
@@ -138,7 +138,7 @@ def _with_plugin(dataset: Dataset, row: TensorFlowRow, wished: str, extras: froz
     for release in _fitting(dataset, row, wished, needs):
         asked = release.extras.get(extra, {})
         name, spec = next(((n, s) for n, s in asked.items() if n.endswith("-plugin")), ("", ""))
-        plugin = next((one for one in _within(dataset, name, spec, needs) if isinstance(one, JaxRow)), None) if name else None
+        plugin = next((one for one in _within(dataset, name, spec, needs, row.platform) if isinstance(one, JaxRow)), None) if name else None
         if plugin is None:
             words = f"jax {release.version} has no plugin {extra} for Python {needs.python}"
             told.append(Reason(words, row_name(dataset, release), "wish.jax"))

@@ -182,7 +182,7 @@ def _on_card(dataset: Dataset, distribution: str, platform: str, capability: str
 def _built(dataset: Dataset, row: TensorFlowRow) -> Verdict | None:
     name = row_name(dataset, row)
     if row.is_cuda_build is False or row.distribution == "tensorflow-cpu":
-        return Verdict((Reason("it is built without CUDA", name, RELEASE),))
+        return Verdict((Reason(f"its wheel for {row.platform} is built without CUDA", name, RELEASE),))
     if row.is_cuda_build is None or row.cuda is None:
         return Verdict((Reason("the dataset does not know which CUDA it was built with", name, RELEASE),))
     return None

@@ -42,7 +42,10 @@ def carry_out(
     draft.rejected += search.refusals.listed()
     if stack is None and search.needs:
         draft.need(*search.needs)
-        draft.note(f"which TensorFlow serves this machine depends on what is not known: {', '.join(search.needs)}")
+        draft.note(
+            f"Which TensorFlow serves this machine depends on what is not known: {', '.join(search.needs)}. "
+            "Name it in the machine file, or run convfix on the machine itself."
+        )
         return
     if stack is None:
         draft.no_stack = True
@@ -70,14 +73,13 @@ def _otherwise(
         )
         stack = other.first()
         if stack is not None:
-            step, driver = people.driver_step(
-                situation,
-                stack.verdict.driver,
-                f"No stack runs on driver {situation.driver_version}, which this machine has.",
-            )
+            other.refusals.adopt(search.refusals)
+            against = [one.text for one in other.refusals.withdraw(stack.row.version) if one.fact.startswith("driver")]
+            why = f"No stack runs on driver {situation.driver_version}, which this machine has."
+            why += f" TensorFlow {stack.row.version}: {against[0]}." if against else ""
+            step, driver = people.driver_step(situation, stack.verdict.driver, why)
             draft.step(step)
             draft.driver = driver
-            other.refusals.adopt(search.refusals)
             return stack, other
     if situation.wish.device == "any":
         cpu = Search(situation, False, demanded.forced, renew=demanded.replace)
@@ -186,6 +188,6 @@ def _by_owner(
         }
     if packages or remove or python:
         why = "; ".join(one.title for one in findings)
-        step = owners.step(situation, packages, bounds_of(stack.row, stack.python), remove, python, why)
+        step = owners.step(situation, packages, bounds_of(situation.dataset, stack.row, stack.python), remove, python, why)
         draft.step(step)
     draft.device = None

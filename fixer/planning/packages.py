@@ -64,7 +64,8 @@ class Resolved:
 
 def resolve(task: Task) -> Resolved:
     """The smallest set of pins that makes ``task`` fit."""
-    row, installed = task.row, [item for item in sorted(task.installed.items()) if _counts(task, *item)]
+    row, asked = task.row, bounds_of(task.dataset, task.row, task.python)
+    installed = [item for item in sorted(task.installed.items()) if item[0] in asked or _counts(task, *item)]
     wished, forced = (tuple(sorted(one.items())) for one in (task.wished, task.forced))
     key = (row.distribution, row.platform, row.version, task.python, task.glibc, tuple(installed), wished, forced)
     return _resolve(task.dataset, *key, task.fresh)
@@ -72,7 +73,7 @@ def resolve(task: Task) -> Resolved:
 
 def _counts(task: Task, name: str, version: str) -> bool:
     """Whether an installed package can matter at all: others are alike for every question."""
-    return name in task.row.bounds or name in task.wished or name in task.forced or _is_known(task.dataset, name, version)
+    return name in task.wished or name in task.forced or _is_known(task.dataset, name, version)
 
 
 @lru_cache(maxsize=8192)
@@ -99,7 +100,7 @@ class _Resolver:
     def __init__(self, task: Task) -> None:
         self.task = task
         self.dataset = task.dataset
-        self.own = bounds_of(task.row, task.python)
+        self.own = bounds_of(task.dataset, task.row, task.python)
         self.decided: dict[str, str] = {}
         self.circle = self._circle()
 
@@ -128,7 +129,8 @@ class _Resolver:
         if broken:
             return Resolved(reasons=broken)
         installed = self.task.installed
-        return Resolved({name: version for name, version in self.decided.items() if installed.get(name) != version})
+        whole = {**self.decided, **(delegate(self.task.row) if self.task.fresh else {})}
+        return Resolved({name: version for name, version in whole.items() if installed.get(name) != version})
 
     def _version(self, name: str) -> str | None:
         return self.decided.get(name, self.task.installed.get(name))
@@ -207,7 +209,7 @@ class _Resolver:
         )
         asked = Asked(self.task.python, self.task.glibc, whole)
         passing = []
-        for row in installable(self.dataset, name, asked.python, asked.glibc):
+        for row in installable(self.dataset, name, asked.python, asked.glibc, self.task.row.platform):
             if whole and not compare.within(whole, row.version):
                 continue
             self.decided[name] = row.version
@@ -243,11 +245,11 @@ class _Resolver:
         return True
 
     def _meet(self, name: str, spec: str) -> bool:
-        rows = installable(self.dataset, name, self.task.python, self.task.glibc)
+        rows = installable(self.dataset, name, self.task.python, self.task.glibc, self.task.row.platform)
         return not rows or any(compare.within(spec, row.version) for row in rows)
 
     def _exists(self, name: str, spec: str, glibc: str | None) -> bool:
-        rows = installable(self.dataset, name, self.task.python, glibc)
+        rows = installable(self.dataset, name, self.task.python, glibc, self.task.row.platform)
         return any(not spec or compare.within(spec, row.version) for row in rows)
 
     def _why(self, name: str) -> Reason:
@@ -285,7 +287,24 @@ class _Resolver:
 _TENSORFLOW = ("tensorflow", "tensorflow-cpu", "tensorflow-gpu")
 
 
-def bounds_of(row: TensorFlowRow, python: str) -> Mapping[str, str]:
-    """What a TensorFlow wheel asks of other packages on this Python."""
-    differing = row.python_bounds.get(python)
-    return {**row.bounds, **differing} if differing else row.bounds
+def bounds_of(dataset: Dataset, row: TensorFlowRow, python: str) -> Mapping[str, str]:
+    """What a TensorFlow wheel asks of other packages on this Python, through the package that does its work."""
+    working = _working(dataset, row)
+    differing = working.python_bounds.get(python)
+    return {**working.bounds, **differing} if differing else working.bounds
+
+
+def delegate(row: TensorFlowRow) -> dict[str, str]:
+    """The package that does an empty wheel's work, with its version.
+
+    On aarch64 (2.10 to 2.15), Windows (2.11 to 2.18) and Apple silicon (2.13 to 2.15) the wheel named tensorflow is
+    empty and asks for one package of its own version alone.
+    """
+    (name, spec), *others = tuple(row.bounds.items()) or (("", ""),)
+    mine = not others and name.startswith("tensorflow-") and spec.startswith("==")
+    return {name: spec[2:].replace("-rc", "rc")} if mine else {}
+
+
+def _working(dataset: Dataset, row: TensorFlowRow) -> TensorFlowRow:
+    """The row whose bounds hold: an empty wheel's package asks for what the wheel for Linux of this release asks for."""
+    return dataset.tensorflow_row(row.distribution, row.version) or row if delegate(row) else row

@@ -69,6 +69,13 @@ class Refusals:
         """Take over what another search refused: it is part of why this one was made."""
         self.take(other.stacks)
 
+    def withdraw(self, version: str) -> tuple[Reason, ...]:
+        """Refuse this release no longer, since something makes it possible; the reasons that stood against it."""
+        gone = [key for key in self.stacks if key[0] == version]
+        told = dict.fromkeys(reason for key in gone for reason in self.stacks.pop(key).reasons)
+        self._listed = None
+        return tuple(told)
+
     @property
     def versions(self) -> frozenset[str]:
         """The releases that were refused in some form."""

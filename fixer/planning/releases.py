@@ -15,6 +15,7 @@ from fixer.model.record import record
 from fixer.planning import compare
 
 Release = ReleaseRow | JaxRow
+LINUX = "linux_x86_64"
 
 
 @record(frozen=True)
@@ -39,8 +40,8 @@ def release_row(dataset: Dataset, name: str, version: str) -> Release | None:
 
 
 @lru_cache(maxsize=65536)
-def installable(dataset: Dataset, name: str, python: str, glibc: str | None) -> tuple[Release, ...]:
-    """The final releases with a wheel for this Python and C library, newest first."""
+def installable(dataset: Dataset, name: str, python: str, glibc: str | None, platform: str = LINUX) -> tuple[Release, ...]:
+    """The final releases with a wheel for this Python, C library and platform, newest first."""
     present = compare.glibc(glibc)
     found = []
     for row in releases(dataset, name):
@@ -49,7 +50,7 @@ def installable(dataset: Dataset, name: str, python: str, glibc: str | None) -> 
         if (
             not row.prerelease
             and not row.yanked
-            and python in row.python
+            and python in (row.elsewhere.get(platform, row.python) if platform != LINUX else row.python)
             and not too_old
             and compare.is_final(row.version)
         ):

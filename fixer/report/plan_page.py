@@ -14,6 +14,7 @@ from fixer.model.record import record
 from fixer.report.paper import Paper, shown_argv, tilde
 
 _SHOWN_REJECTED = 3
+_SHOWN_VERSIONS = 4
 _LONG_DIFF = 40
 _LONG_COMMAND = 16
 
@@ -70,12 +71,12 @@ def _headline(plan: Plan, paper: Paper) -> None:
         paper.line()
     elif plan.exit_code == 0:
         paper.line("Nothing to do: what is installed fits this machine.")
-    elif plan.exit_code == 9:
-        paper.line("No stack fits this machine and these wishes.", "bold")
-        paper.line()
     elif plan.exit_code == 6:
         needs = sorted({need for finding in plan.findings for need in finding.needs})
         paper.line("Cannot plan yet: not known is " + ", ".join(needs or ["what decides"]) + ".", "bold")
+    if plan.exit_code == 9:
+        paper.line("No stack fits this machine and these wishes.", "bold")
+        paper.line()
 
 
 def _action(number: int, action: ActionSpec, paper: Paper, whole: bool) -> None:
@@ -107,15 +108,27 @@ def _human(number: int, step: HumanStep, paper: Paper) -> None:
 
 
 def _rejected(plan: Plan, paper: Paper) -> None:
-    shown = plan.rejected if paper.verbose or plan.exit_code == 9 else plan.rejected[:_SHOWN_REJECTED]
+    """What was refused, releases with the same reasons together."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for item in plan.rejected:
+        (name, version), *place = item.stack.items()
+        where = " ".join(f"{key} {value}" for key, value in place)
+        why = "; ".join(dict.fromkeys(reason.text for reason in item.reasons))
+        groups.setdefault((f"{name} {{}}{' ' + where if where else ''}: ", why), []).append(version)
+    shown = list(groups.items()) if paper.verbose or plan.exit_code == 9 else list(groups.items())[:_SHOWN_REJECTED]
     paper.line("Not chosen:")
-    for item in shown:
-        stack = " ".join(f"{name} {version}" for name, version in item.stack.items())
-        paper.line(f"{stack}: " + "; ".join(reason.text for reason in item.reasons), indent=2)
-    left = len(plan.rejected) - len(shown)
+    for (head, why), versions in shown:
+        paper.line(head.format(_versions(versions, bool(paper.verbose))) + why, indent=2)
+    left = len(plan.rejected) - sum(len(versions) for _, versions in shown)
     if left:
         paper.line(f"and {left} more: convfix plan -v", indent=2)
     paper.line()
+
+
+def _versions(versions: list[str], all_of_them: bool) -> str:
+    if all_of_them or len(versions) <= _SHOWN_VERSIONS:
+        return ", ".join(versions)
+    return f"{', '.join(versions[:_SHOWN_VERSIONS])} and {len(versions) - _SHOWN_VERSIONS} more"
 
 
 def _carry(luggage: Mapping[str, Any], paper: Paper) -> None:

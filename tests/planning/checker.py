@@ -118,7 +118,7 @@ def _sound(plan: Plan, pins: dict[str, str], described: dict[str, Any], dataset:
             if fault.effect != "works" and met and Version(row.version) in SpecifierSet(fault.tensorflow, prereleases=True):
                 if not fault.python or Version(python) in SpecifierSet(fault.python):
                     yield f"{name} {version} breaks TensorFlow {row.version}: {fault.id}"
-    yield from _together(outcome.packages, pins, python, glibc, dataset)
+    yield from _together(outcome.packages, pins, python, glibc, row.platform, dataset)
     if outcome.device == "gpu":
         yield from _gpu(plan, row, described, dataset)
 
@@ -127,13 +127,13 @@ def _x86(described: dict[str, Any]) -> bool:
     return str(described.get("arch", "x86_64")).lower() in ("x86_64", "amd64", "x64")
 
 
-def _together(packages: Any, pins: dict[str, str], python: str, glibc: str | None, dataset: Dataset) -> Iterator[str]:
+def _together(packages: Any, pins: dict[str, str], python: str, glibc: str | None, platform: str, dataset: Dataset) -> Iterator[str]:
     """Every release that is known, against the pins."""
     for name, version in packages.items():
         release = next((r for r in dataset.releases(name) if r.version == version), None)
         if release is None:
             continue
-        if name in pins and python not in release.python:
+        if name in pins and python not in release.elsewhere.get(platform, release.python):
             yield f"{name} {version} has no wheel for Python {python}"
         if name in pins and release.yanked:
             yield f"{name} {version} was withdrawn"
