@@ -362,12 +362,14 @@ class DriverStepRow:
 
 @record(frozen=True)
 class DistroRow:
-    """What a distribution's release brings: its glibc and its default Python: ``distros.json``."""
+    """What a distribution's release brings: its glibc, its default Python and the newest GLIBCXX version that its
+    libstdc++ offers: ``distros.json``."""
 
     id: str
     version: str
     glibc: str | None
     python: str | None
+    glibcxx: str | None = None
     source: str = ""
     checked: str = ""
     confidence: str = "primary"

@@ -1,4 +1,4 @@
-"""What keeps a TensorFlow wheel off a machine: platform, C library, processor, GPU, driver; each with its row.
+"""What keeps a TensorFlow wheel off a machine: platform, C and C++ library, processor, GPU, driver; each with its row.
 
 The unit is ``judge``: one row of the dataset against one ``Ground``, remembered part by part. A verdict holds
 reasons (it cannot work), flaws (it works, but something published or slow speaks against it) and needs (an
@@ -85,7 +85,7 @@ def verdicts(dataset: Dataset, distribution: str, platform: str, ground: Ground)
     Each gate looks at one part of the ground and is remembered by that part, so that a fleet of machines, which
     differ in all parts at once, asks each gate a few questions.
     """
-    system = _on_system(dataset, distribution, platform, ground.glibc, ground.avx)
+    system = _on_system(dataset, distribution, platform, ground.glibc, ground.avx, ground.glibcxx)
     if not ground.gpu:
         return system.verdicts
     served = _on_gpu(dataset, distribution, platform, ground.capabilities, ground.driver, ground.driver_unknown, ground.wsl)
@@ -98,8 +98,8 @@ def verdicts(dataset: Dataset, distribution: str, platform: str, ground: Ground)
 
 def widest(dataset: Dataset, distribution: str, platform: str, ground: Ground) -> Ground:
     """The same ground for all systems that refuse no wheel, whatever their C library is."""
-    system = _on_system(dataset, distribution, platform, ground.glibc, ground.avx)
-    return ground if system.refuses else altered(ground, glibc=None, avx=True)
+    system = _on_system(dataset, distribution, platform, ground.glibc, ground.avx, ground.glibcxx)
+    return ground if system.refuses else altered(ground, glibc=None, avx=True, glibcxx=None)
 
 
 @record(frozen=True)
@@ -111,10 +111,10 @@ class _OnSystem:
 
 
 @lru_cache(maxsize=256)
-def _on_system(dataset: Dataset, distribution: str, platform: str, glibc: str | None, avx: bool) -> _OnSystem:
+def _on_system(dataset: Dataset, distribution: str, platform: str, glibc: str | None, avx: bool, glibcxx: str | None) -> _OnSystem:
     """What the system and its processor refuse."""
     rows = wheels(dataset, distribution, platform)
-    found = tuple(_of(tuple(_basics(dataset, row, glibc, avx))) for row in rows)
+    found = tuple(_of(tuple(_basics(dataset, row, glibc, avx, glibcxx))) for row in rows)
     return _OnSystem(found, any(one.reasons for one in found))
 
 
@@ -122,7 +122,7 @@ def _of(reasons: tuple[Reason, ...]) -> Verdict:
     return Verdict(reasons) if reasons else _FREE
 
 
-def _basics(dataset: Dataset, row: TensorFlowRow, glibc: str | None, avx: bool) -> Iterator[Reason]:
+def _basics(dataset: Dataset, row: TensorFlowRow, glibc: str | None, avx: bool, glibcxx: str | None) -> Iterator[Reason]:
     name = row_name(dataset, row)
     if row.yanked:
         yield Reason("this release was withdrawn from the index", name, RELEASE)
@@ -131,6 +131,8 @@ def _basics(dataset: Dataset, row: TensorFlowRow, glibc: str | None, avx: bool) 
     needed, present = compare.glibc(row.glibc), compare.glibc(glibc)
     if needed is not None and present is not None and present < needed:
         yield Reason(f"it needs glibc {needed}, this system has {present}", name, "glibc")
+    if row.glibcxx and glibcxx and compare.release(glibcxx) < compare.release(row.glibcxx):
+        yield Reason(f"it needs a libstdc++ with GLIBCXX {row.glibcxx}, this system's has {glibcxx}", name, "distro")
     if not avx and compare.minor(row.version) >= _FIRST_WITH_AVX:
         yield Reason("it needs a processor with AVX", name, "cpu_flags")
     if row.distribution == "tensorflow-gpu" and compare.minor(row.version) >= (2, 12):

@@ -5,11 +5,19 @@ The unit is one question. None means that the dataset does not know.
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
+from typing import Mapping
 
 from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import CudaRow, DistroRow, GpuFamilyRow
 from fixer.planning import compare
+
+# Folders that people name for CUDA's and the driver's sake, and the system's own: none puts another libstdc++ first.
+_WITHOUT_LIBSTDCXX = re.compile(
+    r"/usr/local/cuda[^/]*/(lib64(/stubs)?|lib|compat|extras/CUPTI/lib64|targets/[^/]+/lib)|/usr/lib/wsl/lib"
+    r"|(/usr)?/lib(64|/[^/]+-linux-gnu)?"
+)
 
 
 @lru_cache(maxsize=4096)
@@ -38,6 +46,12 @@ def cuda(dataset: Dataset, version: str) -> CudaRow | None:
 def distro(dataset: Dataset, id: str, version: str) -> DistroRow | None:
     """What a distribution's release brings."""
     return dataset.distro(id, version)
+
+
+def may_bring_libstdcxx(variables: Mapping[str, str]) -> bool:
+    """Whether a variable leads the loader to folders that may hold a libstdc++ of their own."""
+    folders = [one.rstrip("/") for one in variables.get("LD_LIBRARY_PATH", "").split(":")]
+    return bool(variables.get("LD_PRELOAD")) or any(one and not _WITHOUT_LIBSTDCXX.fullmatch(one) for one in folders)
 
 
 @lru_cache(maxsize=256)

@@ -41,7 +41,8 @@ _HOLDERS = ("torch", "jax-cuda12-plugin", "jax-cuda13-plugin")
 class Ground:
     """What gates a TensorFlow wheel, hashable: two machines with equal ground get equal verdicts.
 
-    ``glibc`` None means unknown, "" another C library. ``driver`` None means none or unknown, which
+    ``glibc`` None means unknown, "" another C library; ``glibcxx`` None that another libstdc++ than the
+    system's may win, or that nobody knows it. ``driver`` None means none or unknown, which
     ``driver_known`` tells apart from absent. Capabilities None means that nobody knows a card's.
     """
 
@@ -53,6 +54,7 @@ class Ground:
     driver: str | None
     driver_unknown: bool
     wsl: bool
+    glibcxx: str | None = None
 
 
 @record(frozen=True)
@@ -125,6 +127,16 @@ class Situation:
             return "" if self.os == "linux" else None
         row = lookups.distro(self.dataset, distro.id, distro.version or "") if distro is not None else None
         return row.glibc if row is not None else None
+
+    @once
+    def glibcxx(self) -> str | None:
+        """The newest GLIBCXX version of the distribution's libstdc++, where nothing puts another one before it."""
+        distro = self.facts.distro.value
+        if distro is None or self.kind == "conda" or self.conda is not None or lookups.may_bring_libstdcxx(self.variables):
+            return None
+        row = lookups.distro(self.dataset, distro.id, distro.version or "")
+        # A glibc that is not the distribution's own says that the machine is not what its name promises.
+        return row.glibcxx if row is not None and compare.glibc(self.glibc) == compare.glibc(row.glibc) else None
 
     @once
     def glibc_step(self) -> str | None:
@@ -225,7 +237,7 @@ class Situation:
         avx = self.arch != "x86_64" or flags.is_unknown or "avx" in flags.or_else(())
         capabilities = tuple(dict.fromkeys(self.capabilities)) if gpu else ()
         driver = self.driver_version if gpu else None
-        return Ground(self.platform, self.glibc, avx, gpu, capabilities, driver, gpu and self.driver_unknown, self.wsl)
+        return Ground(self.platform, self.glibc, avx, gpu, capabilities, driver, gpu and self.driver_unknown, self.wsl, self.glibcxx)
 
     @once
     def seat(self) -> Seat:

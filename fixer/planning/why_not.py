@@ -264,12 +264,14 @@ def _value(situation: Situation, fact: str) -> str:
         return f"{name}{spec}"
     if kind == "environment.packages":
         return situation.packages.get(name, situation.tensorflow or "" if name == "tensorflow" else "")
+    distro = situation.facts.distro.value
     cards = (f"{card.name or card.pci_id or 'GPU'} ({card.compute_capability or 'unknown'})" for card in situation.cards)
     known = {
         "driver.version": situation.driver_version or "",
         "glibc": situation.glibc or "",
         "gpus": ", ".join(cards) or "none",
         "os": situation.platform,
+        "distro": " ".join(filter(None, (distro.id, distro.version))) if distro is not None else "",
         "cpu_flags": " ".join(situation.facts.cpu_flags.or_else(())),
         "environment.python": situation.full_python,
         "pythons": ", ".join(situation.pythons),

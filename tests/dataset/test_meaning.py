@@ -126,6 +126,38 @@ def test_distributions_say_glibc_or_why_not(dataset: Dataset) -> None:
     assert {row.id for row in dataset.all(kinds.DistroRow) if row.glibc is None} >= MUSL_ONLY
 
 
+def test_libstdcxx_decides_where_the_name_of_a_wheel_promises_too_much(dataset: Dataset) -> None:
+    """A manylinux name bounds GLIBCXX as it bounds glibc, so the glibc gate would do; these wheels were named manylinux1 wrongly."""
+    systems = [row for row in dataset.all(kinds.DistroRow) if row.version]
+    assert [row for row in systems if row.glibcxx is None] == []
+    wheels = [row for row in dataset.all(kinds.TensorFlowRow) if row.glibc and row.glibcxx]
+    assert len(wheels) > 180
+    decided = {
+        (wheel.distribution, wheel.version, system.id, system.version)
+        for wheel in wheels
+        for system in systems
+        if Version(system.glibc or "0") >= Version(wheel.glibc or "0")
+        and Version(system.glibcxx or "0") < Version(wheel.glibcxx or "0")
+    }
+    early = {("tensorflow", "1.13.1"), ("tensorflow", "1.13.2"), ("tensorflow", "1.14.0"), ("tensorflow-gpu", "1.14.0")}
+    assert decided == {(*wheel, name, "7") for wheel in early for name in ("centos", "ol", "rhel")}
+
+
+# The newest GLIBCXX that a wheel may ask for by the glibc in its manylinux name (github.com/pypa/auditwheel@86154d1,
+# src/auditwheel/policy/manylinux-policy.json, x86_64).
+MANYLINUX = {
+    "2.5": "3.4.8", "2.12": "3.4.13", "2.17": "3.4.19", "2.24": "3.4.22", "2.26": "3.4.22", "2.27": "3.4.24", "2.28": "3.4.24",
+    "2.31": "3.4.28", "2.34": "3.4.29", "2.35": "3.4.30", "2.38": "3.4.30", "2.39": "3.4.33", "2.41": "3.4.33",
+}  # fmt: skip
+
+
+def test_a_truly_named_wheel_finds_its_libstdcxx_wherever_it_finds_its_glibc(dataset: Dataset) -> None:
+    for system in dataset.all(kinds.DistroRow):
+        for glibc, ceiling in MANYLINUX.items():
+            if system.glibc and Version(system.glibc) >= Version(glibc):
+                assert Version(system.glibcxx or "0") >= Version(ceiling), (system.id, system.version, glibc)
+
+
 def test_wheels_of_every_release_were_read(dataset: Dataset) -> None:
     """Linux x86_64 from 1.13 on: build facts come from the artefact, not from a table."""
     unread = []

@@ -107,6 +107,11 @@ def _sound(plan: Plan, pins: dict[str, str], described: dict[str, Any], dataset:
     glibc = described.get("glibc")
     if outcome.distribution in pins and glibc and row.glibc and Version(glibc) < Version(row.glibc):
         yield f"TensorFlow {row.version} needs glibc {row.glibc}"
+    if outcome.distribution in pins and row.glibcxx and _system_libstdcxx_wins(described):
+        known = dataset.distro(described["distro"]["id"], described["distro"].get("version") or "")
+        own = known.glibcxx if known is not None and glibc in (None, known.glibc) else None
+        if own is not None and Version(own) < Version(row.glibcxx):
+            yield f"TensorFlow {row.version} needs GLIBCXX {row.glibcxx}"
     if outcome.distribution in pins and described.get("cpu_flags") and "avx" not in described["cpu_flags"] and _x86(described):
         yield f"TensorFlow {row.version} needs AVX"
     bounds = {**row.bounds, **row.python_bounds.get(python, {})}
@@ -121,6 +126,12 @@ def _sound(plan: Plan, pins: dict[str, str], described: dict[str, Any], dataset:
     yield from _together(outcome.packages, pins, python, glibc, row.platform, dataset)
     if outcome.device == "gpu":
         yield from _gpu(plan, row, described, dataset)
+
+
+def _system_libstdcxx_wins(described: dict[str, Any]) -> bool:
+    """Nothing is known to bring another C++ library: no folder on the loader's path, no conda."""
+    conda = (described.get("environment") or {}).get("kind") == "conda" or {"conda", "mamba", "micromamba"} & set(described.get("managers") or ())
+    return bool(described.get("distro")) and not conda and not {"LD_LIBRARY_PATH", "LD_PRELOAD"} & set(described.get("variables") or {})
 
 
 def _x86(described: dict[str, Any]) -> bool:
