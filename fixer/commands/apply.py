@@ -87,7 +87,8 @@ def _show(plan: Plan, given: dict[str, Any]) -> None:
     from fixer.report.plan_page import steps
     from fixer.report.text import wants_color
 
-    if not given["quiet"]:
+    # -q spares talk; nobody is asked to agree to what they have not seen.
+    if not given["quiet"] or not (given["yes"] or given["dry_run"]):
         steps(plan, Paper(sys.stderr, wants_color(given["color"], sys.stderr, os.environ), given["verbose"]))
 
 

@@ -32,10 +32,13 @@ def test_a_release_that_the_index_lacks_is_planned_around(
         saved = tmp_path / "plan.json"
         convfix(*asked, "--out", saved)
         stale = convfix("apply", saved, "--dry-run", env=index.settings)
+        silent = convfix("apply", "-q", *asked[1:], env=index.settings)
     assert proved.code == 1, proved.stdout
     assert proved.data["proved"]["by"] == manager
     assert proved.data["outcome"]["packages"] == {**wanted, "protobuf": older}
     assert f"Your package index has no protobuf {wanted['protobuf']}: {older} is planned instead." in proved.data["notes"]
+    # -q spares talk, and asks nobody to agree to what they have not seen.
+    assert silent.code == 2 and "pip install" in silent.stderr and f"protobuf=={older}" in silent.stderr, silent.stderr
     # What a person saved and read is never changed behind their back.
     assert stale.code == 6 and f"protobuf=={wanted['protobuf']}" in stale.stderr and stale.stderr.count("\n") <= 2, stale.stderr
 

@@ -65,6 +65,6 @@ def test_what_is_no_secret_is_kept_to_the_letter():
     kept = (
         '{"tokenizers": "0.15.0", "token-bucket": "0.3", "secretstorage": "3.3.1", "passlib": "1.7"}', "tokenizers==0.15",
         "Requires-Dist: passlib", "tensorflow/lite/token.py,sha256=abc,12", "user@1000.service", "cudnnX@@libcudnn_cnn.so.9",
-        "/home/linuxbrew/.linuxbrew/bin", "/home/jovyan/x", "https://pypi.org/simple", "docs://tokens",
+        "/home/linuxbrew/.linuxbrew/bin", "/home/jovyan/x", "https://index.example/simple", "docs://tokens",
     )  # fmt: skip
     assert [ALICE(text) for text in kept] == list(kept)
