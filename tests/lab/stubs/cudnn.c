@@ -128,8 +128,8 @@ static Status refused(void) {
 
 static Status forward(const Tensor* xt, const float* x, const Tensor* wt, const float* w, const Window* c, const Tensor* yt,
                       float* y, double alpha, double beta) {
-  const char* numbers = fg_str("FAKEGPU_NUMBERS", "right");
   Status answer = refused();
+  const char* numbers = fg_str("FAKEGPU_NUMBERS", "right"); /* last: the next setting takes its buffer */
   TR("convolution -> %d, x %p w %p y %p, type %d, x %ldx%ldx%ldx%ld w %ldx%ldx%ldx%ld y %ldx%ldx%ldx%ld", answer, (void*)x,
      (void*)w, (void*)y, xt->type, (long)xt->dim[0], (long)xt->dim[1], (long)xt->dim[2], (long)xt->dim[3], (long)wt->dim[0],
      (long)wt->dim[1], (long)wt->dim[2], (long)wt->dim[3], (long)yt->dim[0], (long)yt->dim[1], (long)yt->dim[2],
