@@ -12,7 +12,7 @@ import os
 import re
 
 from fixer.actions import files
-from fixer.actions.base import Look, NothingKept, Params, Unforeseen, Workplace, below, owner_problem
+from fixer.actions.base import Look, NothingKept, Params, Unforeseen, Workplace, lies_in, owner_problem
 from fixer.actions.foreseen import new_files, put_in
 from fixer.host import durable
 from fixer.host.base import Host
@@ -36,10 +36,9 @@ class ActivationScript(NothingKept):
         problems = []
         if not os.path.isdir(prefix):
             return (f"{prefix}: no such environment",)
-        if not below(os.path.dirname(path), os.path.dirname(os.path.realpath(prefix))):
-            problems.append(f"{path} leads out of {prefix}")
-        nearest = path
         for place in _paths(spec):
+            if not lies_in(os.path.dirname(place), prefix):
+                problems.append(f"{place} leads out of {prefix}")
             nearest = os.path.dirname((durable.missing_folders(place) or (place,))[0])
             problem = owner_problem(nearest)
             if problem:
@@ -83,7 +82,7 @@ class ActivationScript(NothingKept):
             return
         for place, content in _new_files(spec).items():
             if _content(place) != content:
-                files.create(work, place, content)
+                files.create(work, place, content, inside=_read(spec)[0])
 
     def satisfied(self, spec: ActionSpec, host: Host) -> bool:
         _, shell, path, values = _read(spec)

@@ -214,6 +214,11 @@ def below(path: str, folder: str) -> bool:
     return real.startswith(os.path.realpath(folder).rstrip("/") + "/")
 
 
+def lies_in(folder: str, top: str) -> bool:
+    """Whether ``folder`` is ``top`` or lies below it, links resolved."""
+    return os.path.realpath(folder) == os.path.realpath(top) or below(folder, top)
+
+
 def owner_problem(folder: str) -> str | None:
     """Why this user should not write into ``folder``: it is another user's, or not writable."""
     try:

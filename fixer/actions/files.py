@@ -16,7 +16,7 @@ import os
 import stat
 from typing import Any, Iterable, Mapping, Sequence
 
-from fixer.actions.base import StepFailed, Unforeseen, Workplace
+from fixer.actions.base import StepFailed, Unforeseen, Workplace, lies_in
 from fixer.host import durable
 from fixer.model.action import FileChange
 from fixer.model.edits import Outline, outline
@@ -25,15 +25,23 @@ from fixer.model.journal import JournalEntry
 LARGEST = 8 << 20
 
 
-def create(work: Workplace, path: str, data: bytes, mode: int = 0o644, extra: Mapping[str, Any] | None = None) -> None:
-    """Make ``path`` and the folders that it lacks."""
+def create(
+    work: Workplace, path: str, data: bytes, mode: int = 0o644, inside: str | None = None, extra: Mapping[str, Any] | None = None
+) -> None:
+    """Make ``path`` and the folders that it lacks; StepFailed where it does not really lie in the folder ``inside``.
+
+    The folder is resolved once: a link that takes the place of one of its parents from now on is not followed.
+    """
     folders = durable.missing_folders(path)
+    real = os.path.realpath(os.path.dirname(path))
+    if inside is not None and not lies_in(real, inside):
+        raise StepFailed("cannot-apply", f"{path} leads out of {inside}")
     work.intend(
         {"deed": "create", "path": path, "sha256": durable.sha256(data), "folders": list(folders), **(extra or {})}
     )
     for folder in folders:
-        durable.make_dir(folder, 0o755)
-    durable.write_new(path, data, mode)
+        durable.make_dir_straight(real[: len(real) - len(os.path.dirname(path)) + len(folder)], 0o755)
+    durable.write_new(os.path.join(real, os.path.basename(path)), data, mode, straight=True)
     work.done({"sha256": durable.sha256(data)})
 
 

@@ -60,7 +60,7 @@ class PreloadHook(NothingKept):
         cache = os.path.join(_read(spec)[0], "__pycache__")
         for path, content in _contents(spec).items():
             if _content(path) != content:
-                files.create(work, path, content, extra={"cache": os.path.isdir(cache)})
+                files.create(work, path, content, inside=str(spec.params["prefix"]), extra={"cache": os.path.isdir(cache)})
 
     def satisfied(self, spec: ActionSpec, host: Host) -> bool:
         return all(_content(path) == content for path, content in _contents(spec).items())

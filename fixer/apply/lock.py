@@ -31,7 +31,10 @@ class LockedError(ConvfixError):
 @contextlib.contextmanager
 def state_lock(state: State) -> Iterator[None]:
     """Hold the user's lock; raises LockedError naming the holder's process id."""
-    handle = os.open(state.lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        handle = os.open(state.lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise _unusable(state.lock, error) from error
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -85,6 +88,8 @@ def wait_for_installer(state: State, say: Callable[[str], None]) -> None:
         handle = os.open(state.installer_lock, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
         return
+    except OSError as error:
+        raise _unusable(state.installer_lock, error) from error
     try:
         deadline = time.monotonic() + _WAIT_FOR_INSTALLER
         told = False
@@ -103,6 +108,11 @@ def wait_for_installer(state: State, say: Callable[[str], None]) -> None:
             time.sleep(0.05)
     finally:
         os.close(handle)
+
+
+def _unusable(path: str, error: OSError) -> LockedError:
+    """A lock that is a link, a folder or another user's file, as a run with sudo leaves it."""
+    return LockedError("no-lock", f"nothing was changed: the lock {path}: {error.strerror}", "if no convfix is at work, remove it")
 
 
 def _holder(handle: int) -> str:

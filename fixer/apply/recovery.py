@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
+from fixer.apply.guard import guard
 from fixer.apply.interrupt import Watch
 from fixer.apply.journal import Journal, open_run
 from fixer.apply.lock import environment_lock, places, state_lock, wait_for_installer
@@ -26,6 +27,7 @@ def recover(host: Host, state: State, say: Say) -> tuple[str, TakenBack] | None:
     """
     if open_run(state) is None:
         return None
+    guard(host)
     say = unfailing(say)
     with contextlib.ExitStack() as held:
         watch = held.enter_context(Watch())

@@ -30,8 +30,9 @@ class State:
     def open(cls, host: Host) -> State:
         """The state folder of this user, checked; it need not exist yet. Raises UsageError when it cannot be used."""
         folder = _folder(host)
-        _check(folder)
-        return cls(folder)
+        state = cls(folder)
+        state.check()
+        return state
 
     @property
     def runs(self) -> str:
@@ -69,6 +70,12 @@ class State:
         stems = (name[: -len(".jsonl")] for name in names)
         return tuple(sorted(int(stem) for stem in stems if stem.isascii() and stem.isdecimal()))
 
+    def check(self) -> None:
+        """Raise UsageError unless the folder, and that of the journals, is this user's alone, or not there yet."""
+        _check(self.folder)
+        # It may be a link, or be from a time when others could write to the folder above.
+        _check(self.runs)
+
     def sweep(self) -> None:
         """Remove what a killed run left half-written beside the journals; for the holder of the lock."""
         with contextlib.suppress(OSError):
@@ -83,7 +90,7 @@ class State:
                 # Each name is on disk before anything is changed: a journal in a folder that a loss of power takes is none.
                 with contextlib.suppress(FileExistsError):
                     durable.make_dir(folder)
-            _check(self.folder)
+            self.check()
             if stat.S_IMODE(os.stat(self.folder).st_mode) & 0o077:
                 durable.set_mode(self.folder, 0o700)
         except OSError as error:

@@ -18,6 +18,7 @@ from typing import Any, Iterator, Mapping
 
 from fixer.actions import HANDLERS
 from fixer.actions.base import StepFailed
+from fixer.apply.guard import guard
 from fixer.apply.interrupt import Watch
 from fixer.apply.journal import Journal
 from fixer.apply.lock import environment_lock, places, state_lock
@@ -95,24 +96,6 @@ def shown(plan: Plan, host: Host) -> Plan:
         _same_commands(spec, preview.commands)
         made.append(dataclasses.replace(spec, files=spec.files or preview.files))
     return dataclasses.replace(plan, actions=tuple(made))
-
-
-def guard(host: Host) -> None:
-    """Refuse to touch anything as somebody else: another user's home, a set-uid start, a machine that is data."""
-    if host.is_data:
-        raise UsageError("cannot-apply", "--sys-root describes a machine; nothing can be changed on it")
-    if os.getuid() != os.geteuid():
-        raise UsageError("set-uid", "convfix runs with another user's rights than yours; start it as yourself")
-    home = host.environ.get("HOME", "")
-    if os.path.isabs(home):
-        with contextlib.suppress(OSError):
-            owner = os.stat(home).st_uid
-            if owner != os.geteuid():
-                raise UsageError(
-                    "not-your-home",
-                    f"HOME is {home}, which belongs to user id {owner}; you are {os.geteuid()}",
-                    "run convfix as that user, without sudo",
-                )
 
 
 def _shape(plan: Plan) -> None:

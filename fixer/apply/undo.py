@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import contextlib
 
+from fixer.apply.guard import guard
 from fixer.apply.interrupt import Watch
 from fixer.apply.journal import Journal, open_run, read
 from fixer.apply.lock import environment_lock, places, state_lock, wait_for_installer
 from fixer.apply.recovery import recover, recover_locked
 from fixer.apply.state import State
 from fixer.apply.take_back import TakenBack, specs_of, take_back
-from fixer.apply.transaction import guard
 from fixer.apply.workplace import Bench, Say, unfailing
 from fixer.errors import RollbackIncompleteError, UsageError
 from fixer.host.base import Host

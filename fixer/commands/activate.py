@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from typing import Any
 
 import click
@@ -56,7 +57,10 @@ def command(ctx: click.Context, /, **given: Any) -> Outcome:
 def _write(path: str, text: str) -> None:
     from fixer.host import durable
 
+    # As the person's umask has it, but what a shell will source is written to by nobody else.
+    mask = os.umask(0o077)
+    os.umask(mask)
     try:
-        durable.write_new(path, text.encode("utf-8", "surrogateescape"))
+        durable.write_new(path, text.encode("utf-8", "surrogateescape"), 0o644 & ~mask)
     except OSError as error:
         raise UsageError("cannot-write", f"-o {path}: {error.strerror}") from error

@@ -77,12 +77,12 @@ def missing_folders(path: str) -> tuple[str, ...]:
     return tuple(reversed(missing))
 
 
-def write_new(path: str, data: bytes, mode: int = 0o600, times: tuple[int, int] | None = None) -> None:
-    """Make ``path``, whole or not at all; FileExistsError when there is one. ``times`` are atime and mtime in ns."""
+def write_new(path: str, data: bytes, mode: int = 0o600, straight: bool = False) -> None:
+    """Make ``path``, whole or not at all; FileExistsError when there is one. ``straight``: see ``within.opened``."""
     folder, name = os.path.split(path)
-    with within.opened(folder) as place:
+    with within.opened(folder, straight) as place:
         passing = os.path.basename(temporary(path))
-        within.fill(place, passing, data, mode, times)
+        within.fill(place, passing, data, mode, None)
         try:
             if within.take_new_name(place, passing, name):
                 os.unlink(passing, dir_fd=place)
@@ -101,7 +101,7 @@ def replace(
     OSError else. ``path`` must be resolved: a rename onto a link would replace the link.
     """
     folder, name = os.path.split(path)
-    with within.opened(folder) as place:
+    with within.opened(folder, straight=True) as place:
         found = os.stat(name, dir_fd=place, follow_symlinks=False)
         if not stat.S_ISREG(found.st_mode):
             raise OSError(errno.EINVAL, "not a regular file", path)
@@ -133,7 +133,7 @@ def settle(path: str, former: str, ours: str, back: bool = False) -> bool:
     folder, name = os.path.split(path)
     passing = os.path.basename(temporary(path, back))
     try:
-        with within.opened(folder) as place:
+        with within.opened(folder, straight=True) as place:
             theirs = False
             if within.there(place, passing + _PART):
                 os.unlink(passing + _PART, dir_fd=place)
@@ -239,6 +239,19 @@ def unlink(path: str, sync: bool = True) -> None:
         return
     if sync:
         sync_folder(os.path.dirname(path))
+
+
+def make_dir_straight(path: str, mode: int) -> None:
+    """``make_dir`` below a resolved path, into which no link is followed that has come since."""
+    folder, name = os.path.split(path)
+    with within.opened(folder, straight=True) as place:
+        os.mkdir(name, mode, dir_fd=place)
+        made = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=place)
+        try:
+            os.fchmod(made, mode)
+        finally:
+            os.close(made)
+        os.fsync(place)
 
 
 def make_dir(path: str, mode: int = 0o700, sync: bool = True) -> None:

@@ -23,12 +23,31 @@ _LOST_ATTRIBUTES_MATTER = "system.posix_acl"
 
 
 @contextlib.contextmanager
-def opened(folder: str) -> Iterator[int]:
-    place = os.open(folder or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def opened(folder: str, straight: bool = False) -> Iterator[int]:
+    """The open folder; ``straight`` is for one whose path is resolved: a link that has come into it since is not followed."""
+    place = _straight(folder) if straight else os.open(folder or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         yield place
     finally:
         os.close(place)
+
+
+def _straight(folder: str) -> int:
+    """Open step by step, each name in the folder before; ENOTDIR where one is a link."""
+    flags = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    steps = ["/", *(name for name in folder.split("/") if name)]
+    place: int | None = None
+    for number, name in enumerate(steps):
+        # A folder above may be one that we can pass and not list.
+        look = os.O_RDONLY if number == len(steps) - 1 else getattr(os, "O_PATH", os.O_RDONLY)
+        try:
+            further = os.open(name, look | flags, dir_fd=place)
+        finally:
+            if place is not None:
+                os.close(place)
+        place = further
+    assert place is not None
+    return place
 
 
 def fill(

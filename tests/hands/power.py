@@ -233,11 +233,11 @@ class Recording:
         self.born[inode] = look_at(path)
         self._rename_to((*where(path, None), inode))
 
-    def _mkdir(self, real: Callable[..., Any], path: str, mode: int = 0o777) -> None:
-        real(path, mode)
-        inode = os.lstat(path).st_ino
-        self.born[inode] = look_at(path)
-        self._rename_to((*where(path, None), inode))
+    def _mkdir(self, real: Callable[..., Any], path: str, mode: int = 0o777, *, dir_fd: int | None = None) -> None:
+        real(path, mode, dir_fd=dir_fd)
+        found = os.lstat(path, dir_fd=dir_fd)
+        self.born[found.st_ino] = Inode("folder", stat.S_IMODE(found.st_mode))
+        self._rename_to((*where(path, dir_fd), found.st_ino))
 
     def _rename(self, real: Callable[..., Any], one: str, other: str, **more: Any) -> None:
         source, target = where(one, more.get("src_dir_fd")), where(other, more.get("dst_dir_fd"))
