@@ -52,13 +52,13 @@ class Hold:
             taken = dict(dry_run.reported(item) for item in items)
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise StepFailed("not-held", f"pip did not report the hashes of what it installed: {self.file}") from None
-        durable.unlink(self.file)
+        self.let_go()
         wrong = [pin for pin, hashes in taken.items() if not set(hashes) & set(self.known.get(pin, ()))]
         if wrong:
             raise StepFailed("not-held", f"the index gave a file with another hash than in the dry run: {', '.join(wrong[:5])}")
 
     def let_go(self) -> None:
-        """Remove the file."""
+        """Remove the file, where it is: a report that stays could answer for the next call."""
         durable.unlink(self.file)
 
 

@@ -175,7 +175,8 @@ class StandIn(RealHost):
         elif "install" in words:
             self._lock()
             for name in ("one", "two"):
-                take_off(self.site, name, "1.0")
+                if (self.site / f"{name}-1.0.dist-info").is_dir():
+                    take_off(self.site, name, "1.0")
                 lay_down(self.site, name, "2.0", within.os)
         else:
             raise AssertionError(words)
@@ -272,13 +273,13 @@ class Packages(Scene):
 
 
 class Environment(Scene):
-    """A new environment below two folders that are missing."""
+    """A new environment with one and two at 2.0, below two folders that are missing."""
 
     def __init__(self, folder: Path) -> None:
         (folder / "home").mkdir(parents=True)
         prefix = folder / "home" / "envs" / "new" / "env"
         host = StandIn({**os.environ, "HOME": str(folder / "home"), "CONVFIX_STATE_DIR": str(folder / "home" / "state")}, prefix)
-        params = {"path": str(prefix), "python": "3.11", "manager": "uv", "requirements": []}
+        params = {"path": str(prefix), "python": "3.11", "manager": "uv", "requirements": ["one==2.0"]}
         super().__init__(folder, plan(action("new_environment", params)), host)
 
     def apply(self) -> None:
