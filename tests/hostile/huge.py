@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from tests.hostile.campaign import fault, limit_memory
+from tests.hostile.campaign import fault, limit_memory, peak_kib
 from tests.hostile.readers import Reader, make
 
 _SECONDS = 900
@@ -86,7 +86,7 @@ def run(folder: Path, size: int, only: str | None = None) -> dict[str, Any]:
             if wrong is not None:
                 faults.append(f"{reader.name}: {name}: {wrong}")
     used = resource.getrusage(resource.RUSAGE_SELF)
-    return {"inputs": count, "faults": faults, "peak_kib": used.ru_maxrss, "seconds": round(used.ru_utime + used.ru_stime, 1)}
+    return {"inputs": count, "faults": faults, "peak_kib": peak_kib(), "seconds": round(used.ru_utime + used.ru_stime, 1)}
 
 
 if __name__ == "__main__":
