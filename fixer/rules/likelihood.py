@@ -16,6 +16,7 @@ from fixer.rules.copies import toolkit_serves
 from fixer.rules.events import said
 from fixer.rules.heard_cudnn import fits_compiled, number
 
+_RULED_OUT = 0.05
 _FIRST_WITHOUT_WINDOWS = (2, 11)
 _PLENTY_BYTES = 512 << 20
 _AMPLE_BYTES = 1 << 30
@@ -44,6 +45,11 @@ class Hint:
 def hints(case: Case) -> Iterator[Hint]:
     """The hints that hold for ``case``."""
     return (hint for hint in HINTS if hint.asks(case))
+
+
+def refuted(case: Case) -> frozenset[str]:
+    """The causes that a known fact all but rules out."""
+    return frozenset(cause for hint in hints(case) for cause, factor in hint.factors.items() if factor <= _RULED_OUT)
 
 
 def _all(causes: tuple[str, ...], factor: float) -> dict[str, float]:
@@ -203,6 +209,17 @@ def _cuda_answered(case: Case) -> bool:
     return bool(said(case, "cuda-cuinit-failed", "cuda-no-device", "cannot-dlopen", "could-not-find-cuda", "library-opened", "numa-node"))
 
 
+def _card_answered(case: Case) -> bool:
+    """TensorFlow told a card's properties, which only the driver that drives it can give."""
+    return bool(said(case, "created-device", "creating-device-old", "found-device", "found-device-old", "xla-device"))
+
+
+def _cuda_from_wheels(case: Case) -> bool:
+    """A TensorFlow for which pip can bring CUDA, beside a CUDA that was only told: that may be the driver's ceiling."""
+    told = any("environment file" in via for via in case.facts.toolkits.via)
+    return told and _recent_tensorflow(case) and case.os == "linux"
+
+
 def _silent_cuda_build(case: Case) -> bool:
     """A build with CUDA that sees no GPU and names no library: from 2.15 on it says nothing where libcuda itself is not there."""
     loud = ("cannot-dlopen", "could-not-find-cuda", "library-not-loaded", "library-opened", "cuda-cuinit-failed", "cuda-no-device")
@@ -231,8 +248,9 @@ def _halves_agree(case: Case) -> bool:
 
 
 def _names_first_card(case: Case) -> bool:
-    """CUDA_VISIBLE_DEVICES begins with 0, a card that every machine with a card has."""
-    return (case.variables.get("CUDA_VISIBLE_DEVICES") or "").split(",")[0].strip() == "0"
+    """CUDA_VISIBLE_DEVICES begins with 0, a card that every machine with a card has, and no program asked for a further one."""
+    asked = said(case, "cuda-invalid-device")
+    return not asked and (case.variables.get("CUDA_VISIBLE_DEVICES") or "").split(",")[0].strip() == "0"
 
 
 def _names_further_card(case: Case) -> bool:
@@ -306,6 +324,10 @@ HINTS: tuple[Hint, ...] = (
          {"gpu-arch-too-old": 0.04, "cudnn-drops-gpu": 0.05}),
     Hint("a build with CUDA", _says_cuda_build, {"cpu-build-selected": 0.03, "windows-native-no-gpu": 0.02, "apple-silicon": 0.02}),
     Hint("CUDA answered", _cuda_answered, {"cpu-build-selected": 0.02, "windows-native-no-gpu": 0.02, "apple-silicon": 0.01}),
+    Hint("the card answered", _card_answered,
+         {"driver-not-loaded": 0.05, "secure-boot": 0.02, "nouveau-active": 0.02, "no-nvidia-gpu": 0.02, "container-without-gpu": 0.05,
+          "cpu-build-selected": 0.02, "windows-native-no-gpu": 0.02, "apple-silicon": 0.02, "gpu-powered-off": 0.05}),
+    Hint("a CUDA that is only told, and wheels that could bring it", _cuda_from_wheels, {"cuda-libs-wrong-version": 0.4}),
     Hint("a CUDA build is silent", _silent_cuda_build,
          {"cuda-libs-missing": 0.15, "cuda-libs-wrong-version": 0.15, "pip-nvidia-libs-not-found": 0.15, "cudnn-missing": 0.15,
           "driver-not-loaded": 8, "container-without-gpu": 6, "no-nvidia-gpu": 4, "wsl-libcuda-path": 3,

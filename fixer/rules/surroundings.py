@@ -13,6 +13,7 @@ from fixer.rules.case import Case
 from fixer.rules.causes import CAUSES
 from fixer.rules.events import heard
 from fixer.rules.heard import candidates
+from fixer.rules.likelihood import refuted
 from fixer.rules.say import fact
 
 _WITHOUT_SEARCH = ((2, 14), (2, 15), (2, 16))
@@ -57,6 +58,7 @@ def silent_log(case: Case) -> Iterator[Finding]:
             driver_not_loaded=18, uvm_or_driver_state=16, driver_library_mismatch=8, driver_too_old=8)
     if case.kind == "conda" and case.tensorflow is None and not toolkits and case.environment is not None:
         add(fact("environment.kind", "conda", case.environment.kind), cpu_build_selected=14)
+    weights = {cause: weight for cause, weight in weights.items() if cause not in refuted(case)}
     if weights:
         title = "nothing in the log is known; this is what such surroundings most often suffer from"
         yield from candidates("surroundings", weights, title, tuple(seen), ("convfix", "doctor"))

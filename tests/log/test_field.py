@@ -84,3 +84,4 @@ def test_what_only_looks_like_a_cause_is_not_proven(look: dict[str, Any]) -> Non
     assert not [row for row in document["data"]["causes"] if row["certainty"] == "proven"]
     least = look.get("never", [])
     assert not [row for row in document["data"]["causes"] if row["cause"] in least and row["certainty"] == "likely"]
+    assert not [row for row in document["data"]["causes"] if row["cause"] in look.get("unnamed", ())]
