@@ -16,8 +16,9 @@ from fixer.rules.case import Case
 from fixer.rules.events import Heard, heard, said
 from fixer.rules.say import finding
 
-# A line of the allocator that says of itself that it is no failure also holds the words of one.
-_DENIES = {"allocator-ran-out": "allocator-gains"}
+# A line of the allocator that says of itself that it is no failure also holds the words of one; a kernel's illegal instruction
+# on the GPU holds the words of the processor's.
+_DENIES = {"allocator-ran-out": "allocator-gains", "illegal-instruction": "cuda-illegal-instruction"}
 # The allocator asks for less after each refusal: the same words as of a failure, and often nothing.
 _LADDERS = {"cuda-out-of-memory": "cuda-oom-ladder"}
 _MAY_BE_NOTHING = 40.0
@@ -49,9 +50,9 @@ def said_among_several(case: Case) -> Iterator[Finding]:
 
 
 def _beside(case: Case, one: Heard, table: Mapping[str, str]) -> bool:
-    """Whether the very line is one of the harmless kind that ``table`` names for it."""
+    """Whether the very line is one of the kind that ``table`` names for it."""
     other = table.get(one.row.id)
-    return other is not None and any(noise.event.text == one.event.text for noise in said(case, other))
+    return other is not None and any(beside.event.text == one.event.text for beside in said(case, other))
 
 
 def _number_is_known(case: Case, one: Heard) -> bool:
