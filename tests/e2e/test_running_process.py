@@ -1,6 +1,7 @@
 """``doctor --pid``: a running process is judged by what it has mapped, in the environment that it was started with."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -8,39 +9,20 @@ import pytest
 
 from tests.conftest import ROOT, START
 from tests.e2e.test_library_patients import Ill
-from tests.lab import toolkits
+from tests.lab import running, toolkits
+from tests.lab.running import OPENS
 
 pytestmark = pytest.mark.slow
-
-# Starts the patient with one set of variables and convfix with another, on the same machine.
-DRIVER = """
-import json, os, subprocess, sys
-python, before, theirs, ours, command = json.loads(sys.argv[1])
-def env(more):
-    return {**{k: v for k, v in os.environ.items() if k != "LD_LIBRARY_PATH"}, **more}
-child = subprocess.Popen([python, "-c", before + "; print('ready', flush=True); import time; time.sleep(120)"],
-                         env=env(theirs), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd="/")
-try:
-    while "ready" not in child.stdout.readline():
-        assert child.poll() is None, "the process ended early"
-    told = subprocess.run([*command, "--pid", str(child.pid), "--json"], env=env(ours), stdout=subprocess.PIPE, text=True)
-    print(json.dumps([child.pid, told.returncode, json.loads(told.stdout)["data"]]))
-finally:
-    child.kill()
-"""
-OPENS = "import tensorflow as tf; tf.config.list_physical_devices('GPU')"
 
 
 @pytest.fixture
 def doctor(lab, staged, tmp_path):
     def run(before, theirs, ours):
         one = Ill(lab, staged("2.4.4"), tmp_path / "state")
+        base = {name: os.environ[name] for name in ("HOME", "PATH", "LANG") if name in os.environ} | {"CONVFIX_STATE_DIR": str(one.state)}
         command = [sys.executable, "-I", "-c", START, str(ROOT), "doctor"]
-        given = json.dumps([one.staged.patient.python, before, theirs(one.staged), ours(one.staged), command])
-        held = {"CONVFIX_STATE_DIR": str(one.state)}
-        done = lab.run([sys.executable, "-I", "-c", DRIVER, given], machine=one.staged.machine, variables=held, cwd="/")
-        assert done.stdout.strip(), done.stderr
-        return one.staged, *json.loads(done.stdout.splitlines()[-1])
+        environs = {"theirs": {**base, **theirs(one.staged)}, "ours": {**base, **ours(one.staged)}}
+        return one.staged, *running.told(lab, one.staged.machine, one.staged.patient.python, before, command, cwd="/", **environs)
 
     return run
 

@@ -54,7 +54,7 @@ def run(scenario: Scenario, stage: Stage, lab: Lab) -> str:
     environ = {"HOME": str(stage.home), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1", **staged.variables}
     program = stage.home / "train.py"
     kept = program.read_bytes() if program.exists() else None
-    program.write_text(PROGRAM)
+    program.write_text(scenario.program or (f"import {scenario.first}\n" if scenario.first else "") + PROGRAM)
     command = lab.command([staged.patient.python, "train.py"], staged.machine, environ=environ, cwd=stage.home)
     try:
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=300)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from fixer.rules.causes import CAUSES
+from tests.lab import eras
 from tests.lab.machine import Lab
 from tests.lab.scenarios import SCENARIOS, Scenario
 from tests.lab.scenarios.scenario import Stage, by_place
@@ -23,6 +24,7 @@ SHORT = {
 }  # fmt: skip
 BY_ID = {one.id: one for one in SCENARIOS}
 FAILING = [one for one in SCENARIOS if one.cause]
+NAMED = [one for one in SCENARIOS if one.named]
 
 
 def _marked(scenarios: list[Scenario]) -> list[Any]:
@@ -37,6 +39,17 @@ def test_the_table_covers_what_linux_can_show() -> None:
     for one in FAILING:
         other = BY_ID[f"{one.release}-{one.flip}"]
         assert other.cause != one.cause and one.cause in CAUSES
+    for one in NAMED:
+        other = BY_ID[f"{one.release}-{one.flip}"]
+        assert one.named not in (other.named, other.cause) and one.named in CAUSES
+
+
+def test_the_readmes_table_is_that_of_the_scenarios_and_of_what_was_run() -> None:
+    ends = eras.ended()
+    assert set(ends) <= {one.id for one in FAILING} and set(ends.values()) <= set(eras.ENDS)
+    written = eras.README.read_text().partition(eras.FIRST)[2].partition(eras.LAST)[0]
+    assert written == eras.table(ends), "python -m tests.lab.eras writes it"
+    assert f"| all | {len(FAILING)} |" in written
 
 
 @pytest.mark.parametrize("scenario", _marked(list(SCENARIOS)))
@@ -46,5 +59,8 @@ def test_doctor_names_what_is_staged(lab: Lab, staged_at: Callable[[Scenario], S
     assert primary(findings) == scenario.cause, said
     assert code == (1 if scenario.cause else 0), said
     # What is told apart by one fact is never called by the other's name, not even beside a right one.
+    assert not scenario.named or scenario.named in {one["cause"] for one in findings}, said
     twins = {one.cause for one in FAILING if (one.release, one.flip) == (scenario.release, scenario.name)}
     assert not [one for one in findings if one["cause"] in twins - {scenario.cause} and one["severity"] == "blocks"], said
+    remarks = {one.named for one in NAMED if (one.release, one.flip) == (scenario.release, scenario.name)}
+    assert not remarks & {one["cause"] for one in findings}, said

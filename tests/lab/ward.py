@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any, Mapping
 
 from tests.conftest import ROOT, START
-from tests.lab import wheels
+from tests.lab import running, wheels
 from tests.lab.build import Builder
 from tests.lab.machine import Lab
 from tests.lab.scenarios.scenario import Scenario, Stage, Staged
 
 Findings = list[dict[str, Any]]
+CONVFIX = (sys.executable, "-I", "-c", START, str(ROOT))
+_HEEDS_WISHES = ("doctor", "plan", "apply")
 
 
 def primary(findings: Findings) -> str | None:
@@ -40,28 +42,40 @@ class Ward:
     """See the module's docstring. ``given`` are further variables, such as an index."""
 
     def __init__(self, lab: Lab, scenario: Scenario, stage: Stage, **given: str) -> None:
-        self.lab, self.stage, self.given = lab, stage, given
+        self.lab, self.scenario, self.stage, self.given = lab, scenario, stage, given
         self.staged: Staged = scenario.on(stage)
 
     def run(self, *arguments: str, timeout: float = 600, script: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run ``convfix ARGUMENTS``; in a bash that has sourced ``script`` where one is given."""
-        home = self.stage.home
-        environ = {"HOME": str(home), "PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "CONVFIX_STATE_DIR": str(home.parent / "state"),
-                   **self.given, **self.staged.variables}  # fmt: skip
-        argv = [sys.executable, "-I", "-c", START, str(ROOT), *arguments]
+        argv = [*CONVFIX, *arguments]
         if script is not None:
             argv = ["bash", "--noprofile", "--norc", "-c", 'script=$1; shift; . "$script" && exec "$@"', "ward", script, *argv]
-        return self.lab.run(argv, machine=self.staged.machine, environ=environ, cwd=home, timeout=timeout)
+        return self.lab.run(argv, machine=self.staged.machine, environ=self.environ, cwd=self.stage.home, timeout=timeout)
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """The whole environment of the person's shell."""
+        home = self.stage.home
+        return {"HOME": str(home), "PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "CONVFIX_STATE_DIR": str(home.parent / "state"),
+                **self.given, **self.staged.variables}  # fmt: skip
 
     def ask(self, command: str, *arguments: str, python: str | None = None, script: str | None = None, timeout: float = 600) -> Told:
         """Run one command with --json on the patient, or on another ``python``."""
-        done = self.run(command, "--json", "--python", python or self.staged.patient.python, *arguments, timeout=timeout, script=script)
+        asked = (*self.scenario.asks, *arguments) if command in _HEEDS_WISHES else arguments
+        done = self.run(command, "--json", "--python", python or self.staged.patient.python, *asked, timeout=timeout, script=script)
         assert done.stdout, done.stderr
         said = json.loads(done.stdout)
         assert said["exit_code"] == done.returncode
         return Told(done.returncode, said["data"] or {"errors": said["errors"]}, done.stderr)
 
     def doctor(self, **where: Any) -> tuple[int, Findings]:
+        """The exit code and the findings; of the running program, where only that shows the fault."""
+        if self.scenario.first and not where:
+            program = f"import {self.scenario.first}; {running.OPENS}"
+            machine, python = self.staged.machine, self.staged.patient.python
+            environs = {"theirs": self.environ, "ours": self.environ, "cwd": self.stage.home}
+            _, code, data = running.told(self.lab, machine, python, program, [*CONVFIX, "doctor"], **environs)
+            return code, data["findings"]
         told = self.ask("doctor", **where)
         return told.code, told.data["findings"]
 

@@ -79,7 +79,6 @@ SCENARIOS = (
     Scenario("theano", "keras-backend-setting", "2.20.0", change=keras_file('{"backend": "theano"}'), flip="healthy"),
     Scenario("backend-torch", "keras-backend-setting", "2.20.0", variables={"KERAS_BACKEND": "torch"}, flip="backend-tensorflow"),
     Scenario("backend-tensorflow", None, "2.20.0", variables={"KERAS_BACKEND": "tensorflow"}),
-    Scenario("text-of-2-12-fails-by-itself", None, change=over("tensorflow-io-gcs-filesystem==0.37.1", "tensorflow-text==2.12.1")),
     Scenario("without-tensorflow", "tensorflow-missing", change=no_tensorflow, flip="healthy"),
     Scenario("tensorflow-cpu", "cpu-build-selected", change=cpu_build, flip="healthy"),
     Scenario("cut-short", "environment-broken", change=cut_short, flip="healthy"),

@@ -113,6 +113,10 @@ class Scenario:
 
     ``flip`` names the scenario of the same release in which the one decisive fact is otherwise. ``extra`` are further
     requirements; ``over`` shows folders of the stage's ``local`` elsewhere: ``{"/usr/lib/wsl/lib": "wsl"}``.
+    ``named`` is a cause that doctor names though it stops nothing by itself. ``asks`` is what the person wishes of
+    convfix: ``("--device", "gpu")``. ``first`` is a module that the person's program imports before TensorFlow: only the
+    running process shows that, and doctor is given its PID. ``program`` is what the person runs for the log, where it
+    is not the lab's convolution.
     """
 
     name: str
@@ -127,11 +131,16 @@ class Scenario:
     extra: tuple[str, ...] = ()
     flip: str = ""
     over: Mapping[str, str] = field(default_factory=dict)
+    python: str = ""
+    named: str = ""
+    asks: tuple[str, ...] = ()
+    first: str = ""
+    program: str = ""
 
     @property
     def place(self) -> tuple[object, ...]:
         """Scenarios of one place have the same files on disk; machine and variables alone differ."""
-        return self.release, self.standins, self.change, self.extra
+        return self.release, self.python, self.standins, self.change, self.extra
 
     @property
     def id(self) -> str:
@@ -147,7 +156,7 @@ class Scenario:
         home.mkdir(parents=True)
         local.mkdir()
         release = self.release
-        python = PYTHONS.get(release or "", "3.11")
+        python = self.python or PYTHONS.get(release or "", "3.11")
         old = ("protobuf<3.21",) if release == "2.4.4" else ()
         wanted = (f"tensorflow=={release}", *old, *self.extra) if release else ()
         held = wheels.SETS[release] if self.standins and release in wheels.SETS else ()
