@@ -138,6 +138,9 @@ def module_missing(case: Case) -> Iterator[Finding]:
     for one in said(case, "no-module"):
         module = _value(one, "module")
         meaning = _meaning(MISSING, module)
+        if module in ("torch", "jax") and module in (_value(frame, "backend") for frame in said(case, "in-keras-backend")):
+            # Keras itself looked for the package that a setting names: no import of the person's own failed.
+            meaning = _one("keras-backend-setting")
         if meaning is None:
             continue
         weights = dict(meaning.causes)

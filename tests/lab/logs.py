@@ -41,6 +41,7 @@ _ALIKE = (
     (re.compile(r"0x[0-9a-f]{6,16}"), "0x7f0000000000"),
     (re.compile(r"\b\d+(m?s)/(step|epoch)"), r"40\1/\2"),
     (re.compile(r"- \d+m?s\b"), "- 1s"),
+    (re.compile(r"/tmp/pip-build-env-\w+"), "/mnt/pip-build-env"),
 )
 
 

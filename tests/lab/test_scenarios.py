@@ -21,6 +21,7 @@ from tests.lab.ward import Ward, primary
 SHORT = {
     "2.15.1-healthy", "2.15.1-library-newer-than-module", "2.15.1-nodes-for-root-alone", "2.15.1-fallen-off-the-bus", "2.15.1-laptop-card-off",
     "2.15.1-mig-without-instance", "2.15.1-exclusive-and-taken", "2.15.1-unsigned-module", "2.15.1-slurm-gave-none", "2.15.1-docker-without-gpus", "2.10.1-old-cudnn-before-the-cache",
+    "None-python-3-13-for-2-15", "None-python-3-11-for-2-15", "None-tensorflow-gpu-wished", "None-extra-of-2-15-0", "2.15.1-growth-of-1", "2.15.1-two-gigabytes",
 }  # fmt: skip
 BY_ID = {one.id: one for one in SCENARIOS}
 FAILING = [one for one in SCENARIOS if one.cause]
@@ -37,10 +38,10 @@ def test_the_table_covers_what_linux_can_show() -> None:
     assert {one.release for one in FAILING} >= {"2.4.4", "2.10.1", "2.15.1", "2.20.0", "2.21.0"}
     assert len(BY_ID) == len(SCENARIOS)
     for one in FAILING:
-        other = BY_ID[f"{one.release}-{one.flip}"]
+        other = BY_ID[one.flip_id]
         assert other.cause != one.cause and one.cause in CAUSES
     for one in NAMED:
-        other = BY_ID[f"{one.release}-{one.flip}"]
+        other = BY_ID[one.flip_id]
         assert one.named not in (other.named, other.cause) and one.named in CAUSES
 
 
@@ -60,7 +61,7 @@ def test_doctor_names_what_is_staged(lab: Lab, staged_at: Callable[[Scenario], S
     assert code == (1 if scenario.cause else 0), said
     # What is told apart by one fact is never called by the other's name, not even beside a right one.
     assert not scenario.named or scenario.named in {one["cause"] for one in findings}, said
-    twins = {one.cause for one in FAILING if (one.release, one.flip) == (scenario.release, scenario.name)}
+    twins = {one.cause for one in FAILING if one.flip_id == scenario.id}
     assert not [one for one in findings if one["cause"] in twins - {scenario.cause} and one["severity"] == "blocks"], said
-    remarks = {one.named for one in NAMED if (one.release, one.flip) == (scenario.release, scenario.name)}
+    remarks = {one.named for one in NAMED if one.flip_id == scenario.id}
     assert not remarks & {one["cause"] for one in findings}, said

@@ -111,7 +111,7 @@ def nothing(stage: Stage) -> None:
 class Scenario:
     """``name`` says what is wrong beyond the cause's own slug; ``variables`` may name ``{home}`` and ``{site}``.
 
-    ``flip`` names the scenario of the same release in which the one decisive fact is otherwise. ``extra`` are further
+    ``flip`` names the scenario of the same release in which the one decisive fact is otherwise, or any by its whole id. ``extra`` are further
     requirements; ``over`` shows folders of the stage's ``local`` elsewhere: ``{"/usr/lib/wsl/lib": "wsl"}``.
     ``named`` is a cause that doctor names though it stops nothing by itself. ``asks`` is what the person wishes of
     convfix: ``("--device", "gpu")``. ``first`` is a module that the person's program imports before TensorFlow: only the
@@ -145,6 +145,10 @@ class Scenario:
     @property
     def id(self) -> str:
         return f"{self.release}-{self.name}"
+
+    @property
+    def flip_id(self) -> str:
+        return self.flip if self.flip[:1].isdigit() else f"{self.release}-{self.flip}"
 
     def stage(self, folder: Path, builder: Builder) -> Staged:
         """Make it below ``folder``, which is new."""
