@@ -8,7 +8,6 @@ quote a line of somebody's file is left to ``apply``, and the plan says so.
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Mapping, Sequence
 
 from fixer.actions.base import Look, Unforeseen
@@ -18,6 +17,7 @@ from fixer.model.digest import digest
 from fixer.model.edits import Outline, added, inserted
 from fixer.model.facts import Facts
 from fixer.model.plan import Plan
+from fixer.model.record import altered
 
 
 def with_files(plan: Plan, facts: Facts) -> Plan:
@@ -31,14 +31,14 @@ def with_files(plan: Plan, facts: Facts) -> Plan:
         foresee = getattr(HANDLERS[spec.kind], "foresee", None)
         if foresee is not None:
             try:
-                spec = dataclasses.replace(spec, files=foresee(spec, look))
+                spec = altered(spec, files=foresee(spec, look))
             except Unforeseen as unforeseen:
                 notes.append(str(unforeseen))
             except UsageError:
                 # A described machine may lack a home, or a place for its environment: "~/.bashrc" is no path to write to.
                 notes.append(f"the diffs of step {len(made) + 1} are not shown: where its files would lie is not known")
         made.append(spec)
-    return dataclasses.replace(plan, actions=tuple(made), notes=tuple(dict.fromkeys(notes)))
+    return altered(plan, actions=tuple(made), notes=tuple(dict.fromkeys(notes)))
 
 
 def _by_facts(facts: Facts) -> Look:

@@ -124,13 +124,19 @@ def from_json(kind: Any, data: Any, place: str) -> Any:
 
 
 @functools.lru_cache(maxsize=None)
+def reader_of(kind: type, name: str) -> Reader:
+    """What reads the field ``name`` of the dataclass ``kind``."""
+    return _reader(hints(kind)[name])
+
+
+@functools.lru_cache(maxsize=None)
 def _reader(kind: Any) -> Reader:
     """What reads a value of ``kind``; the type is looked into once, however many values come."""
     origin, inside = typing.get_origin(kind), typing.get_args(kind)
     if kind is Any:
         return lambda data, place: data
     if origin is Observed:
-        return functools.partial(observed_from_json, inside[0])
+        return _observed(_reader(inside[0]))
     if origin in (typing.Union, types.UnionType):
         return _optional(kind, inside)
     if origin is typing.Literal:
@@ -144,11 +150,15 @@ def _reader(kind: Any) -> Reader:
     return functools.partial(_scalar, kind)
 
 
-def observed_from_json(kind: Any, data: Any, place: str) -> Observed[Any]:
+def _observed(reader: Reader) -> Reader:
     """An observation from a present key: null and empty collections say absent."""
-    if data is None or data == [] or data == {}:
-        return _ABSENT
-    return Observed(_reader(kind)(data, place), "found", _WITNESS)
+
+    def read(data: Any, place: str) -> Observed[Any]:
+        if data is None or data == [] or data == {}:
+            return _ABSENT
+        return Observed(reader(data, place), "found", _WITNESS)
+
+    return read
 
 
 def _one_of(allowed: tuple[Any, ...], data: Any, place: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import field
-from typing import Literal, Mapping
+from typing import ClassVar, Literal, Mapping
 
 from fixer.model.record import record
 
@@ -27,8 +27,9 @@ class Evidence:
 
 @record(frozen=True)
 class RowRef:
-    """The dataset row that a verdict rests on: the file, the row's key, and where the row comes from."""
+    """The dataset row that a verdict rests on: the file, the row's key, and where the row comes from; a dataset has one for each row."""
 
+    shared: ClassVar[bool] = True
     table: str
     key: str
     source: str

@@ -27,13 +27,12 @@ CONTRACT_KEYS = (
 )  # fmt: skip
 OTHER_KEYS = tuple(f.name for f in dataclasses.fields(Facts) if f.name not in CONTRACT_KEYS)
 KINDS = ("venv", "conda", "system", "project")
-_VERSIONED: dict[str, type[Any]] = {
-    "glibc": versions.GlibcVersion,
-    "driver.version": versions.DriverRelease,
-    "driver.kernel_module": versions.DriverRelease,
-    "driver.cuda": versions.CudaVersion,
-    "environment.python": versions.PythonVersion,
-}
+_VERSIONED: tuple[tuple[str, tuple[str, ...], type[Any]], ...] = (
+    ("", ("glibc",), versions.GlibcVersion),
+    ("driver", ("version", "kernel_module"), versions.DriverRelease),
+    ("driver", ("cuda",), versions.CudaVersion),
+    ("environment", ("python",), versions.PythonVersion),
+)
 
 
 def encode(facts: Facts) -> dict[str, Any]:
@@ -81,13 +80,7 @@ def _read_into(values: dict[str, Any], holder: dict[str, Any], names: Iterable[s
         return
     for name in names:
         if name in holder:
-            values[name] = codec.observed_from_json(_kind_of(name), holder[name], f"{where}: {name}")
-
-
-@lru_cache(maxsize=64)
-def _kind_of(name: str) -> Any:
-    """What the fact ``name`` observes."""
-    return typing.get_args(codec.hints(Facts)[name])[0]
+            values[name] = codec.reader_of(Facts, name)(holder[name], f"{where}: {name}")
 
 
 def _written(name: str, value: Observed[Any]) -> Any:
@@ -159,18 +152,20 @@ def _with_normal_names(facts: Facts) -> Facts:
     environment = facts.environment.value
     if environment is None or environment.packages.value is None:
         return facts
+    if all(normal_name(name) == name for name in environment.packages.value):
+        return facts
     packages: Observed[typing.Mapping[str, str]] = environment.packages.map(_normal_names)
     environment = altered(environment, packages=packages)
     return altered(facts, environment=facts.environment.map(lambda _: environment))
 
 
 def _check_versions(facts: Facts, place: str) -> None:
-    for where, version in _VERSIONED.items():
-        value: Any = facts
-        for name in where.split("."):
-            value = getattr(value, name).value if value is not None else None
-        if value is not None:
-            _check(version, value, f"{place}: {where}")
+    for holder, names, version in _VERSIONED:
+        held: Any = getattr(facts, holder).value if holder else facts
+        for name in names if held is not None else ():
+            value = getattr(held, name).value
+            if value is not None:
+                _check(version, value, f"{place}: {holder and holder + '.'}{name}")
     for i, gpu in enumerate(facts.gpus.or_else(())):
         if gpu.compute_capability is not None:
             _check(versions.ComputeCapability, gpu.compute_capability, f"{place}: gpus[{i}].compute_capability")

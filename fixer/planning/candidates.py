@@ -66,7 +66,7 @@ class Option:
 def fit(situation: Situation, option: Option) -> Stack | tuple[Reason, ...]:
     """The stack that ``option`` makes, or every reason why it makes none."""
     same = keeps_tensorflow(situation, option)
-    wished = _beside(situation)
+    wished = situation.wishes.beside
     reasons: list[Reason] = []
     libraries = LibrarySet()
     joint = _joint(situation, option, wished)
@@ -91,12 +91,6 @@ def fit(situation: Situation, option: Option) -> Stack | tuple[Reason, ...]:
 def keeps_tensorflow(situation: Situation, option: Option) -> bool:
     """Whether the installed TensorFlow stays as it is."""
     return option.rung == "pin" and situation.tensorflow is not None
-
-
-def _beside(situation: Situation) -> dict[str, str]:
-    """The wished packages other than TensorFlow, with their ranges."""
-    wishes = situation.wishes
-    return {name: spec for name, spec in wishes.packages.items() if name in wishes.others}
 
 
 def _joint(situation: Situation, option: Option, wished: Mapping[str, str]) -> Beside | None:
@@ -125,7 +119,7 @@ def _needs(situation: Situation, option: Option) -> Needs:
     cards = situation.known_capabilities
     # A card for which the wheel itself has no code asks nothing of the libraries.
     served = tuple([one for one in cards if _has_code(option.row, one)]) or cards
-    wished = _wished_wheels(_beside(situation))
+    wished = _wished_wheels(situation.wishes.beside)
     if not option.here:
         return Needs(option.python, situation.glibc_step, served, (), pinned=wished)
     return Needs(option.python, situation.glibc_step, served, situation.nvidia_wheels, situation.holder, wished)

@@ -14,12 +14,12 @@ from typing import Mapping
 
 from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import CondaRow, TensorFlowRow
-from fixer.model.plan import Reason, Rejected
+from fixer.model.plan import Reason
 from fixer.model.record import record
 from fixer.planning import compare
 from fixer.planning.gates import CONDA_FORGE, RELEASE, Verdict, row_name, verdicts, wheels, widest
 from fixer.planning.loading import Preload, in_folder
-from fixer.planning.refusals import WISHED, Key
+from fixer.planning.refusals import WISHED, Key, Refusal, weighed
 from fixer.planning.situation import Ground, Situation
 from fixer.planning.wishes import Wishes, read
 
@@ -44,7 +44,7 @@ class Found:
     """The best build, and the refusals of the others; they are told from those of the index's wheels."""
 
     build: Build | None = None
-    refused: Mapping[Key, Rejected] = field(default_factory=dict)
+    refused: Mapping[Key, Refusal] = field(default_factory=dict)
 
 
 def wished(situation: Situation) -> bool:
@@ -90,7 +90,7 @@ def best_build(situation: Situation, gpu: bool) -> Found:
 
 @lru_cache(maxsize=512)
 def _best_build(dataset: Dataset, platform: str, ground: Ground, wish: tuple[str, ...]) -> Found:
-    refused, fitting, wishes = dict[Key, Rejected](), [], read(wish)
+    refused, fitting, wishes = dict[Key, Refusal](), [], read(wish)
     others = [name for name in wishes.others if name not in ("keras",)]
     judged = zip(wheels(dataset, CONDA_FORGE, platform), verdicts(dataset, CONDA_FORGE, platform, ground))
     for row, verdict in judged:
@@ -110,9 +110,9 @@ def _best_build(dataset: Dataset, platform: str, ground: Ground, wish: tuple[str
 
 
 @lru_cache(maxsize=4096)
-def _refusal(distribution: str, version: str, build: str, reasons: tuple[Reason, ...]) -> tuple[Key, Rejected]:
+def _refusal(distribution: str, version: str, build: str, reasons: tuple[Reason, ...]) -> tuple[Key, Refusal]:
     """Equal refusals are one, as those of wheels are."""
-    return (version, build, False), Rejected({distribution: version, "build": f"conda-forge {build}"}, reasons)
+    return (version, build, False), weighed(version, {distribution: version, "build": f"conda-forge {build}"}, reasons)
 
 
 def _against(dataset: Dataset, wishes: Wishes, row: TensorFlowRow, others: list[str]) -> list[Reason]:

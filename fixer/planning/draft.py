@@ -5,12 +5,13 @@ The unit is ``Draft``. It holds what was decided and decides nothing but the cod
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from fixer import exit_codes
 from fixer.model.action import ActionSpec, HumanStep
 from fixer.model.plan import Rejected
+from fixer.model.record import altered
 
 
 @dataclass
@@ -60,4 +61,4 @@ class Draft:
 
     def numbered(self) -> tuple[ActionSpec, ...]:
         """The actions, with ids in order."""
-        return tuple(replace(action, id=f"{place}-{action.id}") for place, action in enumerate(self.actions, 1))
+        return tuple(altered(action, id=f"{place}-{action.id}") for place, action in enumerate(self.actions, 1))

@@ -119,7 +119,7 @@ def entered(draft: Draft) -> None:
 def _bystanders(draft: Draft, stack: Stack, search: Search) -> None:
     """The installed packages that the pins would have broken: they are why there is a second environment."""
     told: dict[str, None] = {}
-    for one in search.refusals.stacks.values():
+    for one in (each.told for each in search.refusals.stacks.values()):
         here = one.stack.get(stack.row.distribution) == stack.row.version and "environment" not in one.stack
         told.update(dict.fromkeys(reason.text for reason in one.reasons if here and reason.fact.startswith("environment.packages.")))
     if told:

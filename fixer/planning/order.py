@@ -46,9 +46,9 @@ class Step:
 
 
 @lru_cache(maxsize=256)
-def steps(versions: tuple[str, ...], present: str | None) -> tuple[tuple[Step, int], ...]:
-    """The step from ``present`` to each version, with the place of its rung."""
-    return tuple((one, place(one.rung)) for one in (step(version, present) for version in versions))
+def steps(versions: tuple[str, ...], present: str | None) -> tuple[tuple[str, int, int, bool], ...]:
+    """The step from ``present`` to each version as it is sorted by: its rung, the rung's place, how far, whether backwards."""
+    return tuple((one.rung, place(one.rung), one.far, one.older) for one in (step(version, present) for version in versions))
 
 
 @lru_cache(maxsize=16384)

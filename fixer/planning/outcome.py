@@ -19,6 +19,7 @@ from fixer.planning.situation import DISTRIBUTIONS, Situation
 # conda's names of libraries: they are no Python packages.
 _NO_DISTRIBUTIONS = ("cudatoolkit", "cudnn", "cuda-version")
 _NUMBERED_BY_CUDA = re.compile(r"nvidia-cuda-runtime(-cu\d+)?$")
+_CUDNN = re.compile(r"nvidia-cudnn(-cu\d+)?$")
 
 
 def packages_after(packages: Mapping[str, str], actions: Iterable[ActionSpec]) -> dict[str, str]:
@@ -67,7 +68,7 @@ def derive(
         packages=after,
         cuda=cuda if gpu else None,
         cudnn=(brought.get("cudnn") or _cudnn(situation, after, actions, major)) if gpu else None,
-        libraries_from=(("conda",) if brought else _sources(situation, after, new is not None)) if gpu else (),
+        libraries_from=(("conda",) if brought else _sources(situation, after, new is not None, major)) if gpu else (),
         driver=driver if gpu else "keep",
         driver_minimum=floor if gpu else None,
     )
@@ -105,7 +106,7 @@ def _cudnn(
     if loaded is not None:
         return ".".join(map(str, compare.release(loaded)[:3]))
     for name, version in after.items():
-        if name.startswith("nvidia-cudnn") and _mine(name, major):
+        if _CUDNN.match(name) and _mine(name, major):
             return ".".join(map(str, compare.release(version)[:3]))
     known = {
         library.version
@@ -122,10 +123,13 @@ def _resolved(situation: Situation, stem: str) -> str | None:
     return None
 
 
-def _sources(situation: Situation, after: Mapping[str, str], new: bool) -> tuple[str, ...]:
-    if any(_NUMBERED_BY_CUDA.match(name) or name.startswith("nvidia-cudnn") for name in after):
-        return ("wheels",)
-    if not new and (situation.by_conda or any(name in after for name in ("cudatoolkit", "cudnn", "libcudnn"))):
-        return ("conda",)
+def _sources(situation: Situation, after: Mapping[str, str], new: bool, major: int | None) -> tuple[str, ...]:
+    """Where the CUDA libraries of this TensorFlow lie: in wheels of its own CUDA major, and what these lack outside them."""
+    halves = [any(one.match(name) and _mine(name, major) for name in after) for one in (_NUMBERED_BY_CUDA, _CUDNN)]
+    wheels = ("wheels",) if any(halves) else ()
+    if all(halves) or new:
+        return wheels
+    if situation.by_conda or any(name in after for name in ("cudatoolkit", "cudnn", "libcudnn")):
+        return (*wheels, "conda")
     outside = situation.facts.libraries.or_else(()) or situation.facts.toolkits.or_else(())
-    return ("system",) if outside and not new else ()
+    return (*wheels, "system") if outside else wheels

@@ -18,21 +18,15 @@ from fixer.model.plan import Reason
 from fixer.model.record import record
 from fixer.planning import compare
 from fixer.planning.gates import RELEASE, row_name, wheel
-from fixer.planning.releases import Asked, bounds, breaks, fault_names, installable, release_row, releases
+from fixer.planning.releases import Asked, asks, breaks, fault_names, installable, release_row, releases
 
 # The packages that many others lean on are chosen first; the rest follows them.
-_HUBS = (
-    "numpy",
-    "protobuf",
-    "ml-dtypes",
-    "keras",
-    "tf-keras",
-    "h5py",
-    "tensorboard",
-    "tensorflow-estimator",
-    "wrapt",
-    "gast",
-)
+_HUBS = {
+    name: place
+    for place, name in enumerate(
+        ("numpy", "protobuf", "ml-dtypes", "keras", "tf-keras", "h5py", "tensorboard", "tensorflow-estimator", "wrapt", "gast")
+    )
+}
 _ROUNDS = 12
 
 
@@ -132,6 +126,9 @@ class _Resolver:
         whole = {**self.decided, **(delegate(self.task.row) if self.task.fresh else {})}
         return Resolved({name: version for name, version in whole.items() if installed.get(name) != version})
 
+    def _asks(self, name: str, version: str | None) -> Mapping[str, str]:
+        return asks(self.dataset, name, version, self.task.python) if version else {}
+
     def _version(self, name: str) -> str | None:
         return self.decided.get(name, self.task.installed.get(name))
 
@@ -148,9 +145,7 @@ class _Resolver:
             name for name in self.task.installed if name.startswith("tensorflow-") and releases(self.dataset, name)
         }
         for name in tuple(names):
-            version = self.task.installed.get(name)
-            row = release_row(self.dataset, name, version) if version else None
-            names |= set(bounds(row, self.task.python)) if row is not None else set()
+            names.update(self._asks(name, self.task.installed.get(name)))
         return frozenset(names)
 
     def _names(self) -> list[str]:
@@ -160,13 +155,9 @@ class _Resolver:
         if self.task.fresh:
             names |= set(self.own)
             for name in tuple(names):
-                version = self._version(name)
-                row = release_row(self.dataset, name, version) if version else None
-                if row is not None:
-                    names |= set(bounds(row, self.task.python))
-        places = {name: place for place, name in enumerate(_HUBS)}
+                names.update(self._asks(name, self._version(name)))
         known = [n for n in names if releases(self.dataset, n) and not n.startswith("nvidia-") and n not in _TENSORFLOW]
-        return sorted(known, key=lambda name: (places.get(name, len(_HUBS)), name))
+        return sorted(known, key=lambda name: (_HUBS.get(name, len(_HUBS)), name))
 
     def _settled(self, name: str) -> bool:
         """Whether the version that ``name`` has now may stay."""
@@ -187,8 +178,7 @@ class _Resolver:
         for wanted in (task.wished.get(name), task.forced.get(name)):
             if wanted and not compare.within(wanted, version):
                 yield wanted
-        row = release_row(self.dataset, name, version)
-        for other, spec in (bounds(row, task.python) if row is not None else {}).items():
+        for other, spec in self._asks(name, version).items():
             if not spec:
                 continue
             if other in self.decided and not compare.within(spec, self.decided[other]):
@@ -196,8 +186,7 @@ class _Resolver:
             elif other in _TENSORFLOW and task.fresh and not compare.within(spec, task.row.version):
                 yield other
         for other, chosen in self.decided.items():
-            known = release_row(self.dataset, other, chosen) if other != name else None
-            held = bounds(known, task.python).get(name) if known is not None else None
+            held = self._asks(other, chosen).get(name) if other != name else None
             if held and not compare.within(held, version):
                 yield other
 
@@ -230,12 +219,10 @@ class _Resolver:
         for other, present in self.task.installed.items():
             if other == name or other in self.decided:
                 continue
-            known = release_row(self.dataset, other, present)
-            asked = bounds(known, self.task.python).get(name) if known is not None else None
+            asked = self._asks(other, present).get(name)
             if asked and not compare.within(asked, version):
                 return False
-        row = release_row(self.dataset, name, version)
-        for other, spec in (bounds(row, self.task.python) if row is not None else {}).items():
+        for other, spec in self._asks(name, version).items():
             there = self.task.installed.get(other)
             if other not in self.decided and spec and there is not None and not compare.within(spec, there):
                 return False
@@ -256,8 +243,7 @@ class _Resolver:
         ranges = [(self.own.get(name), "by its metadata"), (self.task.wished.get(name), "as wished for")]
         ranges.append((self.task.forced.get(name), "as needed"))
         for other, chosen in self.decided.items():
-            known = release_row(self.dataset, other, chosen)
-            ranges.append((bounds(known, self.task.python).get(name) if known is not None else None, f"by {other} {chosen}"))
+            ranges.append((self._asks(other, chosen).get(name), f"by {other} {chosen}"))
         whole = ",".join(spec for spec, _ in ranges if spec)
         asked = " and ".join(f"{spec} {why}" for spec, why in ranges if spec) or "any release"
         if not self._exists(name, whole, self.task.glibc) and self._exists(name, whole, None):
@@ -275,7 +261,7 @@ class _Resolver:
             known = release_row(self.dataset, other, present)
             if known is None:
                 continue
-            for name, spec in bounds(known, self.task.python).items():
+            for name, spec in self._asks(other, present).items():
                 chosen = self.decided.get(name)
                 before = self.task.installed.get(name)
                 harmed = chosen is not None and chosen != before and spec and not compare.within(spec, chosen)
@@ -300,8 +286,10 @@ def delegate(row: TensorFlowRow) -> dict[str, str]:
     On aarch64 (2.10 to 2.15), Windows (2.11 to 2.18) and Apple silicon (2.13 to 2.15) the wheel named tensorflow is
     empty and asks for one package of its own version alone.
     """
-    (name, spec), *others = tuple(row.bounds.items()) or (("", ""),)
-    mine = not others and name.startswith("tensorflow-") and spec.startswith("==")
+    if len(row.bounds) != 1:
+        return {}
+    ((name, spec),) = row.bounds.items()
+    mine = name.startswith("tensorflow-") and spec.startswith("==")
     return {name: spec[2:].replace("-rc", "rc")} if mine else {}
 
 

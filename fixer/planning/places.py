@@ -7,24 +7,25 @@ that place is not in question. Nothing is weighed here.
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Mapping
 
 from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import TensorFlowRow
-from fixer.model.plan import Reason, Rejected
+from fixer.model.plan import Reason
 from fixer.model.record import record
 from fixer.planning import compare
 from fixer.planning.gates import row_name, wheels
-from fixer.planning.refusals import Key, refusal
+from fixer.planning.refusals import Key, Refusal, refusal
 from fixer.planning.situation import Seat, Shelf, Situation
 from fixer.planning.wishes import read
 
 
 @record(frozen=True)
-class Place:
-    """Where one wheel may go: on which Python, or why not; both None where that is not in question."""
+class Places:
+    """Of many wheels, each by its number: on which Python it may go there, or why not; what is in neither is not in question."""
 
-    python: str | None = None
-    refused: tuple[Key, Rejected] | None = None
+    python: Mapping[int, str]
+    refused: Mapping[int, tuple[Key, Refusal]]
 
 
 def here(situation: Situation, row: TensorFlowRow) -> str | Reason | None:
@@ -38,27 +39,29 @@ def elsewhere(situation: Situation, row: TensorFlowRow) -> str | Reason | None:
 
 
 @lru_cache(maxsize=512)
-def all_here(dataset: Dataset, distribution: str, platform: str, seat: Seat) -> tuple[Place, ...]:
-    """``here`` for every wheel of a distribution, in order."""
-    found = ((row, _here(dataset, seat, row)) for row in wheels(dataset, distribution, platform))
-    return tuple(_place(row, one, seat.python, False) for row, one in found)
+def all_here(dataset: Dataset, distribution: str, platform: str, seat: Seat) -> Places:
+    """``here`` for every wheel of a distribution."""
+    rows = wheels(dataset, distribution, platform)
+    return _places(rows, [_here(dataset, seat, row) for row in rows], seat.python, False)
 
 
 @lru_cache(maxsize=512)
-def all_elsewhere(dataset: Dataset, distribution: str, platform: str, shelf: Shelf) -> tuple[Place, ...]:
-    """``elsewhere`` for every wheel of a distribution, in order; wheels for the same Pythons stand on the same one."""
-    known: dict[tuple[str, ...], Place] = {}
-    made = []
-    for row in wheels(dataset, distribution, platform):
-        place = known.get(row.python) or _place(row, _elsewhere(dataset, shelf, row), None, True)
-        if place.refused is None:
-            known[row.python] = place
-        made.append(place)
-    return tuple(made)
+def all_elsewhere(dataset: Dataset, distribution: str, platform: str, shelf: Shelf) -> Places:
+    """``elsewhere`` for every wheel of a distribution; wheels for the same Pythons stand on the same one."""
+    known: dict[tuple[str, ...], str | Reason | None] = {}
+    rows, found = wheels(dataset, distribution, platform), []
+    for row in rows:
+        one = known.get(row.python) or _elsewhere(dataset, shelf, row)
+        if not isinstance(one, Reason):
+            known[row.python] = one
+        found.append(one)
+    return _places(rows, found, None, True)
 
 
-def _place(row: TensorFlowRow, found: str | Reason | None, python: str | None, new: bool) -> Place:
-    return Place(None, refusal(row, (found,), python, new)) if isinstance(found, Reason) else Place(found)
+def _places(rows: tuple[TensorFlowRow, ...], found: list[str | Reason | None], python: str | None, new: bool) -> Places:
+    may = {place: one for place, one in enumerate(found) if isinstance(one, str)}
+    refused = {place: refusal(rows[place], (one,), python, new) for place, one in enumerate(found) if isinstance(one, Reason)}
+    return Places(may, refused)
 
 
 def _here(dataset: Dataset, seat: Seat, row: TensorFlowRow) -> str | Reason | None:

@@ -82,6 +82,13 @@ def bounds(row: Release, python: str) -> Mapping[str, str]:
     return {**row.bounds, **differing} if differing else row.bounds
 
 
+@lru_cache(maxsize=16384)
+def asks(dataset: Dataset, name: str, version: str, python: str) -> Mapping[str, str]:
+    """What this release asks of other packages on this Python; nothing where no row knows it."""
+    row = release_row(dataset, name, version)
+    return bounds(row, python) if row is not None else {}
+
+
 @lru_cache(maxsize=4096)
 def faults(dataset: Dataset, name: str, tensorflow: str) -> tuple[PackageFaultRow, ...]:
     """The measured pairs of ``name`` with this TensorFlow."""

@@ -19,14 +19,16 @@ from fixer.planning import compare
 from fixer.planning.candidates import Option, Stack, fit, keeps_tensorflow
 from fixer.planning.gates import RELEASE, Verdict, row_name, verdicts, versions, wheels, widest
 from fixer.planning.loading import unsearched
-from fixer.planning.order import Step, steps
 from fixer.planning.order import place as rung_place
-from fixer.planning.places import all_elsewhere, all_here
+from fixer.planning.order import steps
+from fixer.planning.places import Places, all_elsewhere, all_here
 from fixer.planning.refusals import MOST_LISTED, Refusals
-from fixer.planning.shortlist import admitted, barred, drawbacks
+from fixer.planning.shortlist import drawbacks, shortlist
 from fixer.planning.situation import Ground, Situation
 
 _NEW = rung_place("environment")
+# What an option is sorted by, its place in ``rows`` last, and beside that its Python and rung.
+Place = tuple[int, int, int, int, bool, int, str, str]
 
 
 @dataclass
@@ -52,11 +54,12 @@ class Search:
         """
         if not self.rows:
             self._refuse_platform()
-        shortlist = self._shortlist()
-        return self._try(self._here(shortlist)) or (None if self.needs else self._try(self._elsewhere(shortlist)))
+        admitted = shortlist(*self._among, self.situation.wish.requirements, self.situation.tensorflow or "", self._ground)
+        self.refusals.take(admitted.refused)
+        return self._try(self._here(admitted.places)) or (None if self.needs else self._try(self._elsewhere(admitted.places)))
 
-    def _try(self, options: list[tuple[int, str, str]]) -> Stack | None:
-        for place, python, rung in sorted(options, key=self._preference):
+    def _try(self, options: list[Place]) -> Stack | None:
+        for *_, place, python, rung in sorted(options):
             option = Option(
                 self.rows[place], python, rung, self._verdicts[place], self.gpu, self.forced,
                 self.with_libraries, self.renew,
@@ -109,42 +112,36 @@ class Search:
     def _verdicts(self) -> tuple[Verdict, ...]:
         return verdicts(self.situation.dataset, self.distribution, self.situation.platform, self._ground)
 
-    def _here(self, shortlist: Iterable[int]) -> list[tuple[int, str, str]]:
-        """Each wheel that could go into the present environment: its place in ``rows``, Python, rung."""
+    def _here(self, admitted: Iterable[int]) -> list[Place]:
+        """Each wheel that could go into the present environment: least change, then flaws, then nearness to what is there, then newness."""
+        places, known, against = all_here(*self._among, self.situation.seat), self._steps, self._drawbacks
+        self._put_aside(places, admitted)
         found = []
-        places = all_here(*self._among, self.situation.seat)
-        for place in shortlist:
-            one = places[place]
-            if one.python is not None:
-                found.append((place, one.python, self._steps[place][0].rung))
-            elif one.refused is not None:
-                self.refusals.put(*one.refused)
+        for place in admitted:
+            python = places.python.get(place)
+            if python is not None:
+                rung, rank, far, older = known[place]
+                found.append((rank, 0, against[place], far, older, place, python, rung))
         return found
 
-    def _elsewhere(self, shortlist: Iterable[int]) -> list[tuple[int, str, str]]:
-        """The same for a new environment."""
+    def _elsewhere(self, admitted: Iterable[int]) -> list[Place]:
+        """The same for a new environment, where the TensorFlow that is there comes first."""
+        places, known, against = all_elsewhere(*self._among, self.situation.shelf), self._steps, self._drawbacks
+        self._put_aside(places, admitted)
         found = []
-        places = all_elsewhere(*self._among, self.situation.shelf)
-        for place in shortlist:
-            one = places[place]
-            if one.python is not None:
-                found.append((place, one.python, "environment"))
-            elif one.refused is not None:
-                self.refusals.put(*one.refused)
+        for place in admitted:
+            python = places.python.get(place)
+            if python is not None:
+                found.append((_NEW, int(known[place][0] != "pin"), against[place], 0, False, place, python, "environment"))
         return found
+
+    def _put_aside(self, places: Places, admitted: Iterable[int]) -> None:
+        if places.refused:
+            self.refusals.join(dict([places.refused[place] for place in admitted if place in places.refused]))
 
     @property
     def _among(self) -> tuple[Dataset, str, str]:
         return self.situation.dataset, self.distribution, self.situation.platform
-
-    def _shortlist(self) -> tuple[int, ...]:
-        """The places of the wheels that the wish and the gates admit; the others are refused."""
-        one = self.situation
-        fitting = admitted(*self._among, one.wish.requirements, one.tensorflow or "")
-        refused = barred(*self._among, self._ground)
-        self.refusals.take(fitting.refused)
-        self.refusals.take(dict([refused[place] for place in fitting.places if place in refused]))
-        return tuple([place for place in fitting.places if place not in refused])
 
     def _refuse_platform(self) -> None:
         situation = self.situation
@@ -153,16 +150,8 @@ class Search:
                 text = f"the index has no wheel of it for {situation.platform}"
                 self.refusals.add(row, (Reason(text, row_name(situation.dataset, row), "os"),))
 
-    def _preference(self, option: tuple[int, str, str]) -> tuple[int, int, int, int, int, int]:
-        """Rung, then flaws, then nearness to what is there, then the newest release."""
-        place, _, rung = option
-        taken, rung_of_it = self._steps[place]
-        if rung == "environment":
-            return _NEW, taken.rung != "pin", self._drawbacks[place], 0, 0, place
-        return rung_of_it, 0, self._drawbacks[place], taken.far, taken.older, place
-
     @once
-    def _steps(self) -> tuple[tuple[Step, int], ...]:
+    def _steps(self) -> tuple[tuple[str, int, int, bool], ...]:
         """The step to each wheel from what is installed."""
         return steps(versions(*self._among), self.situation.tensorflow)
 

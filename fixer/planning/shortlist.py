@@ -11,12 +11,12 @@ from typing import Mapping
 
 from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import TensorFlowRow
-from fixer.model.plan import Reason, Rejected
+from fixer.model.plan import Reason
 from fixer.model.record import record
 from fixer.planning import compare
 from fixer.planning.gates import IDLE, RELEASE, Verdict, verdicts, wheels
 from fixer.planning.loading import unsearched
-from fixer.planning.refusals import ANOTHER, WISHED, Key, refusal
+from fixer.planning.refusals import ANOTHER, WISHED, Key, Refusal, refusal
 from fixer.planning.situation import Ground
 from fixer.planning.wishes import Wishes, read
 
@@ -25,33 +25,57 @@ _TOO_OLD = Reason(f"{ANOTHER}: only where it is wished for", fact=RELEASE)
 
 
 @record(frozen=True)
-class Admitted:
-    """The places of the wheels that the wish admits, newest first, and the refusals of the others."""
+class Shortlist:
+    """The places of the wheels that come into question, newest first, and the refusals of the others."""
 
     places: tuple[int, ...]
-    refused: Mapping[Key, Rejected]
+    refused: Mapping[Key, Refusal]
+
+
+def shortlist(dataset: Dataset, distribution: str, platform: str, wish: tuple[str, ...], present: str, ground: Ground) -> Shortlist:
+    """What both the requirements of a ``wish`` and the gates admit, where TensorFlow ``present`` is installed."""
+    telling = present if present.startswith(_OLD_API) or present in _preliminary(dataset, distribution, platform) else ""
+    return _shortlist(dataset, distribution, platform, wish, telling, ground)
+
+
+@lru_cache(maxsize=2048)
+def _shortlist(dataset: Dataset, distribution: str, platform: str, wish: tuple[str, ...], present: str, ground: Ground) -> Shortlist:
+    wished = _admitted(dataset, distribution, platform, wish, present)
+    rows, judged = wheels(dataset, distribution, platform), verdicts(dataset, distribution, platform, ground)
+    barred = dict(refusal(rows[place], judged[place].reasons) for place in wished.places if judged[place].reasons)
+    return Shortlist(tuple(place for place in wished.places if not judged[place].reasons), {**wished.refused, **barred})
 
 
 @lru_cache(maxsize=256)
-def admitted(dataset: Dataset, distribution: str, platform: str, wish: tuple[str, ...], present: str) -> Admitted:
-    """What the requirements of a ``wish`` admit where TensorFlow ``present`` is installed; a refusal is noted only for finals."""
-    wishes, found, refused = read(wish), [], dict[Key, Rejected]()
+def _admitted(dataset: Dataset, distribution: str, platform: str, wish: tuple[str, ...], present: str) -> Shortlist:
+    """What the wish admits; a refusal is noted only for finals."""
+    wishes, found, refused = read(wish), [], dict[Key, Refusal]()
     for place, row in enumerate(wheels(dataset, distribution, platform)):
         if _hidden(wishes, row, present):
             continue
         against = _against(wishes.tensorflow, row, present)
         if against is None:
             found.append(place)
-        elif against is not _TOO_OLD or not any(_TOO_OLD in one.reasons for one in refused.values()):
+        elif against is not _TOO_OLD or not any(_TOO_OLD in one.told.reasons for one in refused.values()):
             # One word on the old API is enough; it has sixty releases.
             key, told = refusal(row, (against,))
             refused[key] = told
-    return Admitted(tuple(found), refused)
+    return Shortlist(tuple(found), refused)
+
+
+@lru_cache(maxsize=64)
+def _preliminary(dataset: Dataset, distribution: str, platform: str) -> frozenset[str]:
+    """The pre-releases: only to whom has one is it shown unasked."""
+    return frozenset(row.version for row in wheels(dataset, distribution, platform) if not _is_final(row))
+
+
+def _is_final(row: TensorFlowRow) -> bool:
+    return compare.is_final(row.version) and not row.prerelease
 
 
 def _hidden(wishes: Wishes, row: TensorFlowRow, present: str) -> bool:
     """Whether it is a pre-release that nobody wished for by name and nobody has."""
-    if compare.is_final(row.version) and not row.prerelease:
+    if _is_final(row):
         return False
     return not wishes.names_prerelease("tensorflow", row.version) and row.version != present
 
@@ -62,13 +86,6 @@ def _against(wished: str, row: TensorFlowRow, present: str) -> Reason | None:
     if wished and not compare.within(wished, row.version):
         return Reason(f"{WISHED}tensorflow{wished}", fact=RELEASE)
     return None
-
-
-@lru_cache(maxsize=2048)
-def barred(dataset: Dataset, distribution: str, platform: str, ground: Ground) -> Mapping[int, tuple[Key, Rejected]]:
-    """The wheels that the gates refuse on this ground, by place."""
-    judged = zip(wheels(dataset, distribution, platform), verdicts(dataset, distribution, platform, ground))
-    return {place: refusal(row, told.reasons) for place, (row, told) in enumerate(judged) if told.reasons}
 
 
 @lru_cache(maxsize=2048)

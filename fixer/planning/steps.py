@@ -25,11 +25,8 @@ _CONDA_NAMES = {"ml-dtypes": "ml_dtypes", "opt-einsum": "opt_einsum", "typing-ex
 
 def pins(packages: Mapping[str, str]) -> list[str]:
     """``name==version``, TensorFlow first."""
-    ordered = sorted(
-        packages.items(),
-        key=lambda item: (not item[0].startswith("tensorflow"), item[0].startswith("nvidia-"), item[0]),
-    )
-    return [f"{name}=={version}" for name, version in ordered]
+    ordered = sorted((not name.startswith("tensorflow"), name.startswith("nvidia-"), name) for name in packages)
+    return [f"{name}=={packages[name]}" for _, _, name in ordered]
 
 
 def size(situation: Situation, packages: Mapping[str, str], row: TensorFlowRow | None) -> tuple[int | None, int | None]:
@@ -50,16 +47,17 @@ def pip(
     remove: Iterable[str] = (), reinstall: Iterable[str] = (),
 ) -> ActionSpec:  # fmt: skip
     """One installer call for everything that changes in the environment."""
+    requirements = pins(packages)
     params: dict[str, object] = {
         "interpreter": situation.interpreter, "prefix": situation.prefix, "manager": situation.manager,
-        "requirements": pins(packages), "remove": sorted(remove),
+        "requirements": requirements, "remove": sorted(remove),
     }  # fmt: skip
     if reinstall:
         params["reinstall"] = sorted(reinstall)
     fetched, taken = size(situation, packages, row)
     return ActionSpec(
         id="packages", kind="pip_requirements", params=params,
-        summary=f"Install {_named(packages)} into {situation.prefix}",
+        summary=f"Install {_named(requirements)} into {situation.prefix}",
         because=tuple(because), commands=installers.pip_requirements(params), reversible="exact", reaches=EVERYWHERE,
         download_bytes=fetched, disk_bytes=taken,
     )  # fmt: skip
@@ -72,7 +70,7 @@ def conda(situation: Situation, packages: Mapping[str, str], because: Iterable[s
         "requirements": [f"{_CONDA_NAMES.get(name, name)}=={version}" for name, version in sorted(packages.items())],
     }  # fmt: skip
     return ActionSpec(
-        id="conda-packages", kind="conda_packages", params=params, summary=f"Install {_named(packages)} with conda",
+        id="conda-packages", kind="conda_packages", params=params, summary=f"Install {_named(pins(packages))} with conda",
         because=tuple(because), commands=installers.conda_packages(params), reversible="best-effort",
         reaches=EVERYWHERE,
     )  # fmt: skip
@@ -103,15 +101,16 @@ def new_environment(
         manager = situation.conda
     if (specs or situation.wish.manager == "conda") and situation.conda is not None:
         manager = situation.conda
+    requirements = pins(packages)
     params = {
         "path": situation.new_path, "python": patch or python,
         "interpreter": None if manager in installers.CONDA_MANAGERS else at_hand,
-        "manager": manager, "requirements": pins(packages), **({"conda": list(specs)} if specs else {}),
+        "manager": manager, "requirements": requirements, **({"conda": list(specs)} if specs else {}),
         **({"cuda": cuda} if cuda else {}),
     }  # fmt: skip
     # Nobody knows what else conda takes.
     fetched, taken = size(situation, packages, row) if not specs else (None, None)
-    named = ", ".join(part for part in (", ".join(specs), _named(packages)) if part)
+    named = ", ".join(part for part in (", ".join(specs), _named(requirements)) if part)
     return ActionSpec(
         id="environment", kind="new_environment", params=params,
         summary=f"Make the environment {situation.new_path} with Python {python} and install {named}",
@@ -120,10 +119,9 @@ def new_environment(
     )  # fmt: skip
 
 
-def _named(packages: Mapping[str, str]) -> str:
-    texts = [text.replace("==", " ") for text in pins(packages)]
-    more = len(texts) - _SHOWN
-    return ", ".join(texts[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+def _named(requirements: list[str]) -> str:
+    more = len(requirements) - _SHOWN
+    return ", ".join(requirements[:_SHOWN]).replace("==", " ") + (f" and {more} more" if more > 0 else "")
 
 
 def hook(

@@ -42,7 +42,12 @@ class Wishes:
     @once
     def others(self) -> tuple[str, ...]:
         """The wished packages that are not TensorFlow."""
-        return tuple(name for name in self.packages if name not in TENSORFLOWS)
+        return tuple(self.beside)
+
+    @once
+    def beside(self) -> Mapping[str, str]:
+        """The same with their ranges."""
+        return {name: spec for name, spec in self.packages.items() if name not in TENSORFLOWS}
 
     def admits(self, name: str, version: str) -> bool:
         """Whether the wish lets ``name`` be ``version``; a pre-release only where the wish itself names one."""

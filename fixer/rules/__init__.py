@@ -51,7 +51,7 @@ from fixer.rules.ranking import rank
 
 Rule = Callable[[Case], Iterable[Finding]]
 
-RULES: tuple[Rule, ...] = (
+OF_MACHINES: tuple[Rule, ...] = (
     system.libc_musl,
     system.cpu_without_avx,
     system.glibc_too_old,
@@ -125,12 +125,16 @@ RULES: tuple[Rule, ...] = (
     memory.gpu_too_small,
     memory.growth_setting,
     state.interrupted_apply,
+    heard_driver.halves_in_a_container,
+)
+
+# They judge lines of a log, or that a log says nothing: where none was read they have nothing to say.
+OF_A_LOG: tuple[Rule, ...] = (
     heard.said_outright,
     heard.said_among_several,
     heard_cudnn.cudnn_as_loaded,
     heard_cards.not_built_for,
     heard_cards.torch_not_compatible,
-    heard_driver.halves_in_a_container,
     heard_driver.insufficient_by_number,
     heard_driver.stub_answers,
     heard_memory.memory_limit,
@@ -155,12 +159,14 @@ RULES: tuple[Rule, ...] = (
     heard_installers.requirement_unmet,
     heard_installers.left_incompatible,
 )
+RULES: tuple[Rule, ...] = (*OF_MACHINES, *OF_A_LOG)
 
 
 def judge(facts: Facts, dataset: Dataset, wish: Wish) -> tuple[Finding, ...]:
     """Every finding for ``facts`` under ``wish``, weightiest first, at most one of them primary."""
     case = Case(facts, dataset.with_patient(facts), wish)
-    return rank(found for rule in RULES for found in rule(case))
+    rules = OF_MACHINES if facts.events.is_unknown else RULES
+    return rank(found for rule in rules for found in rule(case))
 
 
 def target(facts: Facts, dataset: Dataset, wish: Wish) -> Target:

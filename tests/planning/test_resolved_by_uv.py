@@ -61,8 +61,15 @@ def test_uv_resolves_what_the_plan_claims(name: str) -> None:
     added |= {n for n in set(state) - set(claimed) if n.startswith("nvidia-")} if plan.outcome.device == "gpu" else set()
     # A described environment may leave out what its TensorFlow needs; a new one is described by the plan alone.
     assert not new or not added, added
-    if plan.outcome.device == "gpu" and plan.outcome.libraries_from == ("wheels",):
-        assert (plan.outcome.cuda, plan.outcome.cudnn) == _libraries(state, dataset, plan), harness.told(plan)
+    if plan.outcome.device != "gpu":
+        assert not plan.outcome.libraries_from
+        return
+    found = _libraries(state, dataset, plan)
+    if "conda" not in plan.outcome.libraries_from:
+        assert ("wheels" in plan.outcome.libraries_from) == any(found), harness.told(plan)
+        assert not new or "system" not in plan.outcome.libraries_from
+    if plan.outcome.libraries_from == ("wheels",):
+        assert (plan.outcome.cuda, plan.outcome.cudnn) == found, harness.told(plan)
 
 
 def test_the_share_installs_and_is_of_every_kind() -> None:
