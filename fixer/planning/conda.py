@@ -88,7 +88,7 @@ def best_build(situation: Situation, gpu: bool) -> Found:
     return _best_build(situation.dataset, situation.platform, ground, situation.wish.requirements)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=256)
 def _best_build(dataset: Dataset, platform: str, ground: Ground, wish: tuple[str, ...]) -> Found:
     refused, fitting, wishes = dict[Key, Refusal](), [], read(wish)
     others = [name for name in wishes.others if name not in ("keras",)]
@@ -109,7 +109,7 @@ def _best_build(dataset: Dataset, platform: str, ground: Ground, wish: tuple[str
     return Found(min(fitting, key=lambda one: len(one.verdict.flaws), default=None), refused)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _refusal(distribution: str, version: str, build: str, reasons: tuple[Reason, ...]) -> tuple[Key, Refusal]:
     """Equal refusals are one, as those of wheels are."""
     return (version, build, False), weighed(version, {distribution: version, "build": f"conda-forge {build}"}, reasons)

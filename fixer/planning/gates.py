@@ -1,6 +1,6 @@
 """What keeps a TensorFlow wheel off a machine: platform, C and C++ library, processor, GPU, driver; each with its row.
 
-The unit is ``judge``: one row of the dataset against one ``Ground``, remembered part by part. A verdict holds
+The unit is ``verdicts``: the wheels of the dataset against one ``Ground``, remembered part by part. A verdict holds
 reasons (it cannot work), flaws (it works, but something published or slow speaks against it) and needs (an
 unknown fact decides). Python, wishes and packages are judged elsewhere.
 """
@@ -73,14 +73,8 @@ def known_faults(dataset: Dataset, distribution: str, version: str) -> tuple[Kno
     return dataset.known_faults(distribution, version)
 
 
-def judge(dataset: Dataset, distribution: str, platform: str, place: int, ground: Ground) -> Verdict:
-    """The verdict on the wheel at ``place`` of ``wheels(dataset, distribution, platform)``."""
-    return verdicts(dataset, distribution, platform, ground)[place]
-
-
-@lru_cache(maxsize=2048)
 def verdicts(dataset: Dataset, distribution: str, platform: str, ground: Ground) -> tuple[Verdict, ...]:
-    """The gates' word on every wheel of a distribution.
+    """The gates' word on every wheel of ``wheels(dataset, distribution, platform)``.
 
     Each gate looks at one part of the ground and is remembered by that part, so that a fleet of machines, which
     differ in all parts at once, asks each gate a few questions.
@@ -139,7 +133,7 @@ def _basics(dataset: Dataset, row: TensorFlowRow, glibc: str | None, avx: bool, 
         yield Reason("tensorflow-gpu was retired; this release is empty", name, RELEASE)
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=1024)
 def _on_gpu(
     dataset: Dataset, distribution: str, platform: str, cards: tuple[str | None, ...], driver: str | None,
     driver_unknown: bool, wsl: bool,

@@ -78,7 +78,7 @@ def library_set(dataset: Dataset, row: TensorFlowRow, needs: Needs) -> LibrarySe
     return _library_set(dataset, row.distribution, row.platform, row.version, needs)
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=2048)
 def _library_set(dataset: Dataset, distribution: str, platform: str, version: str, needs: Needs) -> LibrarySet:
     row = wheel(dataset, distribution, platform, version)
     if row is None:
@@ -227,7 +227,7 @@ def _limits(dataset: Dataset, name: str, capabilities: Iterable[str]) -> list[st
     return [f">={newest_first}"] if str(compare.release(newest_first)[0]) == major else []
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=1024)
 def _newest(dataset: Dataset, name: str, asked: Asked, loads: LoadRule | None) -> str | None:
     """The newest release that is asked for and, where it is cuDNN, can be loaded; one that needs nothing unknown first."""
 

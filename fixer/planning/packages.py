@@ -70,7 +70,7 @@ def _counts(task: Task, name: str, version: str) -> bool:
     return name in task.wished or name in task.forced or _is_known(task.dataset, name, version)
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=2048)
 def _is_known(dataset: Dataset, name: str, version: str) -> bool:
     """Whether the dataset has something to say of this package in this version."""
     if name in fault_names(dataset):
@@ -78,7 +78,7 @@ def _is_known(dataset: Dataset, name: str, version: str) -> bool:
     return bool(releases(dataset, name)) and (name.startswith("t") or release_row(dataset, name, version) is not None)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _resolve(
     dataset: Dataset, distribution: str, platform: str, version: str, python: str, glibc: str | None,
     installed: tuple[tuple[str, str], ...], wished: tuple[tuple[str, str], ...], forced: tuple[tuple[str, str], ...],

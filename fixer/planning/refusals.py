@@ -34,7 +34,7 @@ def refusal(row: TensorFlowRow, reasons: Iterable[Reason], python: str | None = 
     return _refusal(row.distribution, row.version, tuple(reasons), python or "", new)
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=4096)
 def _refusal(distribution: str, version: str, reasons: tuple[Reason, ...], python: str, new: bool) -> tuple[Key, Refusal]:
     """Equal refusals are one: the machines of a fleet differ in many ways and are refused for few reasons."""
     stack = {distribution: version}

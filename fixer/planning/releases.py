@@ -33,7 +33,7 @@ def releases(dataset: Dataset, name: str) -> tuple[Release, ...]:
     return dataset.jax(name) if name.startswith("jax") else dataset.releases(name)
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=2048)
 def release_row(dataset: Dataset, name: str, version: str) -> Release | None:
     """The row of one release."""
     return next((row for row in releases(dataset, name) if row.version == version), None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Iterable, Mapping
+from typing import Mapping
 
 from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import TensorFlowRow
@@ -17,13 +17,13 @@ from fixer.model.plan import Reason
 from fixer.model.record import altered
 from fixer.planning import compare
 from fixer.planning.candidates import Option, Stack, fit, keeps_tensorflow
-from fixer.planning.gates import RELEASE, Verdict, row_name, verdicts, versions, wheels, widest
+from fixer.planning.gates import RELEASE, row_name, versions, wheels, widest
 from fixer.planning.loading import unsearched
 from fixer.planning.order import place as rung_place
 from fixer.planning.order import steps
 from fixer.planning.places import Places, all_elsewhere, all_here
-from fixer.planning.refusals import MOST_LISTED, Refusals
-from fixer.planning.shortlist import drawbacks, shortlist
+from fixer.planning.refusals import MOST_LISTED, Key, Refusal, Refusals, refusal
+from fixer.planning.shortlist import Shortlist, shortlist
 from fixer.planning.situation import Ground, Situation
 
 _NEW = rung_place("environment")
@@ -54,14 +54,13 @@ class Search:
         """
         if not self.rows:
             self._refuse_platform()
-        admitted = shortlist(*self._among, self.situation.wish.requirements, self.situation.tensorflow or "", self._ground)
-        self.refusals.take(admitted.refused)
-        return self._try(self._here(admitted.places)) or (None if self.needs else self._try(self._elsewhere(admitted.places)))
+        self.refusals.take(self._shortlist.refused)
+        return self._try(self._here()) or (None if self.needs else self._try(self._elsewhere()))
 
     def _try(self, options: list[Place]) -> Stack | None:
         for *_, place, python, rung in sorted(options):
             option = Option(
-                self.rows[place], python, rung, self._verdicts[place], self.gpu, self.forced,
+                self.rows[place], python, rung, self._shortlist.verdicts[place], self.gpu, self.forced,
                 self.with_libraries, self.renew,
             )  # fmt: skip
             made = fit(self.situation, option)
@@ -109,35 +108,36 @@ class Search:
         return widest(self.situation.dataset, self.distribution, self.situation.platform, ground)
 
     @once
-    def _verdicts(self) -> tuple[Verdict, ...]:
-        return verdicts(self.situation.dataset, self.distribution, self.situation.platform, self._ground)
+    def _shortlist(self) -> Shortlist:
+        situation = self.situation
+        return shortlist(*self._among, situation.wish.requirements, situation.tensorflow or "", self._ground)
 
-    def _here(self, admitted: Iterable[int]) -> list[Place]:
+    def _here(self) -> list[Place]:
         """Each wheel that could go into the present environment: least change, then flaws, then nearness to what is there, then newness."""
-        places, known, against = all_here(*self._among, self.situation.seat), self._steps, self._drawbacks
-        self._put_aside(places, admitted)
+        places, known = all_here(*self._among, self.situation.seat), self._steps
+        self._put_aside(places)
         found = []
-        for place in admitted:
+        for place, drawbacks in self._shortlist.drawbacks.items():
             python = places.python.get(place)
             if python is not None:
                 rung, rank, far, older = known[place]
-                found.append((rank, 0, against[place], far, older, place, python, rung))
+                found.append((rank, 0, drawbacks, far, older, place, python, rung))
         return found
 
-    def _elsewhere(self, admitted: Iterable[int]) -> list[Place]:
+    def _elsewhere(self) -> list[Place]:
         """The same for a new environment, where the TensorFlow that is there comes first."""
-        places, known, against = all_elsewhere(*self._among, self.situation.shelf), self._steps, self._drawbacks
-        self._put_aside(places, admitted)
+        places, known = all_elsewhere(*self._among, self.situation.shelf), self._steps
+        self._put_aside(places)
         found = []
-        for place in admitted:
+        for place, drawbacks in self._shortlist.drawbacks.items():
             python = places.python.get(place)
             if python is not None:
-                found.append((_NEW, int(known[place][0] != "pin"), against[place], 0, False, place, python, "environment"))
+                found.append((_NEW, int(known[place][0] != "pin"), drawbacks, 0, False, place, python, "environment"))
         return found
 
-    def _put_aside(self, places: Places, admitted: Iterable[int]) -> None:
+    def _put_aside(self, places: Places) -> None:
         if places.refused:
-            self.refusals.join(dict([places.refused[place] for place in admitted if place in places.refused]))
+            self.refusals.join(dict([places.refused[one] for one in self._shortlist.verdicts if one in places.refused]))
 
     @property
     def _among(self) -> tuple[Dataset, str, str]:
@@ -155,33 +155,33 @@ class Search:
         """The step to each wheel from what is installed."""
         return steps(versions(*self._among), self.situation.tensorflow)
 
-    @once
-    def _drawbacks(self) -> tuple[int, ...]:
-        return drawbacks(self.situation.dataset, self.distribution, self.situation.platform, self._ground)
-
-    def _needs_hook(self, row: TensorFlowRow) -> bool:
-        return self.gpu and bool(unsearched(self.situation.dataset, row))
-
     def _explain_newer(self, chosen: int) -> None:
         """Why the newest release of each minor version that is later than the one at ``chosen`` was passed over."""
         named, minors = self.refusals.versions, set[tuple[int, ...]]()
-        for place, minor in _finals(*self._among):
+        for place, version, minor in _finals(*self._among):
             if place >= chosen:
                 break
-            row = self.rows[place]
-            if row.version in named or minor in minors:
-                continue
-            minors.add(minor)
-            flaws = [words for _, words in self._verdicts[place].flaws if words]
-            if self._needs_hook(row):
-                flaws.append("as published it does not find all of its CUDA libraries and would need a hook")
-            name = row_name(self.situation.dataset, row)
-            words = flaws or ["it is a bigger change than what was chosen"]
-            self.refusals.add(row, [Reason(text, name, RELEASE) for text in words])
+            if version not in named and minor not in minors:
+                minors.add(minor)
+                self.refusals.put(*_passed_over(*self._among, place, self._shortlist.verdicts[place].flaws, self.gpu))
 
 
 @lru_cache(maxsize=64)
-def _finals(dataset: Dataset, distribution: str, platform: str) -> tuple[tuple[int, tuple[int, ...]], ...]:
-    """The places of the final releases, newest first, each with its minor version."""
+def _finals(dataset: Dataset, distribution: str, platform: str) -> tuple[tuple[int, str, tuple[int, ...]], ...]:
+    """The places of the final releases, newest first, each with its version and minor version."""
     rows = enumerate(wheels(dataset, distribution, platform))
-    return tuple((place, compare.minor(row.version)) for place, row in rows if not row.prerelease and compare.is_final(row.version))
+    finals = ((place, row.version) for place, row in rows if not row.prerelease and compare.is_final(row.version))
+    return tuple((place, version, compare.minor(version)) for place, version in finals)
+
+
+@lru_cache(maxsize=2048)
+def _passed_over(
+    dataset: Dataset, distribution: str, platform: str, place: int, flaws: tuple[tuple[str, str], ...], gpu: bool
+) -> tuple[Key, Refusal]:
+    """The wheel at ``place`` refused although it works: what speaks against it, or that it is a bigger change."""
+    row = wheels(dataset, distribution, platform)[place]
+    words = [words for _, words in flaws if words]
+    if gpu and unsearched(dataset, row):
+        words.append("as published it does not find all of its CUDA libraries and would need a hook")
+    name = row_name(dataset, row)
+    return refusal(row, [Reason(one, name, RELEASE) for one in words or ["it is a bigger change than what was chosen"]])

@@ -26,7 +26,19 @@ _TOO_OLD = Reason(f"{ANOTHER}: only where it is wished for", fact=RELEASE)
 
 @record(frozen=True)
 class Shortlist:
-    """The places of the wheels that come into question, newest first, and the refusals of the others."""
+    """The wheels that come into question, by place and newest first, and the refusals of the others.
+
+    ``drawbacks`` is how much speaks against each although it works: its flaws, and a loader that misses its libraries.
+    """
+
+    verdicts: Mapping[int, Verdict]
+    drawbacks: Mapping[int, int]
+    refused: Mapping[Key, Refusal]
+
+
+@record(frozen=True)
+class _Admitted:
+    """The places of the wheels that the wish admits, newest first, and the refusals of the others."""
 
     places: tuple[int, ...]
     refused: Mapping[Key, Refusal]
@@ -38,16 +50,18 @@ def shortlist(dataset: Dataset, distribution: str, platform: str, wish: tuple[st
     return _shortlist(dataset, distribution, platform, wish, telling, ground)
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=1024)
 def _shortlist(dataset: Dataset, distribution: str, platform: str, wish: tuple[str, ...], present: str, ground: Ground) -> Shortlist:
     wished = _admitted(dataset, distribution, platform, wish, present)
     rows, judged = wheels(dataset, distribution, platform), verdicts(dataset, distribution, platform, ground)
-    barred = dict(refusal(rows[place], judged[place].reasons) for place in wished.places if judged[place].reasons)
-    return Shortlist(tuple(place for place in wished.places if not judged[place].reasons), {**wished.refused, **barred})
+    fitting = {place: judged[place] for place in wished.places if not judged[place].reasons}
+    weights = {place: _weight(told.flaws) + (ground.gpu and bool(unsearched(dataset, rows[place]))) for place, told in fitting.items()}
+    barred = dict(refusal(rows[place], judged[place].reasons) for place in wished.places if place not in fitting)
+    return Shortlist(fitting, weights, {**wished.refused, **barred})
 
 
 @lru_cache(maxsize=256)
-def _admitted(dataset: Dataset, distribution: str, platform: str, wish: tuple[str, ...], present: str) -> Shortlist:
+def _admitted(dataset: Dataset, distribution: str, platform: str, wish: tuple[str, ...], present: str) -> _Admitted:
     """What the wish admits; a refusal is noted only for finals."""
     wishes, found, refused = read(wish), [], dict[Key, Refusal]()
     for place, row in enumerate(wheels(dataset, distribution, platform)):
@@ -60,7 +74,7 @@ def _admitted(dataset: Dataset, distribution: str, platform: str, wish: tuple[st
             # One word on the old API is enough; it has sixty releases.
             key, told = refusal(row, (against,))
             refused[key] = told
-    return Shortlist(tuple(found), refused)
+    return _Admitted(tuple(found), refused)
 
 
 @lru_cache(maxsize=64)
@@ -88,13 +102,6 @@ def _against(wished: str, row: TensorFlowRow, present: str) -> Reason | None:
     return None
 
 
-@lru_cache(maxsize=2048)
-def drawbacks(dataset: Dataset, distribution: str, platform: str, ground: Ground) -> tuple[int, ...]:
-    """How much speaks against each wheel although it works: its flaws, and a loader that misses its libraries."""
-    judged = zip(wheels(dataset, distribution, platform), verdicts(dataset, distribution, platform, ground))
-    return tuple(_weight(told) + (ground.gpu and bool(unsearched(dataset, row))) for row, told in judged)
-
-
-def _weight(verdict: Verdict) -> int:
+def _weight(flaws: tuple[tuple[str, str], ...]) -> int:
     # A card that lies idle weighs more than what is slow or wants a hook.
-    return sum(3 if kind == IDLE else 1 for kind, _ in verdict.flaws)
+    return sum(3 if kind == IDLE else 1 for kind, _ in flaws)

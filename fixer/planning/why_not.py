@@ -19,7 +19,7 @@ from fixer.model.plan import Reason, Rejected, Wish
 from fixer.model.why_not import Argument, WhyNot
 from fixer.planning import compare, conda, places
 from fixer.planning.candidates import Option, Stack, fit
-from fixer.planning.gates import RELEASE, judge, row_name, wheels
+from fixer.planning.gates import RELEASE, Verdict, row_name, verdicts, wheels
 from fixer.planning.order import words
 from fixer.planning.refusals import Refusals
 from fixer.planning.search import Search
@@ -70,14 +70,15 @@ class _Case:
         """Every wheel that the wish admits, newest first; without a range the newest final of each minor version."""
         situation = self.situation
         rows = wheels(situation.dataset, self.distribution, situation.platform)
-        admitted = [(place, row) for place, row in enumerate(rows) if self._meant(row)]
+        judged = verdicts(situation.dataset, self.distribution, situation.platform, situation.ground(self.gpu))
+        admitted = [(verdict, row) for verdict, row in zip(judged, rows) if self._meant(row)]
         if not situation.wishes.tensorflow:
-            newest: dict[tuple[int, ...], tuple[int, TensorFlowRow]] = {}
-            for place, row in admitted:
-                newest.setdefault(compare.minor(row.version), (place, row))
+            newest: dict[tuple[int, ...], tuple[Verdict, TensorFlowRow]] = {}
+            for verdict, row in admitted:
+                newest.setdefault(compare.minor(row.version), (verdict, row))
             admitted = list(newest.values())
-        for place, row in admitted:
-            self._judge(place, row)
+        for verdict, row in admitted:
+            self._judge(verdict, row)
         self._missing({row.version for _, row in admitted})
 
     def _meant(self, row: TensorFlowRow) -> bool:
@@ -104,11 +105,8 @@ class _Case:
             text = f"no published release is {wanted}" + (f"; the newest is {newest}" if newest else "")
             self.refusals.refuse({self.distribution: situation.wishes.tensorflow}, Reason(text, fact=RELEASE))
 
-    def _judge(self, place: int, row: TensorFlowRow) -> None:
+    def _judge(self, verdict: Verdict, row: TensorFlowRow) -> None:
         situation = self.situation
-        verdict = judge(
-            situation.dataset, self.distribution, situation.platform, place, situation.ground(self.gpu)
-        )
         here, new = places.here(situation, row), places.elsewhere(situation, row)
         # A wish for another Python does not ask about the present environment.
         if isinstance(here, Reason) and here.fact == "wish.python" and new is not None:

@@ -8,9 +8,11 @@ reasoned from its lists and variables, so the rules judge both alike.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Literal
 
-from fixer.dataset.rows import LibraryRow
+from fixer.dataset.questions import Dataset
+from fixer.dataset.rows import LibraryRow, TensorFlowRow
 from fixer.model.facts import Resolution
 from fixer.model.finding import Certainty, Evidence
 from fixer.model.record import record
@@ -156,17 +158,44 @@ def _described(case: Case) -> tuple[Opening, ...]:
     row = case.code_row
     if row is None or case.cuda_built is None:
         return ()
+    if _nothing_lies(case):
+        return _of_nothing(case.dataset, row.sonames, _lists_known(case, "cudnn"), _lists_known(case, ""))
+    return _of_copies(case, row)
+
+
+def _of_copies(case: Case, row: TensorFlowRow) -> tuple[Opening, ...]:
     found = []
-    for soname in row.sonames:
-        library = ask.library(case.dataset, soname)
-        if _stem(soname) not in REQUIRED or library is None:
-            continue
+    for soname, library in _asked_for(case.dataset, row.sonames):
         copies = (*wheels(case, library, soname), *by_conda(case, library, soname), *outside(case, library, soname))
         searched = [copy for copy in copies if copy.place]
         winner = min(searched, key=lambda copy: (_PLACES.index(copy.place), copy.rank), default=None)
         others = tuple(copy for copy in copies if copy is not winner)
         found.append(_judge(case, soname, library, winner, others, False, None, winner.place if winner else ""))
     return tuple(found)
+
+
+@lru_cache(maxsize=256)
+def _asked_for(dataset: Dataset, sonames: tuple[str, ...]) -> tuple[tuple[str, LibraryRow], ...]:
+    """The sonames among these that TensorFlow's own check asks for, with their libraries."""
+    named = ((soname, ask.library(dataset, soname)) for soname in sonames if _stem(soname) in REQUIRED)
+    return tuple((soname, library) for soname, library in named if library is not None)
+
+
+def _nothing_lies(case: Case) -> bool:
+    """Whether nothing of CUDA is to be seen, in the environment or outside: then all machines are alike."""
+    facts = case.facts
+    inside = case.kind == "conda" or any(name.startswith("nvidia-") for name in case.packages)
+    return not inside and not facts.libraries.or_else(()) and not facts.toolkits.or_else(())
+
+
+@lru_cache(maxsize=256)
+def _of_nothing(dataset: Dataset, sonames: tuple[str, ...], cudnn_known: bool, others_known: bool) -> tuple[Opening, ...]:
+    """What ``_of_copies`` says of each soname where no copy lies anywhere."""
+    made = []
+    for soname, library in _asked_for(dataset, sonames):
+        known = cudnn_known if library.name == "cudnn" else others_known
+        made.append(Opening(soname, library.name, "missing" if known else "unknown lists", None, (), False))
+    return tuple(made)
 
 
 def fits(case: Case, library: str, copy: Copy) -> bool | None:

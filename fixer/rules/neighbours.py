@@ -181,7 +181,7 @@ def missing_requirement(case: Case) -> Iterator[Finding]:
     row = case.row
     if case.tensorflow is None or row is None or case.by_conda:
         return
-    gone = [name for name in _NEEDED_AT_IMPORT if name in row.bounds and case.lacks(name)]
+    gone = [name for name in _NEEDED_AT_IMPORT if name in row.bounds and name not in case.packages and case.lacks(name)]
     if not gone:
         return
     # A machine file that a person wrote seldom names Keras: its silence is no proof of a broken environment.

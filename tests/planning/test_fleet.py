@@ -7,6 +7,9 @@ import importlib
 import json
 import os
 import pkgutil
+import random
+import re
+import subprocess
 from functools import _lru_cache_wrapper
 from pathlib import Path
 from typing import Any
@@ -18,7 +21,7 @@ import fixer.rules
 from fixer import exit_codes
 from fixer.commands import fleet as sharing
 from scripts.bench.machines import machines
-from tests.conftest import Runner
+from tests.conftest import Runner, launch
 from tests.planning import harness
 from tests.schemas import valid
 
@@ -56,6 +59,34 @@ def test_a_machine_among_many_gets_the_same_bytes(convfix: Runner, tmp_path: Pat
     turned = convfix("plan", "--machine", _file(tmp_path, *reversed(fleet))).stdout.splitlines()
     assert together == turned[::-1]
     assert convfix("plan", "--machine", _file(tmp_path, fleet[17])).stdout.splitlines() == [together[17]]
+
+
+@pytest.mark.slow
+def test_any_line_of_a_fleet_is_what_a_run_alone_says(convfix: Runner, tmp_path: Path) -> None:
+    fleet = list(machines(300, seed=31))
+    lines = convfix("plan", "--machine", _file(tmp_path, *fleet)).stdout.splitlines()
+    for place in random.Random(7).sample(range(len(fleet)), 6):
+        path = tmp_path / "machine.json"
+        path.write_text(fleet[place])
+        alone = convfix("plan", "--machine", path, "--json")
+        assert lines[place] == json.dumps(alone.json(), separators=(",", ":")), place
+
+
+@pytest.mark.long
+def test_the_memory_of_a_fleet_stays(convfix: Runner, tmp_path: Path) -> None:
+    """One process that plans 10,000 machines: its memory is full when half are planned, and it is a bounded one."""
+    path, most = _file(tmp_path, *machines(10_000)), {}
+    mine = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(mine)})
+    with subprocess.Popen(launch(["plan", "--machine", path]), stdout=subprocess.PIPE, env=convfix.environment()) as process:
+        os.sched_setaffinity(0, mine)
+        assert process.stdout is not None
+        for number, _ in enumerate(process.stdout, 1):
+            if number in (1_000, 5_000, 10_000):
+                told = re.search(r"^VmHWM:\s+(\d+) kB$", Path(f"/proc/{process.pid}/status").read_text(), re.MULTILINE)
+                assert told is not None, "the kernel does not tell VmHWM"
+                most[number] = int(told[1]) >> 10
+    assert number == 10_000 and most[10_000] <= 1.1 * most[5_000] and most[10_000] < 128, most
 
 
 def test_the_cores_share_a_large_fleet_and_its_answer_is_the_same(convfix: Runner, tmp_path: Path) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import random
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fixer.dataset.questions import Dataset
 from fixer.model import machine
 from fixer.model.plan import Wish
-from fixer.rules import RULES, judge
+from fixer.rules import RULES, judge, loading
 from fixer.rules.case import Case
 from fixer.rules.causes import CAUSES
 from fixer.rules.ranking import exit_code, rank
@@ -53,6 +54,18 @@ def test_each_rule_stands_alone(described: dict[str, Any], wish: tuple[tuple[str
     together = Case(facts, DATASET, wanted)
     for rule in RULES:
         assert list(rule(together)) == list(rule(Case(facts, DATASET, wanted))), rule.__name__
+
+
+@pytest.mark.parametrize("lists", [{}, {"libraries": []}, {"toolkits": []}, {"libraries": [], "toolkits": []}])
+def test_where_nothing_lies_the_short_way_says_what_the_long_one_says(lists: dict[str, Any]) -> None:
+    judged = 0
+    for version in sorted({row.version for row in DATASET.tensorflow_releases("tensorflow")}):
+        case = Case(machine.decode({"environment": {"packages": {"tensorflow": version}}, **lists}), DATASET, Wish())
+        if case.code_row is not None and case.cuda_built is not None:
+            assert loading._nothing_lies(case)
+            assert loading._described(case) == loading._of_copies(case, case.code_row) != ()
+            judged += 1
+    assert judged > 50
 
 
 @EXAMPLES
