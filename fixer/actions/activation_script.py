@@ -12,7 +12,7 @@ import os
 import re
 
 from fixer.actions import files
-from fixer.actions.base import Look, NothingKept, Params, Unforeseen, Workplace, lies_in, owner_problem
+from fixer.actions.base import CONTROL, Look, NothingKept, Params, Unforeseen, Workplace, lies_in, owner_problem
 from fixer.actions.foreseen import new_files, put_in
 from fixer.host import durable
 from fixer.host.base import Host
@@ -135,7 +135,7 @@ def _lists(params: Params, key: str) -> dict[str, tuple[str, ...]]:
 
 def _folder(params: Params, name: str, folder: object) -> str:
     bad = not isinstance(folder, str) or not os.path.isabs(folder) or os.path.normpath(folder) != folder
-    if bad or ":" in str(folder) or any(ord(c) < 32 for c in str(folder)):
+    if bad or ":" in str(folder) or CONTROL.search(str(folder)):
         raise params.error("prepend", f"{name} must hold absolute folders without a colon, found {str(folder)[:60]!r}")
     if name == "LD_LIBRARY_PATH" and (";" in str(folder) or _LOADER_TOKEN.search(str(folder))):
         raise params.error("prepend", f"{name} cannot express the folder {str(folder)[:60]!r}: the loader splits it")

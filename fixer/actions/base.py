@@ -23,6 +23,8 @@ _PIN = re.compile(
     r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)(\[[A-Za-z0-9,._ -]+\])?==(?P<version>[A-Za-z0-9][A-Za-z0-9.+!_-]*)\Z"
 )
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_HALF = re.compile(r"[\ud800-\udfff]")
 _LONGEST = 4096
 
 
@@ -125,7 +127,7 @@ class Params:
         value = self._values.get(key)
         if not isinstance(value, str) or not value or len(value) > _LONGEST:
             raise self.error(key, f"must be a text, found {str(value)[:40]!r}")
-        if any(ord(c) < 32 or ord(c) == 127 for c in value):
+        if CONTROL.search(value):
             raise self.error(key, f"holds control characters: {value[:60]!r}")
         try:
             value.encode("utf-8")
@@ -196,7 +198,7 @@ class Params:
     def _item(self, key: str, item: Any) -> str:
         if not isinstance(item, str) or not item or len(item) > _LONGEST:
             raise self.error(key, f"must hold texts, found {str(item)[:40]!r}")
-        if any(ord(c) < 32 or ord(c) == 127 or 0xD800 <= ord(c) <= 0xDFFF for c in item):
+        if CONTROL.search(item) or _HALF.search(item):
             raise self.error(key, f"holds control characters: {item[:60]!r}")
         return item
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 import base64
 import csv
 import hashlib
+import io
+import itertools
 import os
 import re
 import stat
-from typing import Iterable
+from typing import Iterable, Iterator, TextIO
 
 from fixer.actions.base import StepFailed
 from fixer.host import durable
@@ -20,6 +22,8 @@ from fixer.model.record import record
 
 _SEPARATORS = re.compile(r"[-_.]+")
 _LARGEST_RECORD = 64 << 20
+# The largest wheels have some ten thousands. Each costs some hundred bytes when it is read.
+_MOST_ROWS = 200_000
 
 
 @record(frozen=True)
@@ -114,17 +118,20 @@ def compiled(path: str) -> tuple[str, ...]:
 def _record(folder: str, site: str) -> tuple[Row, ...] | None:
     try:
         content = durable.read(os.path.join(folder, "RECORD"), _LARGEST_RECORD)
-        lines = list(csv.reader(content.decode("utf-8").splitlines()))
+        with io.TextIOWrapper(io.BytesIO(content), "utf-8", newline="") as text:
+            rows = tuple(itertools.islice(_rows(text, site), _MOST_ROWS + 1))
     except (OSError, ValueError, csv.Error):
         return None
-    rows = []
-    for line in lines:
+    return rows if 0 < len(rows) <= _MOST_ROWS else None
+
+
+def _rows(text: TextIO, site: str) -> Iterator[Row]:
+    for line in csv.reader(text):
         if not line or not line[0] or "\0" in line[0]:
             continue
         path = os.path.normpath(os.path.join(site, line[0]))
         size = int(line[2]) if len(line) > 2 and line[2].isascii() and line[2].isdecimal() else None
-        rows.append(Row(path, line[1] if len(line) > 1 else "", size))
-    return tuple(rows) or None
+        yield Row(path, line[1] if len(line) > 1 else "", size)
 
 
 def _digest(path: str, wanted: str) -> str:

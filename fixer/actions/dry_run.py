@@ -6,7 +6,7 @@ installer's own cache. Whether the change is the one that a plan means is for th
 
 from __future__ import annotations
 
-import json
+import itertools
 import os
 import re
 from dataclasses import field
@@ -17,11 +17,12 @@ from fixer.actions.base import Pin, StepFailed
 from fixer.actions.distributions import normal
 from fixer.actions.installer_world import cleaned, environment
 from fixer.host.base import Host, Ran
+from fixer.model import bounded_json
 from fixer.model.record import record
 
-LIMIT = 64 << 20
+LIMIT = 32 << 20
 SECONDS = 3600.0
-_LINE = re.compile(r" (?P<sign>[-+~]) (?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)==(?P<version>[^\s()]+)(?: \(.*\))?\Z")
+_LINE = re.compile(r"^ (?P<sign>[-+~]) (?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)==(?P<version>[^\s()]+)(?: \(.*\))?\r?$", re.MULTILINE)
 # uv: "Because there is no version of NAME==VERSION and"; pip: "satisfies the requirement NAME==VERSION (from versions: ...".
 # "from versions: none" is also what pip says where it cannot reach the index: that tells nothing of a release.
 _NO_SUCH_RELEASE = re.compile(
@@ -29,6 +30,7 @@ _NO_SUCH_RELEASE = re.compile(
     r"(?:\[[^\]]{0,80}\])?==(?P<version>[A-Za-z0-9.+!]{1,60})(?![*\w])(?! \(from versions: none\))"
 )
 _DRAWN = dict.fromkeys(map(ord, "×╰─▶├│"))
+_NOTHING_TO_DO = ("Would make no changes", "Checked")
 _FILE_URL = "file://"
 
 
@@ -156,18 +158,16 @@ def _uv(argv: Sequence[str], host: Host, cwd: str, offline: bool) -> Change:
     ran = run([*argv[:where], "--dry-run", *argv[where:]], host, cwd, offline)
     install: dict[str, str] = {}
     remove: dict[str, str] = {}
-    for line in ran.stderr.splitlines() + ran.stdout.splitlines():
-        matched = _LINE.match(line)
-        if matched is None:
-            continue
+    for matched in itertools.chain(_LINE.finditer(ran.stderr), _LINE.finditer(ran.stdout)):
         name, version = normal(matched["name"]), matched["version"]
         if matched["sign"] in "-~":
             remove[name] = version
         if matched["sign"] in "+~":
             install[name] = version
-    text = ran.stderr + ran.stdout
-    if not install and not remove and "Would make no changes" not in text and "Checked" not in text:
-        raise NotProved("not-proved", f"uv's dry run says nothing that convfix understands: {cleaned(text, 3)}")
+    nothing = any(words in stream for words in _NOTHING_TO_DO for stream in (ran.stderr, ran.stdout))
+    if not install and not remove and not nothing:
+        told = cleaned(ran.stdout, 3) or cleaned(ran.stderr, 3)
+        raise NotProved("not-proved", f"uv's dry run says nothing that convfix understands: {told}")
     return Change(install, remove)
 
 
@@ -176,7 +176,7 @@ def _pip(argv: Sequence[str], host: Host, cwd: str, offline: bool) -> Change:
     ran = run([*argv[:where], "--dry-run", "--quiet", "--report", "-", *argv[where:]], host, cwd, offline)
     start = ran.stdout.find("{")
     try:
-        items = json.loads(ran.stdout[start:] if start >= 0 else "")["install"]
+        items = bounded_json.loads(ran.stdout[start:] if start >= 0 else "")["install"]
         install = {normal(item["metadata"]["name"]): str(item["metadata"]["version"]) for item in items}
         sizes = {normal(item["metadata"]["name"]): size for item in items if (size := _size(item)) is not None}
         hashed = {normal(item["metadata"]["name"]): _hashes(item) for item in items}

@@ -37,6 +37,8 @@ _SET = {
     "UV_NO_PROGRESS": "1",
 }
 _ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(\x07|\x1b\\)|\x1b.")
+_LINE_END = re.compile(r"\r\n?")
+_TAIL = 1 << 18
 # Bounded: an installer's talk may be one line of megabytes.
 _SECRET = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,30}://)[^/\s@]+@")
 _QUERY = re.compile(r"(?i)\b(token|key|password|secret|signature|sig|auth\w*)=[^\s&'\"]+")
@@ -54,6 +56,9 @@ def environment(environ: Mapping[str, str], offline: bool = False) -> dict[str, 
 
 def cleaned(text: str, lines: int = 12) -> str:
     """The last lines of an installer's talk without escapes, control characters and credentials."""
+    if len(text) > _TAIL:
+        # Not from the middle of a line: what is left of it may begin in a credential.
+        text = _LINE_END.sub("\n", text[-_TAIL:]).partition("\n")[2]
     text = _QUERY.sub(r"\1=***", _SECRET.sub(r"\g<scheme>***@", _ESCAPES.sub("", text)))
     kept = []
     for line in text.replace("\r", "\n").split("\n"):

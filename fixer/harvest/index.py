@@ -32,7 +32,7 @@ from fixer.harvest.pages import File
 __all__ = ["File", "HarvestError", "Index"]
 CONNECTIONS = 2
 TIMEOUT = 60.0
-LARGEST_PAGE = 64 << 20
+LARGEST_PAGE = 32 << 20
 LARGEST_METADATA = 4 << 20
 LARGEST_WHEEL = 4 << 30
 JSON_PAGE = "application/vnd.pypi.simple.v1+json"

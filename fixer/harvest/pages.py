@@ -6,15 +6,17 @@ its place, and nothing in it is followed here.
 
 from __future__ import annotations
 
-import json
 import re
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import urldefrag, urljoin
 
 from fixer.harvest.errors import HarvestError
+from fixer.model import bounded_json
 from fixer.model.record import record
 
+# The largest real pages have some ten thousands.
+_MOST_FILES = 50_000
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -33,9 +35,9 @@ class File:
 def from_json(data: bytes, address: str, name: str) -> list[File]:
     """The files of a JSON page; raises HarvestError naming the project and the place."""
     try:
-        page = json.loads(data)
-    except (ValueError, RecursionError):
-        raise HarvestError(f"the page of {name} is not JSON") from None
+        page = bounded_json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise HarvestError(f"the page of {name} is not JSON that can be read: {str(error)[:200]}") from None
     files = page.get("files") if isinstance(page, dict) else None
     if not isinstance(files, list):
         raise HarvestError(f"the page of {name} lists no files")
@@ -74,6 +76,8 @@ class _Links(HTMLParser):
         href = given.get("href")
         if tag != "a" or not href:
             return
+        if len(self.files) >= _MOST_FILES:
+            raise HarvestError(f"{self.place} lists more than {_MOST_FILES} files")
         url, fragment = urldefrag(_joined(self.address, href, self.place))
         name = url.split("?")[0].rsplit("/", 1)[-1]
         sha256 = _hash(fragment.removeprefix("sha256="))

@@ -18,10 +18,11 @@ from typing import Any, Callable, Mapping
 from fixer.errors import UsageError
 from fixer.host.base import Ran, Vantage
 from fixer.host.scrub import scrubbed
+from fixer.model import bounded_json
 
 SCHEMA = "convfix-recording/1"
 HEAD, TREE, PIECES, RUNS, FILES = "recording.json", "tree.json", "pieces.json", "runs.json", "files"
-_LARGEST = 64 << 20
+_LARGEST, _LARGEST_JSON = 64 << 20, 32 << 20
 STATUS = ("mode", "size", "mtime_ns", "device", "inode", "uid", "gid")
 
 
@@ -144,7 +145,7 @@ def _read(folder: str, name: str, kind: type) -> Any:
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(handle, "rb") as file:
-            content = json.loads(file.read(_LARGEST))
+            content = bounded_json.loads(file.read(_LARGEST_JSON))
     except (OSError, ValueError, RecursionError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
         raise UsageError("malformed-recording", f"{path}: expected readable JSON: {why}") from None

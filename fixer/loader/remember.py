@@ -13,6 +13,7 @@ import tempfile
 from typing import Any
 
 from fixer.loader.elf import Elf, Refused
+from fixer.model import bounded_json
 
 FORMAT = 1
 MOST = 2000
@@ -75,7 +76,7 @@ class Memory:
             # O_NONBLOCK: a named pipe in the place of a file must not hang us.
             handle = os.open(self._file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
             with open(handle, encoding="utf-8", errors="surrogateescape") as file:
-                data = json.loads(file.read(LARGEST))
+                data = bounded_json.loads(file.read(LARGEST))
         except (OSError, ValueError, RecursionError):
             return {}
         if not isinstance(data, dict) or data.get("format") != FORMAT or not isinstance(data.get("answers"), dict):

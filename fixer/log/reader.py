@@ -9,18 +9,17 @@ taken off. Nothing is recognised here.
 from __future__ import annotations
 
 import codecs
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 
 from fixer.log import prefixes
 from fixer.log.line import Line
+from fixer.model import bounded_json
 
 LONGEST = 4096
 _CHUNK = 1 << 16
 _NOTEBOOK_LIMIT = 16 << 20
-# A real one has some hundreds of thousands of objects and lists at the most; each costs a hundred bytes when it is read.
-_NOTEBOOK_PARTS = 500_000
+_NOTEBOOK_MEMORY = 96 << 20
 _SAMPLE = 2000
 _WIDTHS = range(40, 400)
 _DIGITS = re.compile(r"\d")
@@ -63,10 +62,8 @@ def _whole(head: bytes, read: Callable[[int], bytes]) -> list[str] | bytes:
         size += len(chunk)
     data = b"".join(parts)
     parts.clear()
-    if data.count(b"{") + data.count(b"[") > _NOTEBOOK_PARTS:
-        return data
     try:
-        notebook = json.loads(data.decode("utf-8-sig"))
+        notebook = bounded_json.loads(data.decode("utf-8-sig"), _NOTEBOOK_MEMORY)
         return list(_outputs(notebook))
     except (ValueError, RecursionError, TypeError, KeyError, AttributeError):
         return data

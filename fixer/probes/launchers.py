@@ -107,8 +107,10 @@ def _services(host: Host, folders: tuple[str, ...]) -> Iterator[Launcher]:
             of_user = folder.endswith("/systemd/user")
             lines = _unit_lines(host, (path, *_parts(host, [f"{one}/{name}.d" for one in folders])))
             words = _programs([value.replace("%h", home) if of_user else value for value in _values(lines, "ExecStart")])
-            for interpreter in filter(_PYTHON.match, words):
-                yield Launcher("systemd", clean(name), path, interpreter, _kept(_set_by_unit(host, lines, home if of_user else "")))
+            interpreters = dict.fromkeys(filter(_PYTHON.match, words))
+            variables = _kept(_set_by_unit(host, lines, home if of_user else "")) if interpreters else {}
+            for interpreter in interpreters:
+                yield Launcher("systemd", clean(name), path, interpreter, variables)
 
 
 def _parts(host: Host, folders: list[str]) -> list[str]:
@@ -127,7 +129,10 @@ def _values(lines: list[str], key: str) -> list[str]:
     for line in lines:
         name, sign, value = line.partition("=")
         if sign and name.strip() == key:
-            made = [*made, value.strip()] if value.strip() else []
+            if not value.strip():
+                made.clear()
+            else:
+                made.append(value.strip())
     return made
 
 
@@ -141,7 +146,7 @@ def _set_by_unit(host: Host, lines: list[str], home: str) -> dict[str, str]:
     for path in _parts(host, [f"{home}/.config/environment.d"]) if home else ():
         made.update(_settings(host.text(path, _LIMIT) or ""))
     made.update(_assigned(" ".join(_values(lines, "Environment")).replace("%h", home)))
-    for value in _values(lines, "EnvironmentFile"):
+    for value in _values(lines, "EnvironmentFile")[:_MOST]:
         path = value.removeprefix("-").replace("%h", home)
         if path.startswith("/") and "*" not in path:
             made.update(_settings(host.text(path, _LIMIT) or ""))
@@ -166,10 +171,12 @@ def _tables(host: Host) -> Iterator[Launcher]:
     paths = [_TABLES[0], *(f"{_TABLES[1]}/{name}" for name in host.entries(_TABLES[1]))]
     for path in paths:
         variables: dict[str, str] = {}
+        started: dict[str, Launcher] = {}
         for line in (host.text(path, _LIMIT) or "").splitlines():
             setting = _SETTING.match(line.strip())
-            if setting:
-                variables[setting.group(1)] = setting.group(2).strip().strip("\"'")
-            elif not line.lstrip().startswith("#"):
-                for interpreter in dict.fromkeys(filter(_PYTHON.match, line.split())):
-                    yield Launcher("cron", os.path.basename(path), path, interpreter, _kept(variables))
+            if setting and len(variables) < _MOST:
+                variables.update(_kept({setting.group(1): setting.group(2).strip().strip("\"'")}))
+            elif not setting and not line.lstrip().startswith("#") and len(started) < _MOST:
+                for interpreter in filter(_PYTHON.match, line.split()):
+                    started[interpreter] = Launcher("cron", os.path.basename(path), path, interpreter, dict(variables))
+        yield from started.values()

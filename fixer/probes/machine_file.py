@@ -15,13 +15,12 @@ import sys
 from typing import Any, Iterator
 
 from fixer.errors import UsageError
-from fixer.model import machine
+from fixer.model import bounded_json, machine
 from fixer.model.facts import Facts
 
 LIMIT = 8 << 20
 DEEPEST = 32
-# Each costs some hundred bytes when it is read.
-MOST_PARTS = 300_000
+MOST_MEMORY = 36 << 20
 _SILENCE = 30.0
 
 
@@ -86,8 +85,8 @@ def parse(data: bytes, shown: str) -> Any:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise UsageError("not-utf-8", f"{shown}: line {line}: byte {error.start} is not UTF-8") from None
-    if data.count(b"{") + data.count(b"[") > MOST_PARTS:
-        raise UsageError("file-too-large", f"{shown}: more than {MOST_PARTS} objects and lists, which no such file has")
+    if bounded_json.memory(data) > MOST_MEMORY:
+        raise UsageError("file-too-large", f"{shown}: too many objects, lists and values, which no such file has")
     if not text.strip():
         raise UsageError("malformed-json", f"{shown}: it is empty; expected a JSON object")
     try:

@@ -22,6 +22,8 @@ from fixer.probes.plain import clean, is_executable, split_folders
 _LIMIT = 16 << 20
 # address perms offset dev inode path (proc(5)); the kernel writes a newline in a path as \012.
 _MAPPING = re.compile(r"^[0-9a-f]+-[0-9a-f]+ \S+ [0-9a-f]+ \S+ \d+ +(/.*)$", re.MULTILINE)
+# NAME=value between NULs; what has no name is none.
+_VARIABLE = re.compile(rb"(?<![^\0])([^=\0]+)=([^\0]*)")
 _DELETED = " (deleted)"
 _SITE = re.compile(r"^(/.*)/lib(?:64)?/python3\.\d{1,2}/(?:site|dist)-packages/")
 
@@ -65,8 +67,7 @@ def look(host: Host, pid: int) -> Running:
 
 
 def _environ(content: bytes) -> dict[str, str]:
-    pairs = (part.partition(b"=") for part in content.split(b"\0"))
-    return {os.fsdecode(name): os.fsdecode(value) for name, sign, value in pairs if sign and name}
+    return {os.fsdecode(pair[1]): os.fsdecode(pair[2]) for pair in _VARIABLE.finditer(content)}
 
 
 def _paths(text: str) -> Iterator[str]:

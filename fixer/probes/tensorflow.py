@@ -18,6 +18,8 @@ BUILD_INFO = "python/platform/build_info.py"
 HEADER = "include/tensorflow/core/public/version.h"
 SETUP = "tools/pip_package/setup.py"
 _SMALL = 1 << 20
+# Real ones have a kilobyte; a syntax tree costs a hundred times its text.
+_LARGEST_BUILD_INFO = 1 << 16
 _NUMBER = re.compile(r"^#define TF_(MAJOR|MINOR|PATCH)_VERSION (\d{1,4})$", re.MULTILINE)
 _SUFFIX = re.compile(r'^#define TF_VERSION_SUFFIX "([-.A-Za-z0-9]{0,40})"$', re.MULTILINE)
 _IN_SETUP = re.compile(r"""^_VERSION = ['"](\d[-.A-Za-z0-9]{0,40})['"]$""", re.MULTILINE)
@@ -31,7 +33,7 @@ def observe(host: Host, folders: tuple[str, ...]) -> Observed[TensorFlowBuild]:
         return absent(*folders)
     version, version_path = _version(host, root)
     path = f"{root}/{BUILD_INFO}"
-    text = host.text(path, _SMALL)
+    text = host.text(path, _LARGEST_BUILD_INFO)
     values = _values(text) if text is not None else {}
     if not values and version is None:
         why = f"{path} is missing" if text is None else f"{path} cannot be read as data"

@@ -1,14 +1,14 @@
 """Every reader of convfix with samples of what it reads: files, tools' answers, pasted logs.
 
 The unit is a ``Reader``: real samples, and what convfix does with such bytes. A reader may raise ConvfixError and nothing
-else. Readers of a machine's files and tools look at a recorded machine on which one answer was replaced.
+else. Readers of a machine's files and tools look at a recorded machine on which one answer was replaced. Input may be
+``Streamed``, larger than memory: a reader gets of it what its caller in the product lets through, or a file.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-import io
 import json
 import os
 from collections import ChainMap
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from fixer.actions import conda_specs, distributions, dry_run, files, installer_world, kernelspec, snapshot
+from fixer.actions.base import Unforeseen
 from fixer.apply import journal
 from fixer.apply.state import State
 from fixer.commands import planned
@@ -26,11 +27,11 @@ from fixer.dataset.integrity import damage
 from fixer.dataset.load import Files
 from fixer.dataset.locate import Folder
 from fixer.dataset.questions import Dataset
-from fixer.harvest import pages
+from fixer.harvest import index, pages
 from fixer.harvest.configuration import _pip, _uv
 from fixer.harvest.errors import HarvestError
 from fixer.harvest.library import read_library
-from fixer.host.base import Ran
+from fixer.host.base import DEFAULT_LIMIT, Ran
 from fixer.host.recorded import RecordedHost, Unrecorded
 from fixer.host.recording import Recording, load
 from fixer.host.scrub import Scrub
@@ -69,6 +70,7 @@ from fixer.probes import system as system_probe
 from fixer.report.as_json import dumps
 from fixer.verify import child
 from scripts.bench import explain as bench
+from tests.hostile.streamed import Data, reading, write
 from tests.loader import elfmaker
 from tests.machines.flat import recording
 from tests.machines.make import FOLDER, base
@@ -84,7 +86,7 @@ class Reader:
 
     name: str
     samples: tuple[bytes, ...]
-    read: Callable[[bytes], object]
+    read: Callable[[Any], object]
     weight: int
 
 
@@ -93,7 +95,7 @@ def _kept() -> Recording:
     return recording(base("2.15.1"))
 
 
-def _host(files_: dict[str, bytes] | None = None, entries: dict[str, tuple[str, ...]] | None = None, **variables: str) -> RecordedHost:
+def _host(files_: dict[str, Any] | None = None, entries: dict[str, tuple[str, ...]] | None = None, **variables: str) -> RecordedHost:
     """The recorded machine with some files and folders of another content."""
     from fixer.host.recording import Path as Known
 
@@ -104,12 +106,12 @@ def _host(files_: dict[str, bytes] | None = None, entries: dict[str, tuple[str, 
     return RecordedHost(dataclasses.replace(kept, **over))  # type: ignore[arg-type]
 
 
-def _answering(ran: Callable[[tuple[str, ...]], Ran]) -> Any:
-    """The recorded machine whose programs answer as ``ran`` says."""
+def _answering(ran: Callable[[tuple[str, ...], int], Ran]) -> Any:
+    """The recorded machine whose programs answer as ``ran`` says, given their words and the most bytes that are taken."""
 
     class Answering(RecordedHost):
-        def run(self, argv: Any, **how: Any) -> Ran:
-            return ran(tuple(argv))
+        def run(self, argv: Any, limit: int = DEFAULT_LIMIT, **how: Any) -> Ran:
+            return ran(tuple(argv), limit)
 
         def which(self, name: str) -> str | None:
             return f"/usr/bin/{name}"
@@ -117,9 +119,17 @@ def _answering(ran: Callable[[tuple[str, ...]], Ran]) -> Any:
     return Answering(_kept())
 
 
-def _said(data: bytes, status: int = 0) -> Callable[[tuple[str, ...]], Ran]:
-    text = data.decode("utf-8", "replace")
-    return lambda argv: Ran(argv, status, text, text)
+def _said(data: Data) -> Callable[[tuple[str, ...], int], Ran]:
+    def ran(argv: tuple[str, ...], limit: int) -> Ran:
+        text, more = _text(data, limit), len(data) > limit
+        # Who says more than is taken is ended.
+        return Ran(argv, None if more else 0, text, text, cut=more)
+
+    return ran
+
+
+def _text(data: Data, limit: int = DEFAULT_LIMIT) -> str:
+    return data[:limit].decode("utf-8", "replace")
 
 
 def _file(path: str) -> bytes:
@@ -168,9 +178,9 @@ def _logs() -> tuple[bytes, ...]:
     return (*texts[:60], _json(notebook))
 
 
-def _hear(matcher: Matcher) -> Callable[[bytes], object]:
-    def read(data: bytes) -> object:
-        hits, _ = matcher.hits(lines(io.BytesIO(data).read))
+def _hear(matcher: Matcher) -> Callable[[Data], object]:
+    def read(data: Data) -> object:
+        hits, _ = matcher.hits(lines(reading(data)))
         return heard.hear(hits)
 
     return read
@@ -179,18 +189,17 @@ def _hear(matcher: Matcher) -> Callable[[bytes], object]:
 def make(folder: Path) -> tuple[Reader, ...]:
     """All readers; ``folder`` is for those that read real files."""
 
-    def from_file(read: Callable[[str], object], name: str = "read") -> Callable[[bytes], object]:
+    def from_file(read: Callable[[str], object], name: str = "read") -> Callable[[Data], object]:
         path = str(folder / name)
         os.makedirs(os.path.dirname(path), exist_ok=True)
 
-        def call(data: bytes) -> object:
-            with open(path, "wb") as file:
-                file.write(data)
+        def call(data: Data) -> object:
+            write(path, data)
             return read(path)
 
         return call
 
-    def on_host(path: str, read: Callable[[RecordedHost], object], **how: Any) -> Callable[[bytes], object]:
+    def on_host(path: str, read: Callable[[RecordedHost], object], **how: Any) -> Callable[[Data], object]:
         return lambda data: read(_host({path: data}, **how))
 
     elf = elfmaker.shared_object("libx.so.1", ("libc.so.6", "libm.so.6"), runpath="$ORIGIN/../lib", version_needs={"libc.so.6": ("GLIBC_2.27",)})
@@ -209,25 +218,25 @@ def make(folder: Path) -> tuple[Reader, ...]:
     maps = b"7f0000000000-7f0000001000 r-xp 00000000 08:01 1234   /usr/lib/x86_64-linux-gnu/libcudnn.so.8\n7f0000002000-7f0000003000 r--p 00000000 08:01 99   /home/user/env/lib/python3.11/site-packages/x.so (deleted)\n"
     bundle = Path(DATA.files.folder.path)
 
-    def verified(data: bytes) -> object:
+    def verified(data: Data) -> object:
         marker: list[str] = []
 
-        def ran(argv: tuple[str, ...]) -> Ran:
+        def ran(argv: tuple[str, ...], limit: int) -> Ran:
             marker[:] = [json.loads(argv[-1])["marker"]]
-            return Ran(argv, 0, marker[0] + data.decode("utf-8", "replace") + marker[0], "")
+            return Ran(argv, 0, marker[0] + _text(data, limit) + marker[0], "")
 
         from fixer.verify.child import Surroundings
 
         told = child.ask(_answering(ran), "/p", "convolution", {}, Surroundings({}, ()), 1.0, "x")
         return dumps(Outcome("verify", 0, {"steps": told.steps, "loaded": told.loaded}))
 
-    def described(data: bytes) -> object:
-        def ran(argv: tuple[str, ...]) -> Ran:
-            return Ran(argv, 0, f"{argv[-1]}{data.decode('utf-8', 'replace')}{argv[-1]}", "")
+    def described(data: Data) -> object:
+        def ran(argv: tuple[str, ...], limit: int) -> Ran:
+            return Ran(argv, 0, f"{argv[-1]}{_text(data, limit)}{argv[-1]}", "")
 
         return python.describe(_answering(ran), "/p")
 
-    def process_(data: bytes) -> object:
+    def process_(data: Data) -> object:
         at = {"/proc/7/maps": data, "/proc/7/environ": data, "/proc/7/cmdline": data}
         host = _host(at, {"/proc/7": ("maps",)})
         return process.observe(host, process.look(host, 7), DATA)
@@ -243,16 +252,16 @@ def make(folder: Path) -> tuple[Reader, ...]:
             with_open = journal.open_run(state)
             assert with_open is None or with_open.run
 
-    def dataset(name: str) -> Callable[[bytes], object]:
+    def dataset(name: str) -> Callable[[Data], object]:
         kept = folder / "data"
         kept.mkdir(exist_ok=True)
         for other in bundle.iterdir():
             if other.is_file() and not (kept / other.name).exists():
                 os.symlink(other, kept / other.name)
 
-        def read(data: bytes) -> object:
+        def read(data: Data) -> object:
             (kept / name).unlink()
-            (kept / name).write_bytes(data)
+            write(str(kept / name), data)
             try:
                 held = Dataset(Files(Folder(str(kept), False)))
                 return held.version, damage(held.files) if name != "manifest.json" else held.gpu("10de:2206")
@@ -272,17 +281,25 @@ def make(folder: Path) -> tuple[Reader, ...]:
         "runs.json": [{"argv": ["a"], "status": 0, "stdout": "", "stderr": "", "timed_out": False}],
     }  # fmt: skip
 
-    def recorded(name: str) -> Callable[[bytes], object]:
-        def read(data: bytes) -> object:
+    def recorded(name: str) -> Callable[[Data], object]:
+        def read(data: Data) -> object:
             for other, value in heads.items():
-                (kept_folder / other).write_bytes(data if other == name else _json(value))
+                write(str(kept_folder / other), data if other == name else _json(value))
             host = RecordedHost(load(str(kept_folder)))
             return [host.stat(path) for path in ("/", "/lib/x.so")], host.run(["a"]), host.environ.get("A"), host.which("uv")
 
         return read
 
-    def of_system(path: str) -> Callable[[bytes], object]:
+    def of_system(path: str) -> Callable[[Data], object]:
         return on_host(path, system_probe.observe)
+
+    def at_places(data: Data, read: Callable[[Callable[[int, int], bytes], int], object]) -> object:
+        """A file that is read at any place."""
+        if isinstance(data, bytes):
+            return read(lambda at, size: data[at : at + size], len(data))
+        write(place := str(folder / "places"), data)
+        with open(place, "rb") as file:
+            return read(lambda at, size: os.pread(file.fileno(), size, at), os.path.getsize(place))
 
     made = [
         Reader("log", _logs(), _hear(Matcher(DATA.symptoms())), 800),
@@ -292,8 +309,8 @@ def make(folder: Path) -> tuple[Reader, ...]:
                on_host("/usr/local/cuda/version.json", lambda host: toolkits.version_of(host, "/usr/local/cuda")), 5000),
         Reader("version.txt", (b"CUDA Version 10.1.243\nCUDA Patch Version 10.1.1\n",),
                on_host("/usr/local/cuda/version.txt", lambda host: toolkits.version_of(host, "/usr/local/cuda")), 3000),
-        Reader("elf", (elf, elf[:900]), lambda data: read_elf(lambda at, size: data[at : at + size], len(data)), 5000),
-        Reader("elf, harvested", (elf,), lambda data: _harvested(data), 600),
+        Reader("elf", (elf, elf[:900]), lambda data: at_places(data, read_elf), 5000),
+        Reader("elf, harvested", (elf,), lambda data: at_places(data, _harvested), 600),
         Reader("METADATA", (_file(f"{info}/METADATA"), _file(f"{SITE}/requests-2.34.2.dist-info/METADATA")),
                on_host("/s/numpy-1.26.4.dist-info/METADATA", lambda host: packages.read_folder(host, "/s"),
                        entries={"/s": ("numpy-1.26.4.dist-info", "~umpy", "~umpy-1.dist-info"), "/s/numpy-1.26.4.dist-info": ("METADATA",)}), 9000),
@@ -312,13 +329,13 @@ def make(folder: Path) -> tuple[Reader, ...]:
         Reader("dataset pointer", (b"0" * 64 + b" " + b"1" * 64 + b"\n",), from_file(lambda path: Cache(str(folder)).current("manifest.json", lambda: b""), "current"), 3000),
         Reader("plan", (_plan(),), from_file(plan), 6000),
         Reader("journal", (_journal(),), from_file(journals, "runs/1.jsonl"), 4000),
-        Reader("machine file", tuple(_machines())[:2], lambda data: machine.decode(machine_file.parse(data, "machine file 'x'"), "machine file 'x'"), 14000),
-        Reader("observed machine file", tuple(_machines())[2:], lambda data: machine.encode(machine.decode(machine_file.parse(data, "f"), "f")), 400),
-        Reader("fleet", (b"\n".join(tuple(_machines())[:2]) + b"\n",), from_file(lambda path: list(machine_lines.read(path))), 5000),
+        Reader("machine file", tuple(_machines())[:2], lambda data: machine.decode(machine_file.parse(data[: machine_file.LIMIT], "machine file 'x'"), "machine file 'x'"), 14000),
+        Reader("observed machine file", tuple(_machines())[2:], lambda data: machine.encode(machine.decode(machine_file.parse(data[: machine_file.LIMIT], "f"), "f")), 400),
+        Reader("fleet", (b"\n".join(tuple(_machines())[:2]) + b"\n",), from_file(lambda path: sum(1 for _ in machine_lines.read(path))), 5000),
         Reader("environment file", (b'{"gpu": "RTX 3080 10GB", "driver": "535.104", "cuda": "11.2", "cudnn": "8.1", "tensorflow": "2.15.1", "python": "3.9", "os": "Ubuntu 22.04"}',),
                from_file(environment_file.read), 8000),
         Reader("ld.so.cache", (_file("/etc/ld.so.cache"), _file("/etc/ld.so.cache")[:600]), _cache, 4000),
-        Reader("ld.so's own words", (loader_said[:3000],), lambda data: system.parse(data.decode("utf-8", "replace")), 3000),
+        Reader("ld.so's own words", (loader_said[:3000],), lambda data: system.parse(_text(data)), 3000),
         Reader("ELF memory", (_json({"/lib/x": {"key": [1, 2, 3], "elf": {"soname": "x"}}}),), from_file(_remembered, "cache/convfix/elf.json"), 3000),
         Reader("maps, environ, cmdline", (maps, b"A=b\0LD_LIBRARY_PATH=/x\0", b"/home/user/env/bin/python\0-m\0x\0"), process_, 2500),
         Reader("cpuinfo", (_file("/proc/cpuinfo")[:1500],), of_system("/proc/cpuinfo"), 1500),
@@ -352,30 +369,30 @@ def make(folder: Path) -> tuple[Reader, ...]:
         Reader("environments.txt", (b"/home/user/env\n/opt/conda\n",), on_host("/home/user/.conda/environments.txt", lambda host: list(environments._of_conda(host, "/home/user"))), 1500),
         Reader("pyenv", (b"3.11\nsystem # x\n",), lambda data: list(shims.without_shims(
             _host({"/home/user/.pyenv/shims/python3": b"#!/usr/bin/env bash\nexec pyenv", "/home/user/.pyenv/version": data},
-                  {"/home/user/.pyenv/versions": ("3.11.7", "3.11.\xb2", "3.1\uff11", "x")}, PYENV_VERSION=data.decode("utf-8", "replace")[:50].replace("\0", "")), ("/home/user/.pyenv/shims/python3",))), 2500),
+                  {"/home/user/.pyenv/versions": ("3.11.7", "3.11.\xb2", "3.1\uff11", "x")}, PYENV_VERSION=_text(data)[:50].replace("\0", "")), ("/home/user/.pyenv/shims/python3",))), 2500),
         *(Reader(f"recording: {name}", (_json(heads[name]),), recorded(name), 1200) for name in heads),
         Reader("profile", (b"# .bashrc\nexport A=1\n# >>> convfix abc >>>\n. '/x'\n# <<< convfix abc <<<\n", b"deactivate () {\n x\n}\n"),
-               lambda data: [outline(data, shell) for shell in ("bash", "fish")], 16000),
+               lambda data: [outline(data[: files.LARGEST], shell) for shell in ("bash", "fish")], 16000),
         Reader("profile to edit", (b"# .bashrc\nexport A=1\n# >>> convfix abc >>>\n. '/x'\n",), from_file(lambda path: (files.edit_problem(path), files.look(path, "bash"))), 2000),
         Reader("an interpreter's description", (describe.replace("<marker>", "").strip().encode()[:4000],), described, 3000),
         Reader("a verification's record", (b'{"step": "convolution", "passed": true, "seconds": 1.5, "detail": "x", "loaded": {"cudnn": "/x"}}', b'{"begin": "x"}', b'{"winners": {"a": null}}'), verified, 3000),
         Reader("pip's dry run", (report,), lambda data: dry_run._pip(("python", "-m", "pip", "install", "x"), _answering(_said(data)), "/", False), 2500),
         Reader("uv's dry run", (b"Resolved 3 packages in 1ms\nWould install 2 packages\n + numpy==1.26.4\n - numpy==2.0.0\n",), lambda data: dry_run._uv(("uv", "pip", "install", "x"), _answering(_said(data)), "/", False), 2500),
-        Reader("listed hashes", (b"numpy==1.26.4 \\\n    --hash=sha256:" + b"0" * 64 + b"\n",), lambda data: dry_run._listed_hashes(data.decode("utf-8", "replace")), 9000),
+        Reader("listed hashes", (b"numpy==1.26.4 \\\n    --hash=sha256:" + b"0" * 64 + b"\n",), lambda data: dry_run._listed_hashes(_text(data, dry_run.LIMIT)), 9000),
         Reader("an installer's snapshot", (_json({"sites": ["/s"], "marks": {}, "kept": {}}),), from_file(snapshot._json), 2000),
         Reader("pip.conf", (b"[global]\nindex-url = https://u:p@example.invalid/simple\n[install]\nno-index = true\n",), on_host("/etc/pip.conf", _pip), 3000),
         Reader("uv.toml", (b'index-url = "https://example.invalid"\n[[index]]\nurl = "x"\n',), on_host("/etc/uv/uv.toml", _uv), 2000),
-        Reader("index page, JSON", (_json({"files": [{"filename": "a-1-py3-none-any.whl", "url": "a.whl", "hashes": {"sha256": "0" * 64}, "size": 3}]}),), lambda data: pages.from_json(data, "https://example.invalid/simple/a/", "a"), 9000),
+        Reader("index page, JSON", (_json({"files": [{"filename": "a-1-py3-none-any.whl", "url": "a.whl", "hashes": {"sha256": "0" * 64}, "size": 3}]}),), lambda data: pages.from_json(data[: index.LARGEST_PAGE], "https://example.invalid/simple/a/", "a"), 9000),
         Reader("what a recording hides", (b"token = abc\nexport API_KEY=x\nhttps://u:p@example.invalid/\n/home/ann/x\n",),
-               lambda data: Scrub({"HOME": "/home/ann", "USER": "ann"}, ("box",))(data.decode("utf-8", "surrogateescape")), 3000),
+               lambda data: Scrub({"HOME": "/home/ann", "USER": "ann"}, ("box",))(data[:DEFAULT_LIMIT].decode("utf-8", "surrogateescape")), 3000),
         Reader("an installer's talk", (b"Looking in indexes: https://u:p@example.invalid/simple?token=1\n\x1b[31mERROR\x1b[0m\n",),
-               lambda data: installer_world.cleaned(data.decode("utf-8", "replace")), 3000),
-        Reader("index page, HTML", (b'<html><a href="a-1.whl#sha256=00" data-requires-python="&gt;=3">a-1.whl</a></html>',), lambda data: pages.from_html(data.decode("utf-8", "replace"), "https://example.invalid/", "a"), 2500),
+               lambda data: installer_world.cleaned(_text(data, dry_run.LIMIT)), 3000),
+        Reader("index page, HTML", (b'<html><a href="a-1.whl#sha256=00" data-requires-python="&gt;=3">a-1.whl</a></html>',), lambda data: pages.from_html(_text(data, index.LARGEST_PAGE), "https://example.invalid/", "a"), 2500),
     ]  # fmt: skip
     return tuple(made)
 
 
-ALLOWED = (HarvestError, Unrecorded)
+ALLOWED = (HarvestError, Unforeseen, Unrecorded)
 
 
 def _patient() -> Any:
@@ -384,8 +401,8 @@ def _patient() -> Any:
     return SimpleNamespace(site_packages=SITE)
 
 
-def _cache(data: bytes) -> object:
-    made = parse_cache(data)
+def _cache(data: Data) -> object:
+    made = parse_cache(data[:DEFAULT_LIMIT])
     return None if made is None else (made.lookup("libcudnn.so.8", ("x86-64-v3",), ("tls",)), made.all("libc.so.6"))
 
 
@@ -394,9 +411,9 @@ def _remembered(path: str) -> object:
     return memory._all()
 
 
-def _harvested(data: bytes) -> object:
+def _harvested(read: Callable[[int, int], bytes], size: int) -> object:
     try:
-        return read_library(lambda at, size: data[at : at + size])
+        return read_library(read)
     except ValueError as error:
         if type(error) is not ValueError:
             raise
