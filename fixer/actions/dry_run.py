@@ -20,7 +20,7 @@ from fixer.host.base import Host, Ran
 from fixer.model import bounded_json
 from fixer.model.record import record
 
-LIMIT = 32 << 20
+LIMIT, _LONGEST_ERROR = 32 << 20, 1 << 20
 SECONDS = 3600.0
 _LINE = re.compile(r"^ (?P<sign>[-+~]) (?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)==(?P<version>[^\s()]+)(?: \(.*\))?\r?$", re.MULTILINE)
 # uv: "Because there is no version of NAME==VERSION and"; pip: "satisfies the requirement NAME==VERSION (from versions: ...".
@@ -29,6 +29,10 @@ _NO_SUCH_RELEASE = re.compile(
     r"(?:there is no version of|satisfies the requirement) (?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)"
     r"(?:\[[^\]]{0,80}\])?==(?P<version>[A-Za-z0-9.+!]{1,60})(?![*\w])(?! \(from versions: none\))"
 )
+# A line of a requirements file, which goes on where it ends in a backslash.
+_ENTRY = re.compile(r"^[ \t]*(?P<name>[^\s=#]+)==(?P<version>[^\s;\\]+)(?P<rest>(?:[^\\\n]+|\\\n?){0,20000})", re.MULTILINE)
+_HASH = re.compile(r"(?<!\S)--hash=(sha256:\S*)")
+_MOST_PINS = 10_000
 _DRAWN = dict.fromkeys(map(ord, "×╰─▶├│"))
 _NOTHING_TO_DO = ("Would make no changes", "Checked")
 _FILE_URL = "file://"
@@ -123,7 +127,7 @@ def run(argv: Sequence[str], host: Host, cwd: str, offline: bool, stdin: bytes |
 
 def _lacking(text: str) -> tuple[tuple[str, str], ...]:
     """The exact releases of which uv and pip say that the index has none, in their order."""
-    flat = " ".join(text.split())
+    flat = " ".join(text[-_LONGEST_ERROR:].split())
     found = [(normal(match["name"]), match["version"].rstrip(".,")) for match in _NO_SUCH_RELEASE.finditer(flat)]
     return tuple(dict.fromkeys(found))
 
@@ -142,6 +146,8 @@ def said(ran: Ran) -> str:
     """Why a child failed, in its own words, cleaned."""
     if ran.timed_out:
         return "it ran into the time limit"
+    if ran.cut:
+        return "it wrote more than convfix reads, and was ended"
     if ran.missing:
         return f"it could not be started: {ran.stderr}"
     words = cleaned(ran.stderr) or cleaned(ran.stdout)
@@ -209,13 +215,11 @@ def hashes(
 def _listed_hashes(text: str) -> dict[str, tuple[str, ...]]:
     """Pins and hashes of a requirements file as uv writes it."""
     found = {}
-    for entry in text.replace("\\\n", " ").splitlines():
-        words = entry.split()
-        if words and "==" in words[0]:
-            name, _, version = words[0].partition("==")
-            found[f"{normal(name.partition('[')[0])}=={version}"] = tuple(
-                word.removeprefix("--hash=") for word in words[1:] if word.startswith("--hash=sha256:")
-            )
+    for entry in _ENTRY.finditer(text):
+        name = normal(entry["name"].partition("[")[0])
+        found[f"{name}=={entry['version']}"] = tuple(_HASH.findall(entry["rest"]))
+        if len(found) > _MOST_PINS:
+            raise NotProved("not-proved", f"uv lists more than {_MOST_PINS} packages")
     return found
 
 

@@ -33,6 +33,7 @@ from tests.hands.bodies import Home, action, exact, plan, quiet, same
 
 SHELLS = ("bash", "zsh", "fish", "sh")
 Tree = dict[str, tuple[Any, ...]]
+MANY = 20
 
 
 def contents(one: Tree, other: Tree) -> list[str]:
@@ -60,6 +61,14 @@ class Scene:
         """No run was ever made here; the state folder is there with the mode that a careless person gave it."""
         shutil.rmtree(self.home.state.folder, ignore_errors=True)
         os.makedirs(self.home.state.folder, 0o755)
+
+    def forget_runs(self) -> None:
+        """After many runs, let their journals go: each is looked at by every later run, which is the slower for it."""
+        if len(self.home.state.numbers()) > MANY:
+            assert not self.interrupted
+            for name in os.listdir(self.home.state.runs):
+                path = os.path.join(self.home.state.runs, name)
+                shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
 
     def apply(self) -> None:
         apply(self.plan, self.host, self.home.state, quiet)
@@ -92,10 +101,12 @@ class Scene:
         assert not self.interrupted
         now = self.look()
         if not same(self.before, now):
+            self.forget_runs()
             return "old"
         assert new is not None and not contents(new, now), contents(new, now) if new else same(self.before, now)
         self.undo()
         assert self.is_old(), same(self.before, self.look())
+        self.forget_runs()
         return "new"
 
 

@@ -78,6 +78,7 @@ def test_killed_at_every_call_of_undo(swift: Path, name: str) -> None:
                 # Killed before the undo was announced: the run stands whole.
                 own.undo()
             assert own.is_old() and not own.interrupted, (at, scenes.same(own.before, own.look()))
+            own.forget_runs()
             yield "\n".join(met)
 
     ends = shared_out(range(len(calls)), work)

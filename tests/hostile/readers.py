@@ -78,6 +78,8 @@ from tests.machines.make import FOLDER, base
 DATA = Dataset.open(None)
 SITE = "/home/user/env/lib/python3.11/site-packages"
 PREFIX = "/home/user/env"
+# What convfix itself wrote of an environment of some thirty thousand files; it must be read back whole, however large.
+OF_AN_ENVIRONMENT = 8 << 20
 
 
 @dataclass(frozen=True)
@@ -189,12 +191,12 @@ def _hear(matcher: Matcher) -> Callable[[Data], object]:
 def make(folder: Path) -> tuple[Reader, ...]:
     """All readers; ``folder`` is for those that read real files."""
 
-    def from_file(read: Callable[[str], object], name: str = "read") -> Callable[[Data], object]:
+    def from_file(read: Callable[[str], object], name: str = "read", most: int | None = None) -> Callable[[Data], object]:
         path = str(folder / name)
         os.makedirs(os.path.dirname(path), exist_ok=True)
 
         def call(data: Data) -> object:
-            write(path, data)
+            write(path, data if most is None else data[:most])
             return read(path)
 
         return call
@@ -379,7 +381,7 @@ def make(folder: Path) -> tuple[Reader, ...]:
         Reader("pip's dry run", (report,), lambda data: dry_run._pip(("python", "-m", "pip", "install", "x"), _answering(_said(data)), "/", False), 2500),
         Reader("uv's dry run", (b"Resolved 3 packages in 1ms\nWould install 2 packages\n + numpy==1.26.4\n - numpy==2.0.0\n",), lambda data: dry_run._uv(("uv", "pip", "install", "x"), _answering(_said(data)), "/", False), 2500),
         Reader("listed hashes", (b"numpy==1.26.4 \\\n    --hash=sha256:" + b"0" * 64 + b"\n",), lambda data: dry_run._listed_hashes(_text(data, dry_run.LIMIT)), 9000),
-        Reader("an installer's snapshot", (_json({"sites": ["/s"], "marks": {}, "kept": {}}),), from_file(snapshot._json), 2000),
+        Reader("an installer's snapshot", (_json({"sites": ["/s"], "marks": {}, "kept": {}}),), from_file(snapshot._json, most=OF_AN_ENVIRONMENT), 2000),
         Reader("pip.conf", (b"[global]\nindex-url = https://u:p@example.invalid/simple\n[install]\nno-index = true\n",), on_host("/etc/pip.conf", _pip), 3000),
         Reader("uv.toml", (b'index-url = "https://example.invalid"\n[[index]]\nurl = "x"\n',), on_host("/etc/uv/uv.toml", _uv), 2000),
         Reader("index page, JSON", (_json({"files": [{"filename": "a-1-py3-none-any.whl", "url": "a.whl", "hashes": {"sha256": "0" * 64}, "size": 3}]}),), lambda data: pages.from_json(data[: index.LARGEST_PAGE], "https://example.invalid/simple/a/", "a"), 9000),
