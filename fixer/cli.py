@@ -6,9 +6,11 @@ It imports click and nothing heavy: each verb is imported when it is called. Eve
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import gc
 import importlib
+import io
 import os
 import signal
 import sys
@@ -114,6 +116,7 @@ class _Style:
         self.arguments = arguments
         given = arguments[: arguments.index("--")] if "--" in arguments else arguments
         self.as_json = "--json" in given
+        self.asks = not {"-h", "--help", "--version"}.isdisjoint(given)
         self.options: dict[str, Any] = {"color": "auto", "verbose": 0, "quiet": False}
 
     @property
@@ -139,8 +142,7 @@ class _Style:
 
 def _run(arguments: list[str], style: _Style) -> Outcome | None:
     try:
-        made = root.main(args=arguments, prog_name="convfix", standalone_mode=False, obj=style.options)
-        return made if isinstance(made, Outcome) else None
+        return _explained(arguments, style) if style.as_json and style.asks else _ran(arguments, style)
     except click.exceptions.NoArgsIsHelpError as error:
         return _failed(style, exit_codes.USAGE, "usage", "a command is missing", error.format_message())
     except click.ClickException as error:
@@ -159,6 +161,19 @@ def _run(arguments: list[str], style: _Style) -> Outcome | None:
 
         path = bug.write(error, arguments)
         return _failed(style, exit_codes.BUG, "bug", f"a bug in convfix: {type(error).__name__}", f"please attach {path}")
+
+
+def _ran(arguments: list[str], style: _Style) -> Outcome | None:
+    made = root.main(args=arguments, prog_name="convfix", standalone_mode=False, obj=style.options)
+    return made if isinstance(made, Outcome) else None
+
+
+def _explained(arguments: list[str], style: _Style) -> Outcome:
+    """Help or version under ``--json``: one document too, whose ``data.text`` is what would be shown."""
+    shown = io.StringIO()
+    with contextlib.redirect_stdout(shown):
+        made = _ran([word for word in arguments if word != "--json"], style)
+    return made if made is not None else Outcome("", exit_codes.HEALTHY, {"text": shown.getvalue()})
 
 
 def _failed(style: _Style, code: int, name: str, message: str, hint: str) -> Outcome:

@@ -83,6 +83,13 @@ def test_files_that_are_none(verb: list[str], place: Path) -> None:
             assert answer.code == 2 or (answer.code == 7 and verb == ["apply", "-y"]), (name, answer)
 
 
+@pytest.mark.parametrize("argv", [["--help"], ["--version"], ["plan", "--help"], ["data", "show", "-h"]], ids=" ".join)
+def test_help_and_version_obey_json(argv: list[str], place: Path) -> None:
+    spoken = both(argv, place)
+    told = one_document(run([*argv, "--json"], {"HOME": str(place)}, str(place)))
+    assert spoken.code == 0 and told["data"] == {"text": spoken.stdout} and told["errors"] == []
+
+
 def test_what_is_written_takes_no_devices_place(place: Path) -> None:
     """A saved plan goes into a file; devices, pipes and folders stay what they are, and links lead where they led."""
     for name in ("/dev/null", "/dev/full", "pipe", "folder", "missing/x", "/proc/x", ""):
