@@ -14,6 +14,7 @@ from fixer.model.finding import Certainty, Evidence, Finding
 from fixer.rules.advice import ADVICE
 from fixer.rules.case import Case
 from fixer.rules.events import Heard, heard, said
+from fixer.rules.requirements import is_framework, is_of_an_extra, name_of
 from fixer.rules.say import finding
 
 # A line of the allocator that says of itself that it is no failure also holds the words of one; a kernel's illegal instruction
@@ -27,6 +28,8 @@ _SILENT = ("noise", "folk", "fact", "success")
 _WRAPPERS = ("native-runtime", "keras-cannot")
 # A status by its number alone: a row of its own tells what the known ones mean.
 _ANY_NUMBER = "cudnn-unknown-status"
+# Headings of a resolver, which do not say what could not be resolved.
+_RESOLVERS = ("uv-unsatisfiable", "uv-no-solution")
 
 
 def said_outright(case: Case) -> Iterator[Finding]:
@@ -39,8 +42,9 @@ def said_outright(case: Case) -> Iterator[Finding]:
 def said_among_several(case: Case) -> Iterator[Finding]:
     """A line that several causes share: each of them is named, none is told."""
     failed = [one for one in heard(case) if one.row.kind in ("error", "headline") and one.row.id not in _WRAPPERS]
+    silent = (*(_WRAPPERS if failed else ()), *(_RESOLVERS if _asked_for_others(case) else ()))
     for one in heard(case):
-        if one.row.id in _WRAPPERS and failed or one.row.id == _ANY_NUMBER and _number_is_known(case, one):
+        if one.row.id in silent or one.row.id == _ANY_NUMBER and _number_is_known(case, one):
             continue
         if len(one.row.causes) > 1 and one.row.kind not in _SILENT and not _beside(case, one, _DENIES):
             causes: dict[str, float] = dict(one.row.causes)
@@ -61,6 +65,12 @@ def _number_is_known(case: Case, one: Heard) -> bool:
         other.row.id != one.row.id and other.event.line == one.event.line and other.event.values.get("number") == one.event.values["number"]
         for other in heard(case)
     )
+
+
+def _asked_for_others(case: Case) -> bool:
+    """Whether the releases that the installer did not find are all of packages that no cause is about."""
+    names = [name_of(one.event.values.get("requirement", "")) for one in said(case, "uv-no-version")]
+    return bool(names) and not any(name is None or is_framework(name) or is_of_an_extra(name) for name in names)
 
 
 def about(one: Heard) -> str:

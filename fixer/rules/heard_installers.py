@@ -14,12 +14,10 @@ from fixer.rules import ask, compare
 from fixer.rules.case import DISTRIBUTIONS, Case
 from fixer.rules.events import Heard, said
 from fixer.rules.heard import candidates, named
+from fixer.rules.requirements import is_framework, is_of_an_extra, name_of
 
-_NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 _EXACT = re.compile(r"==\s*(\d+(?:\.\d+)*)")
 _VERSIONS = re.compile(r"from versions:\s*([^)]*)")
-_EXTRA = ("tensorrt", "nvidia-")
-_FRAMEWORKS = ("keras", "tf-keras", "tf-nightly", "jaxlib", "jax", "torch", "ml-dtypes", "tensorflow-io-gcs-filesystem")
 # 2.12.0 is an archive that only says that the package is gone; no release came after it.
 _LAST_GPU_PACKAGE = (2, 12)
 
@@ -29,26 +27,25 @@ def requirement_unmet(case: Case) -> Iterator[Finding]:
     asked = said(case, "pip-no-version") or said(case, "pip-no-match", "uv-no-version")
     for one in asked:
         text = one.event.values.get("requirement", "")
-        matched = _NAME.match(text)
-        if matched is None:
-            continue
-        yield from _unmet(case, one, matched.group(1).lower().replace("_", "-"), text)
+        name = name_of(text)
+        if name is not None:
+            yield from _unmet(case, one, name, text)
 
 
 def _unmet(case: Case, one: Heard, name: str, text: str) -> Iterator[Finding]:
     exact, listed = _EXACT.search(text), _VERSIONS.search(text)
     version = exact.group(1) if exact else ""
     if said(case, "pip-network"):
-        if _is_framework(name):
+        if is_framework(name):
             title = f"the index was not reached, so {name} was not found"
             yield named("unresolved-other", "likely", title, (one.evidence,), "said-network")
-    elif name.startswith(_EXTRA):
+    elif is_of_an_extra(name):
         title = f"{name}, which the extra asks for, cannot be had"
         yield named("and-cuda-extra-unsatisfiable", "likely", title, (one.evidence,), "said-extra")
     elif name == "tensorflow-gpu" and (_beyond(version) or listed is not None and "2.12.0" in listed.group(1) and not version):
         title = "tensorflow-gpu ended with 2.12: the package is called tensorflow"
         yield named("tensorflow-gpu-removed", "likely", title, (one.evidence,), "said-gpu-package")
-    elif _is_framework(name):
+    elif is_framework(name):
         if case.facts.distro.value is not None and case.facts.distro.value.id == "alpine":
             yield named("libc-musl", "likely", f"there are no wheels of {name} for musl", (one.evidence,), "said-musl")
         elif case.os == "macos" and not _names_versions(listed):
@@ -59,10 +56,6 @@ def _unmet(case: Case, one: Heard, name: str, text: str) -> Iterator[Finding]:
             title = f"there is no {name}{' ' + version if version else ''} for this Python"
             certainty: Certainty = "likely" if not version or _is_release(case, name, version) else "possible"
             yield named("python-unsupported", certainty, title, (one.evidence,), "said-no-wheel")
-
-
-def _is_framework(name: str) -> bool:
-    return name in DISTRIBUTIONS or name in _FRAMEWORKS or name.startswith("tensorflow")
 
 
 def _beyond(version: str) -> bool:
@@ -86,7 +79,7 @@ def left_incompatible(case: Case) -> Iterator[Finding]:
         package, needs, dependency, have = (one.event.values.get(key, "").lower() for key in ("package", "needs", "dependency", "have"))
         # A logger may stand right before it: "ERROR:root:tensorflow".
         package = package.rpartition(":")[2]
-        if not _is_framework(package.replace("_", "-")):
+        if not is_framework(package.replace("_", "-")):
             continue
         cause = _by_dependency(dependency.replace("_", "-"), needs, have)
         if cause:

@@ -298,6 +298,127 @@ with torch.cuda.amp.autocast(): print(torch.zeros(1) + 1)
 }
 UNRELATED_ELSEWHERE = ("shapes",)
 
+_KERAS = """
+import os; os.environ["KERAS_BACKEND"] = {backend!r}
+import numpy as np, keras
+x = np.random.rand(256, 8).astype("float32"); y = x.sum(axis=1, keepdims=True)
+m = keras.Sequential([keras.Input((8,)), keras.layers.Dense(16, activation="relu"), keras.layers.Dense(1)])
+"""
+_KERAS_DOES = {
+    "predict": "print(keras.backend.backend(), keras.__version__, m.predict(x).shape)",
+    "summary": "m.summary(); m.save('model.keras'); print(len(keras.models.load_model('model.keras').get_weights()))",
+    "convolution": "print(keras.layers.Conv2D(4, 3)(np.ones((1, 16, 16, 3), 'float32')).shape)",
+    "old-input": "m = keras.Sequential([keras.layers.Dense(4, input_shape=(8,))]); print(m.predict(x[:2], verbose=2).shape)",
+}
+_KERAS_LEARNS = {
+    "fit": "m.compile('adam', 'mse'); m.fit(x, y, epochs=2, validation_split=0.25); print(m.evaluate(x, y, verbose=2))",
+    "callbacks": "m.compile('adam', 'mse'); c = keras.callbacks; m.fit(x, y, epochs=3, verbose=2, callbacks=[c.EarlyStopping('loss', "
+    "patience=0, min_delta=9, verbose=1), c.ReduceLROnPlateau('loss', patience=0, verbose=1), c.ModelCheckpoint('best.keras', verbose=1)])",
+}
+# Keras 3 on each of its backends that can be had without a GPU; NumPy's cannot learn.
+KERAS = {
+    f"{backend}-{name}": _KERAS.format(backend=backend) + text
+    for backend in ("tensorflow", "jax", "numpy")
+    for name, text in {**_KERAS_DOES, **({} if backend == "numpy" else _KERAS_LEARNS)}.items()
+}
+
+# Programs that are pasted beside TensorFlow's: gradient boosting, TensorBoard, TFLite's own runtime, test runs, progress bars, clusters.
+BESIDE = {
+    "lightgbm": """
+import numpy as np, lightgbm as lgb
+x = np.random.rand(400, 5); y = x.sum(axis=1)
+lgb.train({"objective": "regression"}, lgb.Dataset(x, y), 5, valid_sets=[lgb.Dataset(x, y)], callbacks=[lgb.log_evaluation(1), lgb.early_stopping(3)])
+""",
+    "lightgbm-no-splits": "import numpy as np, lightgbm as lgb; lgb.LGBMClassifier(n_estimators=3).fit(np.ones((50, 2)), [0, 1] * 25)",
+    "xgboost": """
+import numpy as np, xgboost as xgb
+x = np.random.rand(400, 5); d = xgb.DMatrix(x, x.sum(axis=1)); print(xgb.__version__)
+xgb.train({"eval_metric": "rmse", "verbosity": 2, "unknown": 1}, d, 5, evals=[(d, "train")])
+""",
+    "xgboost-asks-for-a-gpu": "import numpy as np, xgboost as xgb; x = np.random.rand(50, 2); xgb.XGBRegressor(device='cuda').fit(x, x[:, 0]); print('done')",
+    "sklearn-search": """
+import numpy as np; from sklearn.model_selection import GridSearchCV; from sklearn.linear_model import LogisticRegression
+x = np.random.rand(80, 3); GridSearchCV(LogisticRegression(max_iter=2), {"C": [1, 10]}, verbose=3, cv=2).fit(x, (x.sum(axis=1) > 1.5).astype(int))
+""",
+    "tqdm": "import time; from tqdm import tqdm\nfor _ in tqdm(range(40), desc='Training'): time.sleep(0.01)",
+    "tqdm-nested": """
+from tqdm import tqdm
+for epoch in range(2):
+    with tqdm(total=20, unit="batch") as bar:
+        for n in range(20): bar.set_description(f"Epoch {epoch}"); bar.set_postfix(loss=f"{1 / (n + 1):.3f}"); bar.update()
+""",
+    "pandas-warnings": "import pandas as pd; f = pd.DataFrame({'a': [1, None]}); print(f.describe(), f['a'].fillna('x').infer_objects())",
+    "tensorboard": """
+import subprocess, sys, time
+p = subprocess.Popen([sys.executable, "-m", "tensorboard.main", "--logdir", "logs", "--port", "0"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+time.sleep(25); p.terminate(); said = p.communicate()[0]; print(said); raise SystemExit("Press CTRL+C" not in said)
+""",
+    "litert": """
+import tensorflow as tf, numpy as np
+m = tf.keras.Sequential([tf.keras.Input((4,)), tf.keras.layers.Dense(2)]); model = tf.lite.TFLiteConverter.from_keras_model(m).convert()
+from ai_edge_litert.interpreter import Interpreter
+i = Interpreter(model_content=model); i.allocate_tensors(); i.set_tensor(i.get_input_details()[0]["index"], np.ones((1, 4), "float32")); i.invoke()
+print(i.get_output_details()[0]["shape"])
+""",
+    "lite-quantized": """
+import tensorflow as tf, numpy as np
+m = tf.keras.Sequential([tf.keras.Input((8,)), tf.keras.layers.Dense(4)]); c = tf.lite.TFLiteConverter.from_keras_model(m)
+c.optimizations = [tf.lite.Optimize.DEFAULT]; c.representative_dataset = lambda: ([np.random.rand(1, 8).astype("float32")] for _ in range(8))
+print(len(c.convert()))
+""",
+    "pytest": """
+import pathlib, pytest
+pathlib.Path("test_it.py").write_text("import warnings, tensorflow as tf\\ndef test_sum():\\n    warnings.warn('old', DeprecationWarning)\\n    assert float(tf.reduce_sum(tf.ones(3))) == 3\\n")
+raise SystemExit(pytest.main(["-v", "-p", "no:cacheprovider", "test_it.py"]))
+""",
+    "tf-test": """
+import tensorflow as tf
+class SumTest(tf.test.TestCase):
+    def test_sum(self): self.assertAllClose(tf.reduce_sum(tf.ones(3)), 3.0)
+tf.test.main()
+""",
+    "one-worker": """
+import os, json, tensorflow as tf
+os.environ["TF_CONFIG"] = json.dumps({"cluster": {"worker": ["localhost:23456"]}, "task": {"type": "worker", "index": 0}})
+s = tf.distribute.MultiWorkerMirroredStrategy(); print("workers", s.num_replicas_in_sync)
+""",
+    "profiler": "import tensorflow as tf; tf.profiler.experimental.start('logs'); print(tf.reduce_sum(tf.ones(9))); tf.profiler.experimental.stop()",
+    "saved-model": """
+import subprocess, sys, tensorflow as tf
+class M(tf.Module):
+    @tf.function(input_signature=[tf.TensorSpec([None, 4])])
+    def __call__(self, x): return x * 2
+tf.saved_model.save(M(), "saved"); subprocess.run([sys.executable, "-m", "tensorflow.python.tools.saved_model_cli", "show", "--dir", "saved", "--all"], check=True)
+""",
+    "records": """
+import tensorflow as tf
+with tf.io.TFRecordWriter("a.tfrecord") as w: w.write(b"one")
+print(list(tf.data.TFRecordDataset("a.tfrecord").repeat(2).prefetch(1)), tf.io.gfile.listdir("."))
+""",
+    "absl": """
+from absl import app, logging
+def main(_):
+    logging.set_verbosity(logging.INFO); logging.info("Starting training."); logging.warning("No checkpoint found, starting from scratch."); logging.error("0 errors")
+app.run(main)
+""",
+    "jax-host-devices": "import os; os.environ['XLA_FLAGS'] = '--xla_force_host_platform_device_count=4'; import jax; print(jax.devices(), jax.pmap(lambda x: x + 1)(jax.numpy.arange(4)))",
+    "jax-log-compiles": "import os; os.environ['JAX_LOG_COMPILES'] = '1'; import jax; print(jax.jit(lambda x: x * 2)(jax.numpy.ones(3)))",
+    "jax-debug": "import logging, jax; logging.basicConfig(level=logging.DEBUG); print(jax.numpy.dot(jax.numpy.ones((2, 3)), jax.numpy.ones(3)))",
+}
+
+# Installers at work, more of it than a plain install: the words after ``python -m pip`` and ``uv``.
+PIP = {
+    "requirements": ["install", "-r", "requirements.txt"], "downgrade": ["install", "six<1.17"], "upgraded": ["install", "-U", "six"],
+    "wheel": ["wheel", "--no-deps", "-w", "wheels", "six"], "local": ["install", "./project"], "editable": ["install", "-e", "./project"],
+    "index": ["index", "versions", "six"], "verbose": ["install", "-v", "--force-reinstall", "--no-deps", "six"], "no-such-release": ["install", "six==99"],
+}  # fmt: skip
+UV = {
+    "init": ["init", "app"], "add": ["add", "--directory", "app", "six", "absl-py"], "lock": ["lock", "--directory", "app"],
+    "sync": ["sync", "--directory", "app"], "tree": ["tree", "--directory", "app"],
+    "export": ["export", "--directory", "app"], "compile": ["pip", "compile", "requirements.txt"], "remove": ["remove", "--directory", "app", "six"], "no-such-release": ["pip", "install", "six==99"],
+}  # fmt: skip
+
+
 NOTEBOOK = [
     "import tensorflow as tf\nprint(tf.__version__)\ntf.config.list_physical_devices()",
     "import numpy as np\nx = np.random.rand(256, 8).astype('float32')\ny = x.sum(axis=1, keepdims=True)\nx.shape",

@@ -1,6 +1,6 @@
 """Makes the logs in which nothing is wrong: real programs, really run, on the CPU and on the lab's GPU.
 
-    python -m tests.log.make_healthy FOLDER --python PATH... [--jax PATH] [--torch PATH] [--notebook PATH] [--only WORD]
+    python -m tests.log.make_healthy FOLDER --python PATH... [--jax PATH] [--torch PATH] [--beside PATH] [--notebook PATH] [--only WORD]
 
 The unit is one row of a JSON-lines file: ``name``, ``kind`` (healthy, or unrelated: the program failed by itself), ``log``.
 Every path, host and user of the machine that made them is replaced. The GPU's TensorFlows are staged by tests.lab below
@@ -74,7 +74,7 @@ class Maker:
             log = log.replace(place, shown)
         log = log.replace(socket.gethostname(), "host").replace(os.path.expanduser("~"), "/home/user")
         log = re.sub(r"/tmp/tmp\w+", "/tmp/tmpdir", log)
-        return re.sub(r"[^\s\"']*/versions/[\d.]+/lib/python", "/usr/lib/python", log)
+        return re.sub(r"[^\s\"']*/versions/[\d.]+/(lib|bin)/python", r"/usr/\1/python", log)
 
     def write(self, family: str) -> None:
         """Write the rows kept so far as one file, and forget them."""
@@ -177,6 +177,26 @@ def tools(maker: Maker) -> None:
     maker.write("installers")
 
 
+def installing(maker: Maker) -> None:
+    """pip and uv at more than a plain install, and asked for a release that there never was."""
+    environment = maker.folder / "installed"
+    uv, quiet = patients.need("uv"), Machine(gpu=None, driver=None)
+    subprocess.run([uv, "venv", "-q", "--seed", "--allow-existing", "-p", patients.need_python("3.11"), str(environment)], check=True)
+    maker.places[str(environment)] = "/home/user/venv"
+    python = str(environment / "bin" / "python")
+    (maker.folder / "requirements.txt").write_text("# what it needs\nsix\nabsl-py>=1; python_version >= '3.8'\n", encoding="utf-8")
+    (maker.folder / "project").mkdir(exist_ok=True)
+    (maker.folder / "project" / "setup.py").write_text("from setuptools import setup\nsetup(name='project', version='1')\n", encoding="utf-8")
+    # Of this machine's own settings for installers only its certificates: the rest would show in what they print.
+    variables = {"PIP_CONFIG_FILE": os.devnull, **{name: os.environ[name] for name in ("PIP_CERT", "SSL_CERT_FILE") if name in os.environ}}
+    for tool, begins, table in (("pip", [python, "-m", "pip"], programs.PIP), ("uv", [uv], programs.UV)):
+        for name, words in table.items():
+            kind = "unrelated" if name == "no-such-release" else "healthy"
+            ends = ["-p", python] if words[:2] == ["pip", "install"] else []
+            maker.keep(f"{tool}-{name}", [*begins, *words, *ends], quiet, kind, variables)
+    maker.write("installers-more")
+
+
 def main() -> int:
     """Make what the arguments name."""
     parser = argparse.ArgumentParser(prog="python -m tests.log.make_healthy", description=__doc__.splitlines()[0])
@@ -184,6 +204,7 @@ def main() -> int:
     parser.add_argument("--python", action="append", default=[], metavar="PATH", help="an interpreter with a TensorFlow, for runs on the CPU")
     parser.add_argument("--jax", metavar="PATH")
     parser.add_argument("--torch", metavar="PATH")
+    parser.add_argument("--beside", metavar="PATH", help="an interpreter with Keras 3, JAX, LightGBM, XGBoost, LiteRT, TensorBoard and pytest")
     parser.add_argument("--notebook", metavar="PATH", help="an interpreter with nbconvert, ipykernel and TensorFlow")
     parser.add_argument("--gpu", action="append", default=[], choices=CARDS, help="a TensorFlow for runs on the lab's GPU")
     parser.add_argument("--tools", action="store_true", help="nvidia-smi and installers")
@@ -202,8 +223,12 @@ def main() -> int:
         elsewhere(maker, "torch", given.torch, programs.TORCH)
     if given.notebook:
         notebooks(maker, given.notebook)
+    if given.beside:
+        elsewhere(maker, "keras", given.beside, programs.KERAS)
+        elsewhere(maker, "beside", given.beside, programs.BESIDE)
     if given.tools:
         tools(maker)
+        installing(maker)
     return 0
 
 

@@ -1,4 +1,8 @@
-"""Logs in which nothing is wrong, made with the real programs (make_healthy.py): nothing is blamed."""
+"""Logs in which nothing is wrong: nothing is blamed.
+
+They were made with the real programs (make_healthy.py), except ``quoted.jsonl``: those are written in the form of programs that need a
+GPU's machine, a cluster or an image, each with its ``source``.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +16,10 @@ LOGS = list(bench.healthy_logs())
 
 
 def test_there_are_many_and_of_many_kinds() -> None:
-    assert len(LOGS) >= 200
+    assert len(LOGS) >= 340
     assert len({row["name"] for row in LOGS}) == len(LOGS)
     families = {path.stem for path in bench.HEALTHY.glob("*.jsonl")}
-    assert {"jax-cpu", "torch-cpu", "notebook", "nvidia-smi", "installers"} < families
+    assert {"jax-cpu", "torch-cpu", "notebook", "nvidia-smi", "installers", "installers-more", "keras-cpu", "beside-cpu", "quoted"} < families
     assert sum(name.startswith("tensorflow-") and name.endswith("-gpu") for name in families) >= 5
     assert sum(name.startswith("tensorflow-") and name.endswith("-cpu") for name in families) >= 7
 
