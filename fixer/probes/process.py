@@ -47,7 +47,8 @@ def look(host: Host, pid: int) -> Running:
     """The process ``pid``; raises UsageError when there is none, when it is not ours, or when it is no Python."""
     base = f"/proc/{pid}"
     if not host.exists(base):
-        raise UsageError("no-such-process", f"--pid {pid}: there is no such process")
+        hidden = "" if host.vantage.uid == 0 else "where /proc is mounted with hidepid, another user's process is not seen"
+        raise UsageError("no-such-process", f"--pid {pid}: there is no such process", hidden)
     try:
         environ = _environ(host.read(f"{base}/environ", _LIMIT))
         mapped = tuple(dict.fromkeys(_paths(host.read(f"{base}/maps", _LIMIT).decode("utf-8", "surrogateescape"))))
