@@ -41,8 +41,9 @@ def observe(
     variables: Mapping[str, str],
     libraries: Sequence[Library],
     dataset: Dataset,
+    before: Sequence[str] = (),
 ) -> Observed[tuple[Resolution, ...]]:
-    """One resolution for each soname, in the order in which TensorFlow opens them."""
+    """One resolution for each soname, in the order in which TensorFlow opens them; ``before`` is what is loaded before it."""
     if build is None or build.is_cuda_build is False:
         return absent("TensorFlow's build")
     sonames = build.sonames
@@ -53,7 +54,7 @@ def observe(
     process = _process(host, patient, variables, memory)
     if process.started is not None:
         return unknown(f"the patient's own start cannot be followed: {process.started.message}", _SOURCE)
-    for path in _hooked(host, patient):
+    for path in (*_hooked(host, patient), *before):
         process.dlopen(path)
     itself = process.dlopen(opener)
     caller = process.find(opener)
