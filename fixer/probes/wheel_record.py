@@ -15,10 +15,11 @@ from typing import Iterable, Iterator
 
 from fixer.host.base import Host
 from fixer.model.facts import BrokenPackage
+from fixer.model.needed_packages import BY_KERAS, BY_TENSORFLOW
 from fixer.probes.packages import Distribution
 from fixer.probes.plain import clean
 
-NAMES = frozenset(("keras", "tf-keras", "numpy", "protobuf", "ml-dtypes", "h5py", "tf-nightly"))
+NAMES = frozenset((*BY_TENSORFLOW, *BY_KERAS, "packaging", "tf-keras", "tf-nightly"))
 PREFIXES = ("tensorflow", "nvidia-")
 # These write sizes that stay true; conda and distributions rewrite files after the record was made.
 _EXACT = ("pip", "uv")

@@ -55,7 +55,6 @@ OF_MACHINES: tuple[Rule, ...] = (
     system.libc_musl,
     system.cpu_without_avx,
     system.glibc_too_old,
-    system.libstdcxx_too_old,
     system.python_unsupported,
     tensorflow_itself.tensorflow_missing,
     tensorflow_itself.tensorflow_gpu_removed,

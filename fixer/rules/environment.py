@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fixer.model.finding import Certainty, Finding, Severity
+from fixer.model.needed_packages import BY_KERAS, BY_TENSORFLOW
 from fixer.model.pep440 import normal_name
 from fixer.rules import ask, compare
 from fixer.rules.case import DISTRIBUTIONS, Case
 from fixer.rules.loading import openings
 from fixer.rules.say import fact, finding, joined
 
-_VITAL = ("numpy", "keras", "tf-keras", "protobuf", "ml-dtypes", "h5py", "wrapt", "absl-py", "six", "typing-extensions")
+_VITAL = frozenset((*BY_TENSORFLOW, *BY_KERAS, "tf-keras"))
 _IN_WORDS = {
     "record-missing-files": "files are missing that its RECORD lists",
     "metadata-missing": "its metadata is gone",

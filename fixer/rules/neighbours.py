@@ -13,6 +13,7 @@ from functools import lru_cache
 from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import PackageFaultRow
 from fixer.model.finding import Certainty, Finding
+from fixer.model.needed_packages import BY_KERAS, BY_TENSORFLOW
 from fixer.rules import ask, compare
 from fixer.rules.case import Case
 from fixer.rules.causes import CAUSES
@@ -32,24 +33,6 @@ _BY_PACKAGE = {
 # tf-keras matters only where a variable switches to it: the rules of keras know.
 _SWITCHED = ("tf-keras",)
 # keras/src/tree: "To use Keras, you need to have `optree` installed"; dm-tree before 3.3.
-_KERAS_NEEDS = ("optree", "dm-tree")
-_NEEDED_AT_IMPORT = (
-    "numpy",
-    "protobuf",
-    "keras",
-    "ml-dtypes",
-    "h5py",
-    "absl-py",
-    "wrapt",
-    "six",
-    "opt-einsum",
-    "gast",
-    "astunparse",
-    "flatbuffers",
-    "termcolor",
-    "typing-extensions",
-    "google-pasta",
-)
 _PLUGINS = ("tensorflow-text", "tensorflow-addons", "tensorflow-io", "tensorflow-io-gcs-filesystem")
 _SAME_MINOR = ("tensorflow-text",)
 
@@ -181,7 +164,7 @@ def missing_requirement(case: Case) -> Iterator[Finding]:
     row = case.row
     if case.tensorflow is None or row is None or case.by_conda:
         return
-    gone = [name for name in _NEEDED_AT_IMPORT if name in row.bounds and name not in case.packages and case.lacks(name)]
+    gone = [name for name in BY_TENSORFLOW if name in row.bounds and name not in case.packages and case.lacks(name)]
     if not gone:
         return
     # A machine file that a person wrote seldom names Keras: its silence is no proof of a broken environment.
@@ -200,12 +183,12 @@ def missing_requirement(case: Case) -> Iterator[Finding]:
 
 
 def missing_keras_requirement(case: Case) -> Iterator[Finding]:
-    """Keras 3 without the package by which it walks nested structures: TensorFlow imports, and tf.keras fails at its first use."""
+    """Keras 3 without the package that it imports itself: TensorFlow imports, and tf.keras fails at its first use."""
     version = case.packages.get("keras")
     if case.tensorflow is None or version is None or not case.complete or case.by_conda or not is_keras_3(case) or legacy(case):
         return
     row = next((one for one in ask.package_releases(case.dataset, "keras") if one.version == version), None)
-    gone = [name for name in _KERAS_NEEDS if row is not None and name in row.bounds and case.lacks(name)]
+    gone = [name for name in BY_KERAS if row is not None and name in row.bounds and case.lacks(name)]
     if row is None or not gone:
         return
     yield finding(

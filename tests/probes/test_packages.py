@@ -133,7 +133,9 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     wheels.add("tensorflow", "2.15.1", FILES)
     wheels.add("numpy", "1.26.4", {"numpy/__init__.py": "", "numpy/core/umath.so": ELF, "numpy/tests/test_a.py": ""})
     options = ("--no-index", "--find-links", str(wheels.folder))
-    patients.make_patient(base / "e", FEATURE, ("tensorflow", "numpy"), pip=False, options=options)
+    wheels.add("wrapt", "1.17.3", {"wrapt/__init__.py": "x = 1\n"})
+    wheels.add("grpcio", "1.76.0", {"grpc/__init__.py": "x = 1\n"})
+    patients.make_patient(base / "e", FEATURE, ("tensorflow", "numpy", "wrapt", "grpcio"), pip=False, options=options)
     with tarfile.open(base / "e.tar", "w") as archive:
         archive.add(base / "e", "e")
     return base / "e.tar"
@@ -166,6 +168,8 @@ DAMAGE: list[tuple[str, Callable[[Path], object], dict[str, str]]] = [
     ("library empty", lambda site: os.truncate(site / LIBRARY, 0), {"tensorflow": "truncated"}),
     ("library cut", lambda site: os.truncate(site / LIBRARY, 100), {"tensorflow": "truncated"}),
     ("module gone", lambda site: (site / "numpy/__init__.py").unlink(), {"numpy": "record-missing-files"}),
+    ("a small package that TensorFlow imports is gone", lambda site: shutil.rmtree(site / "wrapt"), {"wrapt": "record-missing-files"}),
+    ("no problem: one that it does not import is gone", lambda site: shutil.rmtree(site / "grpc"), {}),
     ("no RECORD", lambda site: (site / "numpy-1.26.4.dist-info/RECORD").unlink(), {"numpy": "record-missing-files"}),
     ("empty RECORD", lambda site: os.truncate(site / "numpy-1.26.4.dist-info/RECORD", 0), {"numpy": "record-missing-files"}),
     ("metadata gone", lambda site: (site / "numpy-1.26.4.dist-info/METADATA").unlink(), {"numpy": "metadata-missing"}),
@@ -242,9 +246,9 @@ def test_the_patient_of_a_real_environment(site: Path) -> None:
     seen = look(live(PYTHONPATH=None, VIRTUAL_ENV=str(prefix)), None)
     patient, environment = seen.patient.value, seen.environment.value
     assert patient is not None and environment is not None
-    assert environment.packages.value == {"numpy": "1.26.4", "tensorflow": "2.15.1"}
+    assert environment.packages.value == {"grpcio": "1.76.0", "numpy": "1.26.4", "tensorflow": "2.15.1", "wrapt": "1.17.3"}
     assert (environment.kind.value, environment.owner.state) == ("venv", "absent")
-    assert patient.installers == {"numpy": "uv", "tensorflow": "uv"}
+    assert patient.installers == dict.fromkeys(("grpcio", "numpy", "tensorflow", "wrapt"), "uv")
     assert (patient.prefix, patient.site_packages, patient.has_pip) == (str(prefix), str(site), False)
     assert (patient.broken, patient.shadows, patient.strays) == ((), (), ())
 
