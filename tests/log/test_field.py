@@ -1,7 +1,8 @@
 """Real reports beside the corpus: how often the cause is named, what turning one fact does, and what only looks like a cause.
 
-``field.jsonl`` holds them by parts: A was read while rules were made, B, C and D were counted before anybody read them. ``flips.jsonl`` turns the one
-decisive fact of a report. ``lookalikes.jsonl`` holds logs in which a cause's words stand and the cause does not.
+``field.jsonl`` holds them by parts: A was read while rules were made, B, C and D were counted before anybody read them,
+E was gathered by one who did not run it. ``flips.jsonl`` turns the one decisive fact of a report.
+``lookalikes.jsonl`` holds logs in which a cause's words stand and the cause does not.
 """
 
 from __future__ import annotations
