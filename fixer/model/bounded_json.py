@@ -13,7 +13,6 @@ from typing import Any
 MOST = 64 << 20
 # About what CPython takes on 64-bit systems, in bytes: a list or object, a key with its place in one, a value in its place.
 _CONTAINER, _KEY, _VALUE = 64, 110, 50
-_FEW = 1000
 _KEYS = re.compile(rb'"\s*:'), re.compile(r'"\s*:')
 
 
@@ -28,12 +27,7 @@ def loads(text: bytes | str, most: int = MOST) -> Any:
 def memory(text: bytes | str) -> int:
     """About how many bytes the parsed value takes besides its texts; never much less than it does."""
     if isinstance(text, bytes):
-        containers, values = text.count(b"{") + text.count(b"["), text.count(b",")
+        containers, values, keys = text.count(b"{") + text.count(b"["), text.count(b","), sum(1 for _ in _KEYS[0].finditer(text))
     else:
-        containers, values = text.count("{") + text.count("["), text.count(",")
-    # With few commas and objects there are few keys: a comma is between any two of one object.
-    return _CONTAINER * containers + _VALUE * values + _KEY * (_keys(text) if containers + values > _FEW else 0)
-
-
-def _keys(text: bytes | str) -> int:
-    return sum(1 for _ in (_KEYS[0].finditer(text) if isinstance(text, bytes) else _KEYS[1].finditer(text)))
+        containers, values, keys = text.count("{") + text.count("["), text.count(","), sum(1 for _ in _KEYS[1].finditer(text))
+    return _CONTAINER * containers + _VALUE * values + _KEY * keys

@@ -78,8 +78,8 @@ from tests.machines.make import FOLDER, base
 DATA = Dataset.open(None)
 SITE = "/home/user/env/lib/python3.11/site-packages"
 PREFIX = "/home/user/env"
-# What convfix itself wrote of an environment of some thirty thousand files; it must be read back whole, however large.
-OF_AN_ENVIRONMENT = 8 << 20
+# What convfix itself wrote of an environment of some ten thousand files; it must be read back whole, however large.
+OF_AN_ENVIRONMENT = 4 << 20
 
 
 @dataclass(frozen=True)
