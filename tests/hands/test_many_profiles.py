@@ -92,7 +92,7 @@ def came_back(folder: Path, shell: str, seeds: Sequence[int], again: bool = Fals
     """Each seed's profile through apply and undo; with ``again`` twice, and a second apply that must write nothing."""
     rounds = Rounds(folder, shell)
     for number, seed in enumerate(seeds):
-        if number % 100 == 0:
+        if number % 10 == 0:
             rounds.forget(number)
         chance = random.Random(seed)
         rounds.fill(chance, content(chance))

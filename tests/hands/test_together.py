@@ -49,7 +49,7 @@ def rounds_with_an_editor(folder: Path, shell: str, seeds: Sequence[int]) -> Ite
     """At a random call of apply or undo an editor saves; the line must be in the file in the end, and ours must not."""
     rounds = Rounds(folder, shell)
     for number, seed in enumerate(seeds):
-        if number % 100 == 0:
+        if number % 10 == 0:
             rounds.forget(number)
         chance = random.Random(seed)
         rounds.fill(chance, content(chance).replace(b"# >>> convfix ", b"").replace(b"# <<< convfix ", b""))
