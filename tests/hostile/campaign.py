@@ -1,6 +1,7 @@
 """Feeds spoiled input to every reader in a process of its own, whose memory and processor time are limited.
 
-``python -m tests.hostile.campaign FOLDER COUNT SEED [NAME]`` prints one JSON line: inputs by reader, and what went wrong.
+``python -m tests.hostile.campaign FOLDER COUNT SEED [PART PARTS [NAME]]`` prints one JSON line: inputs by reader, and what went
+wrong. Of ``PARTS`` processes each feeds another part of the same inputs.
 """
 
 from __future__ import annotations
@@ -64,25 +65,26 @@ def shares(readers: tuple[Reader, ...], count: int) -> Iterator[tuple[Reader, in
         yield reader, max(1, -(-count * reader.weight // whole))
 
 
-def run(folder: Path, count: int, seed: int, only: str | None = None) -> dict[str, Any]:
-    """Feed ``count`` inputs; the answer says how many each reader got, and the faults with the input's number."""
+def run(folder: Path, count: int, seed: int, part: int = 0, parts: int = 1, only: str | None = None) -> dict[str, Any]:
+    """Feed a part of ``count`` inputs; the answer says how many each reader got, and the faults with the input's number."""
     readers = tuple(one for one in make(folder) if only is None or one.name == only)
     limit_memory()
     done: dict[str, int] = {}
     faults: list[str] = []
     seen: set[str] = set()
     for reader, share in shares(readers, count):
-        for number in range(share):
+        numbers = range(part, share, parts)
+        for number in numbers:
             chance = random.Random(f"{seed} {reader.name} {number}")
             data = spoiled(chance.choice(reader.samples), chance)
             wrong = fault(reader, data)
             if wrong is not None and f"{reader.name} {wrong.rpartition(' at ')[2]}" not in seen and len(faults) < _MOST_FAULTS:
                 seen.add(f"{reader.name} {wrong.rpartition(' at ')[2]}")
                 faults.append(f"{reader.name} #{number}: {wrong}; input {data[:120]!r}")
-        done[reader.name] = share
+        done[reader.name] = len(numbers)
     used = resource.getrusage(resource.RUSAGE_SELF)
     return {"inputs": done, "faults": faults, "peak_kib": peak_kib(), "seconds": round(used.ru_utime + used.ru_stime, 1)}
 
 
 if __name__ == "__main__":
-    print(json.dumps(run(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4] if len(sys.argv) > 4 else None)))
+    print(json.dumps(run(Path(sys.argv[1]), *map(int, sys.argv[2:6]), *sys.argv[6:])))  # type: ignore[arg-type]
