@@ -10,6 +10,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any, Iterator
 
+from fixer.dataset import compiling
 from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import GpuFamilyRow, KnownFaultRow, TensorFlowRow
 from fixer.model.plan import Reason
@@ -159,7 +160,8 @@ def _on_gpu(
             told = _driver(dataset, row.cuda or "", cards, driver, driver_unknown, windows, wsl)
             floor, reasons = told.driver, told.reasons
             if compiled and not wsl:
-                floor = _newer(floor, compiler_floor(dataset, compiled))
+                toolkit = compiling.first(dataset, compiled)
+                floor = _newer(floor, toolkit.linux_driver if toolkit is not None else None)
                 reasons = reasons or tuple(_compiler(dataset, row, compiled, driver))
             flaws = tuple(flaw for flaw in best.flaws if flaw[0] != "partly compiled")
             if idle:
@@ -209,8 +211,7 @@ def _card(dataset: Dataset, row: TensorFlowRow, capability: str | None) -> Verdi
         return Verdict((unfit,))
     if served == "ptx":
         return Verdict(flaws=_COMPILED)
-    partly = capability in row.partly_compiled or f"{capability}a" in row.ptx
-    return Verdict(flaws=(("partly compiled", ""),) if partly else ())
+    return Verdict(flaws=(("partly compiled", ""),) if compiling.partly(row, capability) else ())
 
 
 def _libraries(dataset: Dataset, row: TensorFlowRow, known: GpuFamilyRow | None, capability: str) -> Reason | None:
@@ -272,41 +273,17 @@ def floor_of(dataset: Dataset, built: str, windows: bool) -> tuple[DriverRelease
 def _compiled(dataset: Dataset, row: TensorFlowRow, verdict: Verdict) -> str | None:
     """The PTX version that the driver must know to compile the wheel's kernels for a card; None where it compiles none."""
     kinds = {kind for kind, _ in verdict.flaws}
-    if not kinds & {"compiled", "partly compiled"}:
-        return None
-    # Where the hand-written kernels have machine code for the card, the generated ones alone are compiled.
-    known = row.ptx_versions if "compiled" in kinds else row.ptx_versions[1:]
-    wanted = cuda(dataset, row.cuda or "") if not known else None
-    return max(known, key=compare.release) if known else wanted.ptx_isa if wanted is not None else None
+    return compiling.wanted(dataset, row, "compiled" not in kinds) if kinds & {"compiled", "partly compiled"} else None
 
 
 def _compiler(dataset: Dataset, row: TensorFlowRow, wanted: str, driver: str | None) -> Iterator[Reason]:
-    """Why this driver cannot compile the wheel's PTX: minor-version compatibility does not cover it."""
+    """Why this driver cannot compile the wheel's PTX."""
     present = compare.driver(driver)
-    known = newest_isa(dataset, present.branch) if present is not None else None
-    if known is not None and compare.release(known) < compare.release(wanted):
+    if present is not None and not compiling.compiles(dataset, present, wanted):
+        known = compiling.newest(dataset, present.branch)
         words = f"its kernels for this GPU are PTX {wanted}, and driver {present} compiles up to PTX {known}"
         yield Reason(words, row_name(dataset, row), "driver.version")
 
 
-@lru_cache(maxsize=128)
-def compiler_floor(dataset: Dataset, wanted: str) -> str | None:
-    """The oldest driver of a toolkit that compiles this version of PTX."""
-    knowing = (one for one in dataset.cuda_releases() if one.ptx_isa and one.linux_driver)
-    fitting = [one.linux_driver for one in knowing if compare.release(one.ptx_isa or "") >= compare.release(wanted)]
-    return min(filter(None, fitting), key=compare.release, default=None)
-
-
 def _newer(one: str | None, other: str | None) -> str | None:
     return max(filter(None, (one, other)), key=compare.release, default=None)
-
-
-@lru_cache(maxsize=128)
-def newest_isa(dataset: Dataset, branch: int) -> str | None:
-    """The newest PTX that a driver branch compiles."""
-    found: list[str] = []
-    for row in dataset.cuda_releases():
-        floor = compare.driver(row.linux_driver)
-        if floor is not None and floor.branch <= branch and row.ptx_isa:
-            found.append(row.ptx_isa)
-    return max(found, key=compare.release, default=None)

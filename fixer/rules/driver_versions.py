@@ -5,13 +5,11 @@ A driver newer than CUDA asks for is never a fault. On Windows and WSL2 the numb
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Iterator
 
-from fixer.dataset.questions import Dataset
-from fixer.dataset.rows import CudaRow
+from fixer.dataset import compiling
 from fixer.model.finding import Finding, RowRef
-from fixer.model.versions import CudaVersion, DriverRelease
+from fixer.model.versions import DriverRelease
 from fixer.rules import ask, compare
 from fixer.rules.case import Case
 from fixer.rules.driver_loading import install_steps
@@ -102,73 +100,36 @@ def _too_old(
 
 def driver_cannot_compile(case: Case) -> Iterator[Finding]:
     """The GPU's code must be compiled by the driver, and the driver does not know PTX that new."""
-    judged = fits(case)
-    present, built = compare.driver(case.driver_version), compare.cuda(case.cuda_built)
-    if not judged or present is None or built is None or case.wsl or case.os != "linux":
+    judged, row = fits(case), case.code_row
+    running, built = _running(case), compare.cuda(case.cuda_built)
+    if not judged or row is None or running is None or built is None or case.wsl or case.os != "linux":
         return
-    if not all(fit.kind == "compiled first" or _partly(case, fit.card.capability) for fit in judged):
+    whole = all(fit.kind == "compiled first" for fit in judged)
+    if not whole and not all(fit.kind == "compiled first" or compiling.partly(row, fit.card.capability or "") for fit in judged):
         return
-    wanted = _compiled(case, all(fit.kind == "compiled first" for fit in judged)) or ask.cuda(case.dataset, str(built))
-    newest = _newest_for(case)
-    known = ask.cuda(case.dataset, str(newest[0])) if newest is not None else None
-    if wanted is None or known is None or not _newer(wanted.ptx_isa, known.ptx_isa):
+    floor, _ = _floor(case, built.major, str(built))
+    ptx = compiling.wanted(case.dataset, row, not whole)
+    if ptx is None or compiling.compiles(case.dataset, running, ptx) or (floor is not None and running < floor):
+        # What is too old for the CUDA itself is told by that rule alone.
         return
+    first = compiling.first(case.dataset, ptx)
+    floor_of_ptx = (first.linux_driver if first is not None else None) or ""
     yield finding(
         "driver-too-old",
-        "risks" if case.target != "cpu" else "note",
+        case.gpu_severity,
         "likely",
-        f"driver {present} may not compile PTX {wanted.ptx_isa}, which {case.tensorflow_name} needs on {judged[0].card.name}",
+        f"driver {running} cannot compile PTX {ptx}, which {case.tensorflow_name} needs on {judged[0].card.name}",
         (case.driver_evidence(), *case.tensorflow_evidence(), *case.card_evidence(case.cards)),
-        f"Where kernels fail with an unsupported PTX version, have a driver of CUDA {_short(wanted)} installed "
-        f"({wanted.linux_driver or 'or newer'}); running libraries of this CUDA is not affected.",
+        "Take a TensorFlow whose kernels this driver compiles, which changes only this environment, or have the driver "
+        f"updated{f' to {floor_of_ptx} or newer' if floor_of_ptx else ''}: the libraries of this CUDA run, and the first kernel "
+        "without machine code fails (CUDA_ERROR_UNSUPPORTED_PTX_VERSION).",
         code="driver-ptx-too-old",
-        rows=(case.dataset.ref(wanted), *case.row_refs),
-        plan="advise",
-        commands=(),
-        subject={"minimum": wanted.linux_driver or ""},
+        rows=(*((case.dataset.ref(first),) if first is not None else ()), *case.row_refs),
+        subject={"minimum": floor_of_ptx, "cuda": str(built.major)},
     )
 
 
-def _compiled(case: Case, all_of_them: bool) -> CudaRow | None:
-    """The first CUDA release that compiles the wheel's PTX: of all its kernels, or of the generated ones alone."""
-    row = case.code_row
-    versions = (row.ptx_versions if all_of_them else row.ptx_versions[1:]) if row is not None else ()
-    wanted = max(versions, key=compare.release, default="")
-    fitting = (one for one in reversed(ask.cuda_releases(case.dataset)) if one.ptx_isa and not _newer(wanted, one.ptx_isa))
-    return next(fitting, None) if wanted else None
-
-
-def _short(row: CudaRow) -> str:
-    return ".".join(map(str, compare.minor(row.version)))
-
-
-def _newest_for(case: Case) -> tuple[CudaVersion, int] | None:
-    """The newest CUDA that the running kernel module's branch can have, and that branch."""
+def _running(case: Case) -> DriverRelease | None:
+    """The release of the running kernel module, which compiles; of the user-space library where only that is known."""
     driver = case.driver
-    module = compare.driver(driver.kernel_module.value or driver.version.value) if driver is not None else None
-    if module is None:
-        return None
-    best = _newest_of(case.dataset, module.branch)
-    return (best, module.branch) if best is not None else None
-
-
-@lru_cache(maxsize=256)
-def _newest_of(dataset: Dataset, branch: int) -> CudaVersion | None:
-    """The newest CUDA that a driver branch can have."""
-    best = None
-    for row in ask.cuda_releases(dataset):
-        floor, version = compare.driver(row.linux_driver), compare.cuda(".".join(map(str, compare.minor(row.version))))
-        if floor is not None and version is not None and floor.branch <= branch and (best is None or version > best):
-            best = version
-    return best
-
-
-def _partly(case: Case, capability: str | None) -> bool:
-    """Whether a part of the wheel's kernels has no machine code for exactly this card (Hopper from 2.16 on)."""
-    if capability is None or case.code_row is None:
-        return False
-    return capability in case.code_row.partly_compiled or f"{capability}a" in case.ptx
-
-
-def _newer(wanted: str | None, known: str | None) -> bool:
-    return bool(wanted and known) and compare.release(wanted or "") > compare.release(known or "")
+    return compare.driver(driver.kernel_module.value or driver.version.value) if driver is not None else None
