@@ -161,7 +161,10 @@ def _extras_of(need: Requirement) -> list[str]:
     return re.findall(r"extra\s*==\s*[\"']([^\"']+)[\"']", str(need.marker)) if need.marker else []
 
 
-def wheel_families(files: Iterable[File]) -> dict[tuple[Version, str], list[File]]:
+Families = dict[tuple[Version, str], list[File]]
+
+
+def wheel_families(files: Iterable[File]) -> Families:
     """The files of a project by release and platform; a release with a source archive alone is platform "source"."""
     families: dict[tuple[Version, str], list[File]] = {}
     sources: dict[Version, File] = {}
@@ -198,9 +201,22 @@ def tensorflow_rows(index: Index, distribution: str) -> dict[str, list[dict[str,
     ordered = sorted(families)
     texts = index.each(lambda key: metadata_of(index, families[key]), ordered)
     rows: dict[str, list[dict[str, Any]]] = {}
+    parts = dict[str, Families]()
     for key, metadata in zip(ordered, texts, strict=True):
-        rows.setdefault(str(key[0]), []).append(tensorflow_row(distribution, key, families[key], metadata))
+        row = tensorflow_row(distribution, key, families[key], metadata)
+        rows.setdefault(str(key[0]), []).append({**row, "python": _filled(index, row, parts)})
     return rows
+
+
+def _filled(index: Index, row: Mapping[str, Any], parts: dict[str, Families]) -> list[str]:
+    """The Pythons of a row; those of an empty wheel are its one package's, which lacks some of them and some releases."""
+    (name, spec), *others = tuple(row.get("bounds", {}).items()) or (("", ""),)
+    if others or not name.startswith("tensorflow-") or not spec.startswith("=="):
+        return list(row["python"])
+    if name not in parts:
+        parts[name] = wheel_families(index.project(name))
+    there = family_pythons(parts[name].get((Version(spec[2:]), row["platform"]), []))
+    return [python for python in row["python"] if python in there]
 
 
 def tensorflow_row(distribution: str, key: tuple[Version, str], family: list[File], metadata: str | None) -> dict[str, Any]:

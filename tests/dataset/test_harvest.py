@@ -108,6 +108,19 @@ def test_rows_from_the_index(stocked: Server, client: Index) -> None:
     assert row["extras"] == {"and-cuda": {"nvidia-cudnn-cu12": "==8.9.4.25"}}
 
 
+def test_an_empty_wheel_stands_on_the_pythons_of_its_one_package(server: Server, client: Index, tmp_path: Path) -> None:
+    text = "Metadata-Version: 2.1\nName: tensorflow\nVersion: 9.1.0\nRequires-Dist: tensorflow-cpu-aws==9.1.0\n"
+    for tag in ("cp310-cp310", "cp311-cp311"):
+        name = f"tensorflow-9.1.0-{tag}-manylinux2014_aarch64.whl"
+        server.files[name] = wheel(tmp_path / name, {"tensorflow-9.1.0.dist-info/METADATA": text.encode()})
+    (row,) = releases.tensorflow_rows(client, "tensorflow")["9.1.0"]
+    assert row["python"] == [], "the index has no such package"
+    part = "tensorflow_cpu_aws-9.1.0-cp311-cp311-manylinux2014_aarch64.whl"
+    server.files[part] = wheel(tmp_path / part, {})
+    (row,) = releases.tensorflow_rows(client, "tensorflow")["9.1.0"]
+    assert row["python"] == ["3.11"]
+
+
 def test_a_project_that_is_not_there(stocked: Server, client: Index) -> None:
     assert client.project("keras") == []
 

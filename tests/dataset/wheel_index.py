@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import http.server
 import json
+import re
 import shutil
 import subprocess
 import threading
@@ -64,7 +65,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if project in self.server.pages:
             self._send(*self.server.pages[project])
             return
-        names = [name for name in self.server.files if name.replace("_", "-").startswith(project + "-") and name.endswith(".whl")]
+        names = [name for name in self.server.files if re.match(rf"{project}-\d.*\.whl", name.replace("_", "-"))]
         if not names:
             self.send_error(404)
             return
