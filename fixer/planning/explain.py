@@ -185,6 +185,12 @@ def ways_out(situation: Situation, draft: Draft, *, gpu_absent: bool) -> None:
         draft.note("Way out: an environment of its own outside the project, which its lock file does not bind.")
     if not situation.can_fetch_python and not gpu_absent:
         draft.note("Way out: another Python: install uv, which fetches one, or name one with --python.")
+    if situation.platform == "macosx_arm64":
+        # Its wheels as the index lists them; what loads as github.com/tensorflow/tensorflow/pull/126360 measured it.
+        draft.note(
+            "Way out: Apple's plugin tensorflow-metal, for a person to try in an environment of its own: its last release, 1.2.0, "
+            "is for Python 3.9 to 3.12, and is reported to load with TensorFlow 2.18 and 2.19 and not with 2.20."
+        )
     if situation.os == "windows":
         draft.note("Way out: WSL2, where TensorFlow uses the GPU through the Windows driver.")
     if situation.os == "linux" and not gpu_absent:
