@@ -21,9 +21,9 @@ from fixer.host import durable
 from fixer.model.record import record
 
 _SEPARATORS = re.compile(r"[-_.]+")
-_LARGEST_RECORD = 64 << 20
+_LARGEST_RECORD = 24 << 20
 # The largest wheels have some ten thousands. Each costs some hundred bytes when it is read.
-_MOST_ROWS = 200_000
+_MOST_ROWS, _LONGEST_LINE = 200_000, 1 << 16
 
 
 @record(frozen=True)
@@ -126,12 +126,19 @@ def _record(folder: str, site: str) -> tuple[Row, ...] | None:
 
 
 def _rows(text: TextIO, site: str) -> Iterator[Row]:
-    for line in csv.reader(text):
+    for line in csv.reader(_lines(text)):
         if not line or not line[0] or "\0" in line[0]:
             continue
         path = os.path.normpath(os.path.join(site, line[0]))
         size = int(line[2]) if len(line) > 2 and line[2].isascii() and line[2].isdecimal() else None
         yield Row(path, line[1] if len(line) > 1 else "", size)
+
+
+def _lines(text: TextIO) -> Iterator[str]:
+    while line := text.readline(_LONGEST_LINE + 1):
+        if len(line) > _LONGEST_LINE:
+            raise ValueError("a line that names no file")
+        yield line
 
 
 def _digest(path: str, wanted: str) -> str:

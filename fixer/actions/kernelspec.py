@@ -17,6 +17,7 @@ from fixer.actions import files
 from fixer.actions.activation_script import read_values
 from fixer.actions.base import Look, NothingKept, Params, Unforeseen, Workplace
 from fixer.host.base import Host
+from fixer.model import bounded_json
 from fixer.model.action import ActionSpec, FileChange, Preview
 from fixer.model.journal import JournalEntry
 
@@ -118,7 +119,7 @@ def _problem(path: str, interpreter: str, wanted: Mapping[str, str]) -> str | No
 def _environment(content: bytes | None) -> Mapping[str, Any] | None:
     """The ``env`` of a kernel, {} where it has none; None for what is no kernel."""
     try:
-        data = json.loads(content or b"")
+        data = bounded_json.loads(content or b"")
     except (ValueError, RecursionError):
         return None
     there = data.get("env", {}) if isinstance(data, dict) else None

@@ -9,6 +9,7 @@ else that is no entry is an error which names file and line. Nothing here touche
 from __future__ import annotations
 
 import datetime
+import io
 import json
 import os
 from dataclasses import dataclass, field
@@ -17,11 +18,12 @@ from typing import Any, Mapping
 from fixer.apply.state import State
 from fixer.errors import UsageError
 from fixer.host import durable
+from fixer.model import bounded_json
 from fixer.model.codec import from_json, to_json
 from fixer.model.facts import OpenRun
 from fixer.model.journal import FORMAT, EntryState, JournalEntry, RunSummary
 
-_LARGEST = 64 << 20
+_LARGEST = 32 << 20
 _TAIL = 1 << 16
 _AWAY = "move the file away if nothing of that run is to be taken back any more"
 _ENDED = {"committed": "applied", "rolled-back": "rolled back", "undone": "undone", "conflict": "partly undone"}
@@ -161,12 +163,11 @@ def _acknowledged(content: bytes) -> int:
 
 
 def _parse(content: bytes, path: str) -> list[JournalEntry]:
-    lines = content[: _acknowledged(content)].split(b"\n")[:-1]
     entries: list[JournalEntry] = []
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(io.BytesIO(content[: _acknowledged(content)]), 1):
         place = f"{path}: line {number}"
         try:
-            data = json.loads(line.decode("utf-8"))
+            data = bounded_json.loads(line.decode("utf-8"))
         except (ValueError, RecursionError):
             raise UsageError("damaged-journal", f"{place}: not a journal entry: expected one JSON object", _AWAY) from None
         entry: JournalEntry = from_json(JournalEntry, data, place)

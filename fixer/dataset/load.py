@@ -23,7 +23,7 @@ from fixer.model.record import record
 FORMAT = 1
 DEFAULTS = "defaults"
 HASH_DIGITS = 32
-LARGEST_FILE = 64 << 20
+LARGEST_FILE, LARGEST_MANIFEST = 64 << 20, 4 << 20
 R = TypeVar("R")
 T = TypeVar("T")
 
@@ -115,6 +115,8 @@ class Files:
 
     def _read_manifest(self) -> dict[str, Any]:
         data = self.folder.part(MANIFEST, 0, -1)
+        if len(data) > LARGEST_MANIFEST:
+            raise self.damaged(MANIFEST, f"is larger than {LARGEST_MANIFEST >> 20} MiB")
         try:
             manifest = json.loads(data)
         except (ValueError, RecursionError):

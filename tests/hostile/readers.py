@@ -247,12 +247,10 @@ def make(folder: Path) -> tuple[Reader, ...]:
         return planned.as_data(planned.read(path))
 
     def journals(path: str) -> object:
-        try:
-            return journal.read(path)
-        finally:
-            journal.history(state)
-            with_open = journal.open_run(state)
-            assert with_open is None or with_open.run
+        journal.history(state)
+        with_open = journal.open_run(state)
+        assert with_open is None or with_open.run
+        return journal.read(path)
 
     def dataset(name: str) -> Callable[[Data], object]:
         kept = folder / "data"
