@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fixer.errors import UsageError
-from fixer.model.facts import SOME_PACKAGES, Distro, Driver, Environment, Facts, Gpu, Library, Toolkit
+from fixer.model.facts import SOME_PACKAGES, Distro, Driver, Environment, Facts, Gpu, Launcher, Library, Toolkit
 from fixer.model.observed import absent, found
 from fixer.model.pep440 import is_version
 from fixer.probes import machine_file
@@ -34,6 +34,13 @@ _TENSORFLOW = re.compile(
     r"v?(\d+\.\d+(?:\.\d+)?(?:[.\-]?(?:rc|a|b|dev|post)\d*|-dev\d+)?(?:\.\d{6,8})?)",
     re.IGNORECASE,
 )
+_LAUNCHERS = {
+    "jupyter": r"jupyter|notebook|ipykernel",
+    "vscode": r"vs ?code|visual studio code",
+    "pycharm": r"pycharm|intellij|spyder",
+    "systemd": r"systemd|gunicorn|supervisor|apache",
+    "cron": r"\bcron",
+}
 _DISTROS = {
     "ubuntu": "ubuntu", "debian": "debian", "fedora": "fedora", "centos": "centos", "rhel": "rhel", "red hat": "rhel",
     "arch": "arch", "mint": "linuxmint", "manjaro": "manjaro", "opensuse": "opensuse", "alpine": "alpine",
@@ -71,7 +78,16 @@ def facts(texts: Mapping[str, str]) -> Facts:
     if environment is not None:
         slots["environment"] = found(environment, _SOURCE)
     slots.update(_cuda(texts))
+    slots.update(_launchers(texts))
     return Facts(**slots)
+
+
+def _launchers(texts: Mapping[str, str]) -> dict[str, Any]:
+    """What started the program, where the report names it among its ways of installing."""
+    method = texts.get("install_method", "").lower()
+    told = [kind for kind, words in _LAUNCHERS.items() if re.search(words, method)]
+    source = f"{_SOURCE}: install_method"
+    return {"launchers": found(tuple(Launcher(kind, kind, "", "") for kind in told), source)} if told else {}
 
 
 def _system(texts: Mapping[str, str]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ nothing else explains, or says nothing at all. No fact is proof of what happened
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from fixer.model.finding import Certainty, Evidence, Finding, Remedy
 from fixer.model.heard import Aside, Explanation, NamedCause, Quote
@@ -25,6 +25,7 @@ from fixer.rules.ranking import rank
 
 FAILING = ("error", "headline")
 SAID, SAID_FACT = "said-", "said"
+_AN_ERROR = "an-error"
 _TRUST: dict[Certainty, int] = {"proven": 3, "likely": 2, "possible": 1, "cannot-tell": 0}
 # Where nobody wishes for the GPU these are notes; whoever shows a log of a missing GPU wishes for it.
 _NAMED_AS_NOTES = ("apple-silicon", "no-nvidia-gpu")
@@ -51,11 +52,19 @@ def explain(case: Case, findings: Iterable[Finding], lines: int = 0) -> Explanat
         causes,
         tuple(_aside(one) for one in every if one.row.kind == "noise"),
         tuple(_aside(one) for one in tried(case)),
-        () if causes else tuple(_aside(one) for one in every if one.row.kind in FAILING),
+        () if causes else tuple(_aside(one) for one in _unexplained(every)),
         (),
         lines,
         sum(one.event.times for one in every),
     )
+
+
+def _unexplained(every: Sequence[Heard]) -> Iterator[Heard]:
+    """What failed by a known wording, and errors of which nothing else is known than that they are some."""
+    told = {one.event.line for one in every if one.row.id != _AN_ERROR}
+    for one in every:
+        if one.row.kind in FAILING or one.row.id == _AN_ERROR and one.event.line not in told:
+            yield one
 
 
 def _aside(one: Heard) -> Aside:

@@ -41,6 +41,18 @@ def cudnn_as_loaded(case: Case) -> Iterator[Finding]:
         yield from candidates("cudnn-as-loaded", weights, title, (one.evidence, *evidence), ("convfix", "doctor"))
 
 
+def cudnn_before_one(case: Case) -> Iterator[Finding]:
+    """Before 1.0 TensorFlow wanted the very release that it was compiled with, patch number and all."""
+    for one in said(case, "cudnn-loaded-against"):
+        loaded, compiled = one.event.values.get("loaded", ""), one.event.values.get("compiled", "")
+        if loaded.isdigit() and compiled.isdigit() and loaded != compiled:
+            cause = "cudnn-too-new" if int(loaded) > int(compiled) else "cudnn-too-old"
+            title = f"cuDNN {loaded} was loaded by a program compiled with {compiled}"
+            weights = {cause: 78.0, "cudnn-shadowed": 22.0}
+            yield from candidates("cudnn-as-loaded", weights, title, (one.evidence,), ("convfix", "doctor"))
+            return
+
+
 def fits_compiled(loaded: CudnnVersion | None, compiled: CudnnVersion | None) -> bool:
     """Whether a program takes the cuDNN that it loaded; the patch number never decides."""
     if loaded is None or compiled is None or loaded.major != compiled.major:

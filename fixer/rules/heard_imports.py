@@ -201,6 +201,18 @@ def half_imported(case: Case) -> Iterator[Finding]:
             yield from candidates("half-imported", weights, about(one), (one.evidence,))
 
 
+def own_file_in_the_way(case: Case) -> Iterator[Finding]:
+    """A name is missing from a package, and the traceback goes through a file of the user's that is called like it."""
+    if not said(case, "no-attribute", "no-attribute-old", "cannot-import-name"):
+        return
+    for one in said(case, "own-file"):
+        path = one.event.values.get("path", "") + one.event.values.get("file", "")
+        if _is_own(path):
+            title = f"the user's own {path.rpartition('/')[2]} is imported in the package's place"
+            yield named("module-shadowed", "likely", title, (one.evidence,), "said-own-file")
+            return
+
+
 def _is_own(path: str) -> bool:
     """Whether a module's file lies where nobody installs."""
     return path.endswith(".py") and not any(part in path for part in _SITE) and "/lib/python" not in path.replace("\\", "/").lower()

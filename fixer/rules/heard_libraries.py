@@ -21,6 +21,7 @@ from fixer.rules.heard import about, candidates, named
 from fixer.rules.say import fact
 
 _PART = "cudnn-sub-missing"
+_OTHERWISE = ("library-unreadable", "library-damaged", "library-wrong-class")
 _LINES = ("library-not-loaded", "library-not-found", "dylib-not-loaded", "dll-not-found", "cudnn-sub-missing", "cudnn-dll-code")
 _OPTIONAL = re.compile(r"nvinfer|tensorrt|cupti|libnvrtc-builtins|amdhip|rocm|hip|libtpu|tcmalloc|libpython|libaoti", re.IGNORECASE)
 _DRIVER = re.compile(r"(?:^|/)(?:libcuda\.so|nvcuda\.dll|libnvidia-)", re.IGNORECASE)
@@ -31,6 +32,14 @@ _SONAME = re.compile(r"lib([A-Za-z_]+)\.(?:so\.(\d+(?:\.\d+)*)|(\d+\.\d+)\.dylib
 _DLL = re.compile(r"([A-Za-z]+)64_(\d+)\.dll", re.IGNORECASE)
 
 
+_WINDOWS_PART = re.compile(r"cudnn_\w+64_\d", re.IGNORECASE)
+_MODULE_NOT_FOUND = "126"
+_FIRST_WITH_ZLIB = (8, 3)
+_ELSEWHERE = 8.0
+# Packages with operations of their own, compiled for one TensorFlow.
+_OF_A_PLUGIN = re.compile(r"tensorflow_(?:text|addons|io|recommenders|decision_forests|compression|quantum|graphics)/|horovod/tensorflow/")
+# C++ names of TensorFlow and its parts, as a linker writes them: a length before each.
+_OF_TENSORFLOW = re.compile(r"\d(?:tensorflow|tflite|tsl|xla)|^TF_|^TFE_")
 _TWO_RELEASES = {
     "cuda-libs-wrong-version": 36.0,
     "cudnn-shadowed": 26.0,
@@ -60,9 +69,10 @@ def lost(case: Case) -> tuple[Lost, ...]:
     if known is None:
         found: dict[str, Lost] = {}
         parts = {one.event.line for one in said(case, _PART)}
+        otherwise = {one.event.line for one in said(case, *_OTHERWISE)}
         for one in said(case, *_LINES):
-            if one.row.id == "library-not-found" and one.event.line in parts:
-                # What a part of cuDNN needs: the part is what was lost.
+            if one.row.id == "library-not-found" and one.event.line in parts | otherwise:
+                # What a part of cuDNN needs: the part is what was lost. Or a file that is there, and of no use.
                 continue
             name = one.event.values.get("library", "").strip().rpartition("/")[2].strip("\"'")
             kind = _kind(name)
@@ -100,6 +110,16 @@ def _cuda_of(name: str) -> CudaVersion | None:
     return compare.cuda(number) if number.count(".") == 1 and int(number.split(".")[0]) < 11 else None
 
 
+def started_elsewhere(case: Case) -> bool:
+    """Whether a notebook, an editor or a service started the program: none of them sees what a shell sets."""
+    return bool(said(case, "notebook")) or any("environment file" in via for via in case.facts.launchers.via)
+
+
+def _listed(case: Case, name: str) -> tuple[Evidence, ...]:
+    """Lines that list a file of this very name, as find and ls print them: the library is there."""
+    return tuple(one.evidence for one in said(case, "library-listed") if one.event.text.strip().split()[-1].endswith("/" + name))
+
+
 def _opened(case: Case) -> set[str]:
     return {one.event.values.get("library", "") for one in said(case, "library-opened")}
 
@@ -121,8 +141,15 @@ def cudnn_not_loaded(case: Case) -> Iterator[Finding]:
         return
     one = gone[0]
     evidence = tuple(item.line.evidence for item in gone[:3])
+    listed = _listed(case, one.name)
     if one.windows:
         weights = {"cudnn-missing": 52.0, "zlibwapi-missing": 14.0, "windows-dll-search-path": 18.0, "cuda-libs-wrong-version": 16.0}
+        if _WINDOWS_PART.search(one.name) and one.line.event.values.get("code") == _MODULE_NOT_FOUND and not _needs_no_zlib(case):
+            # The part was found and something that it needs was not: from cuDNN 8.3 on that is zlib.
+            weights = {"zlibwapi-missing": 56.0, "cudnn-missing": 26.0, "windows-dll-search-path": 12.0, "cuda-libs-wrong-version": 6.0}
+    elif listed:
+        evidence += listed[:2]
+        weights = {"ld-library-path-missing": 66.0, "env-not-inherited": 14.0, "cudnn-missing": 12.0, "cudnn-shadowed": 8.0}
     elif one.other and _CUDA.search(one.other) and not _CUDNN.search(one.other):
         weights = {"cuda-libs-missing": 30.0, "cuda-libs-wrong-version": 44.0, "ld-library-path-missing": 26.0}
         if one.line.row.id == _PART:
@@ -148,9 +175,15 @@ def cudnn_not_loaded(case: Case) -> Iterator[Finding]:
             elif known is not None:
                 newer = known.major > int(wanted.group(1))
                 weights = {"cudnn-too-new" if newer else "cudnn-too-old": 60.0, "cudnn-missing": 30.0, "ld-library-path-missing": 10.0}
-    if said(case, "notebook"):
-        weights["env-not-inherited"] = weights.get("env-not-inherited", 4.0) * 4
+    if started_elsewhere(case):
+        weights["env-not-inherited"] = weights.get("env-not-inherited", 4.0) * _ELSEWHERE
     yield from candidates("cudnn-not-loaded", weights, f"{one.name} could not be loaded", evidence, ("convfix", "doctor"))
+
+
+def _needs_no_zlib(case: Case) -> bool:
+    """Whether the cuDNN is known to be older than the first that needs zlib on Windows."""
+    told = [compare.cudnn(one.version) for one in case.facts.libraries.or_else(()) if one.name == "cudnn"]
+    return any(one is not None and len(one.parts) > 1 and (one.major, one.minor) < _FIRST_WITH_ZLIB for one in told)
 
 
 def cuda_not_loaded(case: Case) -> Iterator[Finding]:
@@ -164,6 +197,10 @@ def cuda_not_loaded(case: Case) -> Iterator[Finding]:
         # Where the missing names belong to another build than the report's release, the names are right.
         wanted = compare.cuda(case.cuda_built)
     weights = _windows(case, wanted) if any(one.windows for one in gone) else _elsewhere(case, gone, wanted)
+    listed = tuple(line for one in gone for line in _listed(case, one.name))
+    if listed:
+        evidence += listed[:2]
+        weights = {"ld-library-path-missing": 70.0, "env-not-inherited": 16.0, "cuda-libs-wrong-version": 8.0, "cuda-libs-missing": 6.0}
     if all(_CUDART.search(one.name) for one in gone) and not case.cards and not case.facts.driver.is_found:
         # The first library that TensorFlow asks for; on a machine without a GPU it says the same and goes on.
         weights["no-nvidia-gpu"] = 8.0
@@ -216,8 +253,8 @@ def _elsewhere(case: Case, gone: list[Lost], wanted: CudaVersion | None) -> dict
         named_versions = [compare.cuda(text) for text in re.findall(r"/cuda-(\d+\.\d+)", path)]
         if wanted is not None and named_versions and all(one is not None and one.major != wanted.major for one in named_versions):
             weights = {"cuda-libs-wrong-version": 76.0, "ld-library-path-missing": 16.0, "cuda-libs-missing": 8.0}
-    if said(case, "notebook"):
-        weights["env-not-inherited"] = weights.get("env-not-inherited", 6.0) * 8
+    if started_elsewhere(case):
+        weights["env-not-inherited"] = weights.get("env-not-inherited", 6.0) * _ELSEWHERE
     if fits is None and not case.cards and not case.driver and any("cudart" in one.name for one in gone):
         # TensorFlow says of this very line that it means nothing where there is no GPU.
         weights["no-nvidia-gpu"] = 12.0
@@ -240,6 +277,10 @@ def library_symbol(case: Case) -> Iterator[Finding]:
     """A library of the stack lacks a function that another wants: two releases meet."""
     for one in said(case, "library-symbol"):
         name, symbol = one.event.values.get("library", ""), one.event.values.get("symbol", "")
+        if _OF_A_PLUGIN.search(name.replace("\\", "/")) and _OF_TENSORFLOW.search(symbol):
+            title = f"{name.rpartition('/')[2]} asks for a function that this TensorFlow has not"
+            yield named("plugin-built-for-other-tf", "likely", title, (one.evidence,), "said-plugin-symbol")
+            return
         if _kind(name.rpartition("/")[2]) or _CUDNN.match(symbol) or symbol.startswith(("cublas", "__nvJitLink", "nccl", "cusparse")):
             yield from candidates("library-symbol", _TWO_RELEASES, f"{name} lacks {symbol}", (one.evidence,), ("convfix", "doctor"))
             return
