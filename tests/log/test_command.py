@@ -18,7 +18,15 @@ NOISE = "E cuda_dnn.cc:9342] Unable to register cuDNN factory: Attempting to reg
 
 @pytest.mark.parametrize(
     ("text", "code", "cause"),
-    [(MISMATCH, 1, "driver-library-mismatch"), (NOISE, 0, "benign-noise"), ("hello\n", 6, None), ("", 6, None)],
+    [
+        (MISMATCH, 1, "driver-library-mismatch"),
+        (NOISE, 0, "benign-noise"),
+        ("hello\n", 6, None),
+        ("", 6, None),
+        # Something went wrong, and nothing that is known says what: not a healthy log.
+        (NOISE + "OddError: the flux is inverted\n", 6, None),
+        ("Traceback (most recent call last):\nOddError: the flux is inverted\n", 6, None),
+    ],
 )
 def test_exit_codes_and_the_schema(convfix: Runner, text: str, code: int, cause: str | None) -> None:
     told = convfix("explain", "--json", stdin=text)
