@@ -49,6 +49,17 @@ def insufficient_by_number(case: Case) -> Iterator[Finding]:
         yield named("driver-too-old", "likely", title, evidence(seen), "insufficient-by-number")
 
 
+def container_wants_another_release(case: Case) -> Iterator[Finding]:
+    """The container's runtime asks for a file of a release of the driver that is not there: a whole version stands in its name."""
+    for one in said(case, "container-driver-file"):
+        version = one.event.values.get("version", "")
+        if "." in version:
+            weights = {"driver-library-mismatch": 66.0, "driver-not-loaded": 24.0, "container-without-gpu": 10.0}
+            title = f"the container's runtime asks for a library of driver {version}, which is not there"
+            yield from candidates("container-driver-file", weights, title, (one.evidence,), ("nvidia-smi",))
+            return
+
+
 def stub_answers(case: Case) -> Iterator[Finding]:
     """cuInit gave -1: the stub hides a driver, or stands in for one that is not there."""
     seen = said(case, "cuinit-minus-one")

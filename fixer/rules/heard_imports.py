@@ -149,7 +149,14 @@ def module_missing(case: Case) -> Iterator[Finding]:
             weights["keras-backend-setting"] = 44.0
         if module == "tensorflow" and said(case, "notebook"):
             weights["env-not-inherited"] = 60.0
+        if module == "tensorflow" and _several_pythons(case):
+            weights["env-not-inherited"] = 160.0
         yield from _told(one, Meaning(weights, meaning.certainty), "module-missing", f"there is no module {module}")
+
+
+def _several_pythons(case: Case) -> bool:
+    """Whether Pythons of different versions greet in the log: what one has, another lacks."""
+    return len({compare.minor(_value(one, "version")) for one in said(case, "python-banner")}) > 1
 
 
 def attribute_missing(case: Case) -> Iterator[Finding]:
@@ -199,6 +206,16 @@ def half_imported(case: Case) -> Iterator[Finding]:
         else:
             weights = {"module-shadowed": 76.0, "environment-broken": 24.0}
             yield from candidates("half-imported", weights, about(one), (one.evidence,))
+
+
+def not_a_package(case: Case) -> Iterator[Finding]:
+    """A file stands where a package is expected: the user's own, or inside a package one that another release has as a file."""
+    for one in said(case, "not-a-package"):
+        module = _value(one, "module")
+        inside = module.partition(".")[0] in ("keras", "tensorflow", "tf_keras") and "." in module
+        cause = _KERAS if inside else "module-shadowed"
+        title = f"{module} is a file in this release" if inside else about(one)
+        yield named(cause, "likely", title, (one.evidence,), "said-not-a-package")
 
 
 def own_file_in_the_way(case: Case) -> Iterator[Finding]:

@@ -21,7 +21,7 @@ from fixer.rules.heard import about, candidates, named
 from fixer.rules.say import fact
 
 _PART = "cudnn-sub-missing"
-_OTHERWISE = ("library-unreadable", "library-damaged", "library-wrong-class")
+_OTHERWISE = ("container-driver-file", "library-unreadable", "library-damaged", "library-wrong-class")
 _LINES = ("library-not-loaded", "library-not-found", "dylib-not-loaded", "dll-not-found", "cudnn-sub-missing", "cudnn-dll-code")
 _OPTIONAL = re.compile(r"nvinfer|tensorrt|cupti|libnvrtc-builtins|amdhip|rocm|hip|libtpu|tcmalloc|libpython|libaoti", re.IGNORECASE)
 _DRIVER = re.compile(r"(?:^|/)(?:libcuda\.so|nvcuda\.dll|libnvidia-)", re.IGNORECASE)
