@@ -193,9 +193,9 @@ def _process(at: Look) -> Observed[Process]:
 
 
 def _resolutions(at: Look) -> Observed[tuple[Resolution, ...]]:
-    patient, environment = at.patient.patient, at.patient.environment.value
-    if patient.value is None or environment is None:
-        return Observed(None, patient.state, patient.via, patient.detail)
+    patient, environment = at.patient.patient.value, at.patient.environment.value
+    if patient is None or environment is None:
+        return Observed(None, at.patient.patient.state, at.patient.patient.via, at.patient.patient.detail)
     if at.made["gpus"].is_absent:
         return unknown("not followed: there is no NVIDIA GPU", "gpus")
     from fixer.probes import libraries, loader
@@ -204,18 +204,19 @@ def _resolutions(at: Look) -> Observed[tuple[Resolution, ...]]:
     name = next((name for name in TENSORFLOW_NAMES if name in packages), None)
     build = at.made["tensorflow_build"].value
     # The index's row describes the index's wheel: a conda build has another search path.
-    by_conda = name is not None and patient.value.installers.get(name) == "conda"
+    by_conda = name is not None and patient.installers.get(name) == "conda"
     row = at.dataset.tensorflow_row(name, packages[name]) if name is not None and not by_conda else None
-    predicted = loader.observe(
-        at.host, patient.value, packages, row or build, at.value("variables", {}), at.value("libraries", ()), at.dataset
-    )
-    predicted = libraries.completed(at.host, predicted, at.value("libraries", ()))
+    copies = at.value("libraries", ())
+
+    def predicted(before: tuple[str, ...] = ()) -> Observed[tuple[Resolution, ...]]:
+        told = loader.observe(at.host, patient, packages, row or build, at.value("variables", {}), copies, at.dataset, before)
+        return libraries.completed(at.host, told, copies)
+
     if at.made["process"].value is None:
-        return predicted
+        return predicted()
     from fixer.probes import process
 
-    versions = {copy.path: copy.version for copy in at.value("libraries", ())}
-    return process.overlay(at.host, at.made["process"].value, predicted, versions)
+    return process.overlay(at.host, at.made["process"].value, predicted, {copy.path: copy.version for copy in copies})
 
 
 def _repair_files(at: Look) -> Observed[tuple[RepairFile, ...]]:

@@ -18,10 +18,12 @@ from fixer.model.facts import Gpu
 from fixer.model.observed import Observed, absent, found, unknown
 from fixer.model.record import record
 from fixer.probes import nvml
-from fixer.probes.plain import line
+from fixer.probes.plain import clean, line
 
 DEVICES = "/sys/bus/pci/devices"
 NVIDIA = "0x10de"
+# What the firmware says of the board: "nvidia,p3701-0000\0nvidia,tegra234" (arm/tegra.yaml of the kernel's device tree bindings).
+BOARD = "/proc/device-tree/compatible"
 BBSWITCH = "/proc/acpi/bbswitch"
 TRACES = ("/proc/driver/nvidia/version", "/dev/nvidiactl")
 _DISPLAY_CLASS = "0x03"
@@ -112,6 +114,9 @@ def _none_seen(host: Host, seen: Bus, answer: nvml.Answer | None, wsl: bool) -> 
         text = host.text(path, 65536)
         if text is not None and re.fullmatch(shape, text):
             return found((Gpu(powered=False),), path, detail=f"{name} has switched the NVIDIA card off")
+    board = next((one for one in (host.text(BOARD, 4096) or "").split("\0") if one.startswith("nvidia,tegra")), None)
+    if board is not None:
+        return unknown(f"a Jetson ({clean(board)}): its GPU is part of the chip and no PCI device, and nothing here tells which", BOARD)
     if answer is not None and answer.ok:
         return absent(answer.source, DEVICES)
     said = f"; {answer.source}: {answer.smi.line}" if answer is not None else ""

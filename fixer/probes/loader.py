@@ -17,13 +17,18 @@ from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import TensorFlowRow
 from fixer.host.base import Host
 from fixer.loader.remember import Memory
-from fixer.loader.search import Answer, Loaded, Process
+from fixer.loader.search import Answer, Failure, Process
 from fixer.model.facts import Library, Patient, Resolution, TensorFlowBuild
 from fixer.model.observed import Observed, absent, found, unknown
 
 _OPENERS = ("tensorflow/libtensorflow_framework.so.2", "tensorflow/libtensorflow_framework.so.1")
+# Who calls dlopen, as LD_DEBUG=files says of the wheels: up to 2.10 the Python module (2.4.4, 2.10.1), which has the wrapper in
+# itself; later libtensorflow_framework (2.13.1, 2.15.1, 2.20.0; the module of 2.11.1 imports the wrapper).
+_EARLY_OPENER = "tensorflow/python/_pywrap_tensorflow_internal.so"
+_FIRST_BY_FRAMEWORK = (2, 11)
 _HOOK, _HOOK_LINE = "_convfix_preload.py", "convfix_preload.pth"
 _SOURCE = "model of the dynamic loader"
+_CXX = "libstdc++.so.6"
 # What cuDNN's head opens by name when it starts and at the first convolution, by its major version (readelf and strings of
 # NVIDIA's wheels). The parts for recurrent networks are left out: a convolution never opens them.
 _PARTS = {
@@ -40,29 +45,38 @@ def observe(
     variables: Mapping[str, str],
     libraries: Sequence[Library],
     dataset: Dataset,
+    before: Sequence[str] = (),
 ) -> Observed[tuple[Resolution, ...]]:
-    """One resolution for each soname, in the order in which TensorFlow opens them."""
+    """One resolution for each soname, in the order in which TensorFlow opens them; ``before`` is what is loaded before it."""
     if build is None or build.is_cuda_build is False:
         return absent("TensorFlow's build")
     sonames = build.sonames
-    opener = next((path for path in (posixpath.join(patient.site_packages, part) for part in _OPENERS) if host.exists(path)), None)
+    opener = next((path for path in (posixpath.join(patient.site_packages, part) for part in _openers(build)) if host.exists(path)), None)
     if not sonames or opener is None:
         return unknown("which libraries this TensorFlow opens is not known", "TensorFlow's build")
     memory = _memory(host)
     process = _process(host, patient, variables, memory)
     if process.started is not None:
         return unknown(f"the patient's own start cannot be followed: {process.started.message}", _SOURCE)
-    for path in _hooked(host, patient):
+    for path in (*_hooked(host, patient), *before):
         process.dlopen(path)
-    caller = _opened(process, opener)
-    if caller is None:
-        return unknown(f"{opener} cannot be followed", _SOURCE)
+    itself = process.dlopen(opener)
+    caller = process.find(opener)
+    if itself.failure is not None or caller is None:
+        stopped = _older_ground(host, process, opener, itself.failure)
+        return found((stopped,), _SOURCE) if stopped is not None else unknown(f"{opener} cannot be followed", _SOURCE)
     known = {copy.path: copy.version for copy in libraries}
     opened = [(opener, process.dlopen(soname, caller)) for soname in sonames]
     opened += _parts(process, [answer for _, answer in opened])
     made = tuple(_resolution(host, answer, by, known, patient, packages, dataset) for by, answer in opened)
     memory.save()
     return found(made, _SOURCE)
+
+
+def _openers(build: TensorFlowRow | TensorFlowBuild) -> tuple[str, ...]:
+    number = re.match(r"(\d{1,4})\.(\d{1,4})", build.version or "")
+    early = number is not None and (int(number[1]), int(number[2])) < _FIRST_BY_FRAMEWORK
+    return (_EARLY_OPENER, *_OPENERS) if early else _OPENERS
 
 
 def _parts(process: Process, opened: Sequence[Answer]) -> list[tuple[str, Answer]]:
@@ -126,9 +140,14 @@ def _hooked(host: Host, patient: Patient) -> tuple[str, ...]:
     return paths if all(host.exists(path) for path in paths) else ()
 
 
-def _opened(process: Process, path: str) -> Loaded | None:
-    answer = process.dlopen(path)
-    return None if answer.failure is not None else process.find(path)
+def _older_ground(host: Host, process: Process, opener: str, failure: Failure | None) -> Resolution | None:
+    """The C++ library that is taken for TensorFlow's own file and lacks a version that it was linked with."""
+    if failure is None or failure.path is None or failure.name != _CXX or not failure.text.startswith("version `"):
+        return None
+    answer = process.dlopen(_CXX)
+    why = answer.detail if answer.path is not None and host.real_path(answer.path) == host.real_path(failure.path) else ""
+    passed = tuple((one.path, None) for one in answer.passed)
+    return Resolution(_CXX, "libstdc++", opener, failure.path, None, why or "needed by TensorFlow's own library", passed, failure.message)
 
 
 def _plain(host: Host, path: str | None) -> str | None:

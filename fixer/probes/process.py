@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-from typing import Iterable, Iterator, Mapping
+from typing import Callable, Iterable, Iterator, Mapping
 
 from fixer.dataset.questions import Dataset
 from fixer.errors import UsageError
@@ -47,7 +47,8 @@ def look(host: Host, pid: int) -> Running:
     """The process ``pid``; raises UsageError when there is none, when it is not ours, or when it is no Python."""
     base = f"/proc/{pid}"
     if not host.exists(base):
-        raise UsageError("no-such-process", f"--pid {pid}: there is no such process")
+        hidden = "" if host.vantage.uid == 0 else "where /proc is mounted with hidepid, another user's process is not seen"
+        raise UsageError("no-such-process", f"--pid {pid}: there is no such process", hidden)
     try:
         environ = _environ(host.read(f"{base}/environ", _LIMIT))
         mapped = tuple(dict.fromkeys(_paths(host.read(f"{base}/maps", _LIMIT).decode("utf-8", "surrogateescape"))))
@@ -110,19 +111,35 @@ def observe(host: Host, running: Running, dataset: Dataset) -> Observed[Process]
     return found(Process(running.pid, running.python, tuple(made), reached), f"/proc/{running.pid}/maps")
 
 
-def overlay(
-    host: Host, process: Process, predicted: Observed[tuple[Resolution, ...]], versions: Mapping[str, str | None]
-) -> Observed[tuple[Resolution, ...]]:
+Predict = Callable[[tuple[str, ...]], Observed[tuple[Resolution, ...]]]
+"""``predict(before)``: what TensorFlow would get in a process that has loaded ``before``."""
+
+
+def overlay(host: Host, process: Process, predict: Predict, versions: Mapping[str, str | None]) -> Observed[tuple[Resolution, ...]]:
     """The predicted resolutions with what the process has really mapped put in the winner's place."""
+    predicted = predict(())
     if predicted.value is None:
         return predicted
     mapped = {one.soname: one.path for one in process.mapped}
-    made = tuple(_overlaid(host, process.pid, one, mapped.get(one.soname), versions) for one in predicted.value)
+    ways = {one.soname: one.path for one in predicted.value}
+    heads = tuple(path for soname, path in mapped.items() if soname.startswith("libcudnn.so.") and not _same(host, path, ways.get(soname)))
+    # A part that is not mapped yet is opened by the cuDNN that is: by its search paths, not by those of the one it replaced.
+    parts = (predict(heads).value or ()) if heads else predicted.value
+    both = [*(one for one in predicted.value if not _is_part(one)), *(one for one in parts if _is_part(one))]
+    made = tuple(_overlaid(host, process.pid, one, mapped.get(one.soname), versions) for one in both)
     return found(made, *predicted.via, f"/proc/{process.pid}/maps")
 
 
+def _is_part(one: Resolution) -> bool:
+    return one.soname.startswith("libcudnn_")
+
+
+def _same(host: Host, path: str, other: str | None) -> bool:
+    return other is not None and host.real_path(path) == host.real_path(other)
+
+
 def _overlaid(host: Host, pid: int, one: Resolution, path: str | None, versions: Mapping[str, str | None]) -> Resolution:
-    if path is None or (one.path is not None and host.real_path(one.path) == host.real_path(path)):
+    if path is None or _same(host, path, one.path):
         return one
     known = {**dict(one.passed_over), **versions}
     lost = ((one.path, one.version),) if one.path is not None else ()

@@ -11,15 +11,20 @@ from collections.abc import Iterator
 
 from fixer.model.finding import Evidence, Finding
 from fixer.model.versions import CudnnVersion
-from fixer.rules import compare
+from fixer.rules import ask, compare
 from fixer.rules.case import Case
 from fixer.rules.events import Heard, said
-from fixer.rules.heard import candidates
+from fixer.rules.heard import candidates, named
 from fixer.rules.say import fact
 
 # From TensorFlow 1.13 on (compiled with 7.3 and later) a newer minor version is accepted.
 _ANY_MINOR = (7, 3)
 _LOADED = ("cudnn-loaded-compiled",)
+# What a cuDNN without code for the card answers, by its version and the operation.
+_FAILED = (
+    "no-algorithm", "cudnn-execution-cudart", "cudnn-execution-failed", "cudnn-not-supported", "cudnn-arch-mismatch",
+    "cudnn-internal-error",
+)  # fmt: skip
 _CUDA_FOLDER = re.compile(r"cuda|cudnn|nccl", re.IGNORECASE)
 
 
@@ -51,6 +56,24 @@ def cudnn_before_one(case: Case) -> Iterator[Finding]:
             weights = {cause: 78.0, "cudnn-shadowed": 22.0}
             yield from candidates("cudnn-as-loaded", weights, title, (one.evidence,), ("convfix", "doctor"))
             return
+
+
+def cudnn_dropped_the_card(case: Case) -> Iterator[Finding]:
+    """cuDNN failed, and the one that the run says it loaded has no code for any card that it names."""
+    failed = said(case, *_FAILED)
+    for one in said(case, "loaded-cudnn-version")[:1] if failed else ():
+        version = number(one.event.values.get("version", ""))
+        row = ask.cudnn(case.dataset, f"{version.major}.{version.minor}") if version is not None else None
+        codes = row.compute_capabilities if row is not None else ()
+        lost = tuple(card for card in case.cards if card.capability and codes and _left_behind(codes, card.capability))
+        if version is not None and lost and len(lost) == len(case.cards):
+            title = f"cuDNN {version.major}.{version.minor} has no code for {lost[0].name} (compute capability {lost[0].capability})"
+            evidence = (one.evidence, *case.card_evidence(lost), failed[0].evidence)
+            yield named("cudnn-drops-gpu", "likely", title, evidence, "said-cudnn-dropped")
+
+
+def _left_behind(codes: tuple[str, ...], capability: str) -> bool:
+    return compare.coverage(codes, (), capability) != "machine code" and compare.older_than_all(codes, capability)
 
 
 def fits_compiled(loaded: CudnnVersion | None, compiled: CudnnVersion | None) -> bool:

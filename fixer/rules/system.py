@@ -1,4 +1,4 @@
-"""Rules about the ground under TensorFlow: the C library, the processor, the Python.
+"""Rules about the ground under TensorFlow: the C library and that of C++, the processor, the Python.
 
 Each is met at import, before any GPU. An unsaid processor or C library is presumed ordinary; a
 distribution whose release is known answers for its C library.
@@ -92,6 +92,28 @@ def _glibc(case: Case) -> tuple[str | None, Evidence, tuple[RowRef, ...]]:
         return None, fact("glibc", "unknown", case.facts.glibc), ()
     words = f"{distro.id} {distro.version or ''} brings glibc {row.glibc}"
     return row.glibc, fact("distro", words, case.facts.distro), (case.dataset.ref(row),)
+
+
+def libstdcxx_too_old(case: Case) -> Iterator[Finding]:
+    """Another libstdc++ wins over the system's and lacks a version that TensorFlow's own library was linked with."""
+    for one in case.facts.resolutions.or_else(()):
+        if one.library != "libstdc++" or one.path is None or one.problem is None:
+            continue
+        folder = one.path.rpartition("/")[0]
+        by_variable = "LD_LIBRARY_PATH" in one.why
+        yield finding(
+            "libstdcxx-too-old",
+            "blocks",
+            "proven",
+            f"{one.path} is older than {case.tensorflow_name} was linked with, and the loader takes it",
+            (fact(f"loader.{one.soname}", f"{one.why}: {one.problem}", case.facts.resolutions), *case.tensorflow_evidence()),
+            f"Take {folder} out of LD_LIBRARY_PATH, or put the folder of a newer libstdc++ before it."
+            if by_variable
+            else "Put the folder of a newer libstdc++ first (conda: libstdcxx-ng in the environment). Never replace the system's.",
+            plan="advise",
+            commands=(),
+            subject={"winner": one.path, "sonames": one.soname},
+        )
 
 
 def python_unsupported(case: Case) -> Iterator[Finding]:

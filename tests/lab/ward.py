@@ -61,7 +61,8 @@ class Ward:
 
     def ask(self, command: str, *arguments: str, python: str | None = None, script: str | None = None, timeout: float = 600) -> Told:
         """Run one command with --json on the patient, or on another ``python``."""
-        asked = (*self.scenario.asks, *arguments) if command in _HEEDS_WISHES else arguments
+        # In the environment that a repair has made nothing is wished for any more.
+        asked = (*self.scenario.asks, *arguments) if command in _HEEDS_WISHES and python is None else arguments
         done = self.run(command, "--json", "--python", python or self.staged.patient.python, *asked, timeout=timeout, script=script)
         assert done.stdout, done.stderr
         said = json.loads(done.stdout)

@@ -50,6 +50,16 @@ def test_what_is_no_display_or_no_nvidia_card_is_passed_over(tmp_path: Path) -> 
     assert look(tmp_path / "intel", files).is_absent
 
 
+def test_a_jetson_whose_gpu_is_on_no_bus_is_not_called_a_machine_without_one(tmp_path: Path) -> None:
+    # Its PCI bus is there, with the network card on it.
+    files = {**card(), f"{CARD}/vendor": "0x10ec\n", f"{CARD}/class": "0x020000\n"}
+    board = b"nvidia,p3768-0000+p3767-0005\0nvidia,p3767-0005\0nvidia,tegra234\0"
+    seen = look(tmp_path / "orin", {**files, gpu.BOARD: board})
+    assert seen.is_unknown and "Jetson (nvidia,tegra234)" in seen.detail
+    assert look(tmp_path / "other board", {**files, gpu.BOARD: b"raspberrypi,4-model-b\0brcm,bcm2711\0"}).is_absent
+    assert look(tmp_path / "pc", files).is_absent
+
+
 @pytest.mark.parametrize("device", ["", "2206", "0xZZZZ", "\x1b", "0x" + "2" * 4000])
 def test_a_garbled_device_number_is_an_unknown_card_not_none(tmp_path: Path, device: str) -> None:
     seen = look(tmp_path, card(device))
