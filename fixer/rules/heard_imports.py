@@ -60,6 +60,8 @@ MISSING: dict[str, Meaning] = {
     "google.protobuf.runtime_version": _one("protobuf-too-old"),
     "ml_dtypes": Meaning({"ml-dtypes-mismatch": 56, "environment-broken": 44}),
     "ml_dtypes.": _one("ml-dtypes-mismatch"),
+    "optree": _one("environment-broken"),
+    "namex": _one("environment-broken"),
     "distutils": _one("python-unsupported"),
     "distutils.": _one("python-unsupported"),
     "imp": _one("python-unsupported"),
