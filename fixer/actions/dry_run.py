@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import os
 import re
-from dataclasses import field
+from dataclasses import field, replace
 from typing import Any, Mapping, Sequence
 
 from fixer.actions import uv_lock
@@ -67,6 +67,12 @@ class NotProved(StepFailed):
     def __init__(self, code: str, message: str, hint: str = "", lacking: tuple[tuple[str, str], ...] = ()) -> None:
         super().__init__(code, message, hint)
         self.lacking = lacking
+
+
+def after_removal(change: Change, pins: Sequence[Pin], gone: Mapping[str, str]) -> Change:
+    """``change`` where ``gone`` (names to the versions there) is uninstalled first: what the installer would have left comes back."""
+    again = {pin.name: pin.version for pin in pins if pin.name in gone}
+    return replace(change, install={**again, **change.install}, remove={**change.remove, **gone})
 
 
 def of_commands(commands: Sequence[Sequence[str]], host: Host, cwd: str, offline: bool = False) -> Change:

@@ -60,10 +60,11 @@ class PipRequirements:
         )
         # Even the dry run makes a file, uv's lock: so the intention comes first, and which packages change goes to the manifest.
         work.intend({"deed": "packages", **_record(place), "lock": uv_lock.missing(prefix)})
-        change = dry_run.of_commands(commands, host, prefix)
+        removed = Params(spec, _KNOWN).names("remove")
+        gone = {d.name: d.version for d in distributions.installed(place.sites, read_records=False) if d.name in removed}
+        change = dry_run.after_removal(dry_run.of_commands(commands, host, prefix), pins, gone)
         manager = str(spec.params["manager"])
         hold = held.Hold(manager, os.path.join(place.store, "held"), prefix, held.hashes(change, manager, interpreter, host, prefix))
-        removed = Params(spec, _KNOWN).names("remove")
         names = sorted({*change.names, *removed})
         touched = [d for d in distributions.installed(place.sites) if d.name in names]
         former = _files(touched)
@@ -89,9 +90,9 @@ class PipRequirements:
         interpreter, prefix, pins = _read(spec)
         scheme = ask(interpreter, host)
         found = distributions.installed(scheme.sites)
-        if any(d.name in Params(spec, _KNOWN).names("remove") for d in found):
-            return False
         pinned = {pin.name for pin in pins}
+        if any(d.name in Params(spec, _KNOWN).names("remove") and d.name not in pinned for d in found):
+            return False
         return not _unmet(pins, found) and not any(distributions.faults(d) for d in found if d.name in pinned)
 
     def undo(self, spec: ActionSpec, entry: JournalEntry, host: Host, work: Workplace) -> tuple[str, ...]:

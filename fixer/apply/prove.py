@@ -108,10 +108,7 @@ def _asked(spec: ActionSpec, pins: tuple[Pin, ...], host: Host, offline: bool) -
     there = {d.name: d.version for d in distributions.installed(scheme.sites, read_records=False)}
     removed = Params(spec, tuple(spec.params)).names("remove")
     change = dry_run.of_commands(installers.pip_requirements(spec.params), host, prefix, offline)
-    # The installer is asked before anything is removed: what is there at the wished version it would leave, and afterwards install.
-    again = {pin.name: pin.version for pin in pins if pin.name in removed and pin.name in there}
-    gone = {name: there[name] for name in removed if name in there}
-    return dataclasses.replace(change, install={**again, **change.install}, remove={**change.remove, **gone}), there
+    return dry_run.after_removal(change, pins, {name: there[name] for name in removed if name in there}), there
 
 
 def _compare(change: Change, pins: tuple[Pin, ...], wanted: Mapping[str, str], there: Mapping[str, str]) -> None:
