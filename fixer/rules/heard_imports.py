@@ -43,6 +43,11 @@ MISSING: dict[str, Meaning] = {
     "tensorflow.keras.": Meaning({_KERAS: 80, "environment-broken": 20}),
     "tensorflow.python.keras": _one(_KERAS),
     "tensorflow.python.keras.": _one(_KERAS),
+    # The file is there: what it needs is not. On Windows that is a DLL, of cuDNN's or CUDA's wrong release too.
+    "_pywrap_tensorflow_internal": Meaning(
+        {"windows-msvc-or-avx": 32, "windows-dll-missing": 26, "cudnn-missing": 14, "cudnn-too-new": 14, "environment-broken": 14}
+    ),
+    "_pywrap_tensorflow": Meaning({"windows-msvc-or-avx": 32, "windows-dll-missing": 30, "cudnn-missing": 20, "environment-broken": 18}),
     "tensorflow_core.": Meaning({"duplicate-tf-packages": 50, "environment-broken": 50}),
     "keras": Meaning({_KERAS: 60, "tensorflow-missing": 20, "env-not-inherited": 20}),
     "keras.": _one(_KERAS),
