@@ -41,23 +41,22 @@ def compiles(dataset: Dataset, driver: DriverRelease, ptx: str) -> bool:
 @lru_cache(maxsize=128)
 def newest(dataset: Dataset, branch: int) -> str | None:
     """The newest PTX that a driver branch compiles."""
-    known = [row.ptx_isa for row, floor in _toolkits(dataset) if floor.branch <= branch]
-    return max(filter(None, known), key=_numbers, default=None)
+    return max((ptx for ptx, floor, _ in _toolkits(dataset) if floor.branch <= branch), key=_numbers, default=None)
 
 
 @lru_cache(maxsize=128)
 def first(dataset: Dataset, ptx: str) -> CudaRow | None:
     """The toolkit with the oldest driver that compiles it."""
-    fitting = [(floor, row) for row, floor in _toolkits(dataset) if row.ptx_isa and _numbers(row.ptx_isa) >= _numbers(ptx)]
+    fitting = [(floor, row) for known, floor, row in _toolkits(dataset) if _numbers(known) >= _numbers(ptx)]
     return min(fitting, key=lambda pair: pair[0])[1] if fitting else None
 
 
-def _toolkits(dataset: Dataset) -> Iterator[tuple[CudaRow, DriverRelease]]:
-    """The toolkits whose PTX and driver are known, with their driver."""
+def _toolkits(dataset: Dataset) -> Iterator[tuple[str, DriverRelease, CudaRow]]:
+    """The toolkits whose PTX and driver are known: these two, and the row."""
     for row in dataset.cuda_releases():
         with contextlib.suppress(ValueError):
             if row.ptx_isa and row.linux_driver:
-                yield row, DriverRelease.parse(row.linux_driver)
+                yield row.ptx_isa, DriverRelease.parse(row.linux_driver), row
 
 
 def _numbers(version: str) -> tuple[int, ...]:

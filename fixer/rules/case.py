@@ -47,6 +47,11 @@ _ARCHITECTURES = {"amd64": "x86_64", "x64": "x86_64", "arm64": "aarch64"}
 _SYSTEMS = {"darwin": "macos", "mac": "macos", "osx": "macos", "win32": "windows", "nt": "windows"}
 
 
+def is_reported(seen: Observed[Any]) -> bool:
+    """Whether a person's report states the fact, which nothing has looked at."""
+    return any("environment file" in via for via in seen.via)
+
+
 class Case:
     """Facts, dataset and wish, with derived answers computed at most once each."""
 
@@ -137,7 +142,7 @@ class Case:
 
     def lacks(self, name: str) -> bool:
         """Whether ``name`` is known not to be installed."""
-        if self.packages_seen.is_unknown or self.some_packages or name in self.packages:
+        if name in self.packages or self.packages_seen.is_unknown or self.some_packages:
             return False
         return self.complete or name in COMPLETE_NAMES or name.startswith(COMPLETE)
 

@@ -14,7 +14,7 @@ from fixer.model.finding import Evidence, Finding
 from fixer.model.record import record
 from fixer.model.versions import CudaVersion
 from fixer.rules import ask, compare
-from fixer.rules.case import Case
+from fixer.rules.case import Case, is_reported
 from fixer.rules.copies import toolkit_serves
 from fixer.rules.events import Heard, said
 from fixer.rules.heard import about, candidates, named
@@ -112,7 +112,7 @@ def _cuda_of(name: str) -> CudaVersion | None:
 
 def started_elsewhere(case: Case) -> bool:
     """Whether a notebook, an editor or a service started the program: none of them sees what a shell sets."""
-    return bool(said(case, "notebook")) or any("environment file" in via for via in case.facts.launchers.via)
+    return bool(said(case, "notebook")) or is_reported(case.facts.launchers)
 
 
 def _listed(case: Case, name: str) -> tuple[Evidence, ...]:

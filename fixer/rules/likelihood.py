@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from fixer.model.record import record
 from fixer.model.versions import CudaVersion
 from fixer.rules import ask, compare
-from fixer.rules.case import Case
+from fixer.rules.case import Case, is_reported
 from fixer.rules.copies import toolkit_serves
 from fixer.rules.events import said
 from fixer.rules.heard_cudnn import fits_compiled, number
@@ -216,8 +216,7 @@ def _card_answered(case: Case) -> bool:
 
 def _cuda_from_wheels(case: Case) -> bool:
     """A TensorFlow for which pip can bring CUDA, beside a CUDA that was only told: that may be the driver's ceiling."""
-    told = any("environment file" in via for via in case.facts.toolkits.via)
-    return told and _recent_tensorflow(case) and case.os == "linux"
+    return is_reported(case.facts.toolkits) and _recent_tensorflow(case) and case.os == "linux"
 
 
 def _silent_cuda_build(case: Case) -> bool:

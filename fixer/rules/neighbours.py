@@ -32,7 +32,6 @@ _BY_PACKAGE = {
 }
 # tf-keras matters only where a variable switches to it: the rules of keras know.
 _SWITCHED = ("tf-keras",)
-# keras/src/tree: "To use Keras, you need to have `optree` installed"; dm-tree before 3.3.
 _PLUGINS = ("tensorflow-text", "tensorflow-addons", "tensorflow-io", "tensorflow-io-gcs-filesystem")
 _SAME_MINOR = ("tensorflow-text",)
 
@@ -164,7 +163,7 @@ def missing_requirement(case: Case) -> Iterator[Finding]:
     row = case.row
     if case.tensorflow is None or row is None or case.by_conda:
         return
-    gone = [name for name in BY_TENSORFLOW if name in row.bounds and name not in case.packages and case.lacks(name)]
+    gone = [name for name in BY_TENSORFLOW if name in row.bounds and case.lacks(name)]
     if not gone:
         return
     # A machine file that a person wrote seldom names Keras: its silence is no proof of a broken environment.

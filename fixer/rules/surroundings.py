@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from fixer.model.finding import Evidence, Finding
 from fixer.rules import ask, compare
-from fixer.rules.case import Case
+from fixer.rules.case import Case, is_reported
 from fixer.rules.causes import CAUSES
 from fixer.rules.events import heard
 from fixer.rules.heard import candidates
@@ -58,7 +58,8 @@ def silent_log(case: Case) -> Iterator[Finding]:
             driver_not_loaded=18, uvm_or_driver_state=16, driver_library_mismatch=8, driver_too_old=8)
     if case.kind == "conda" and case.tensorflow is None and not toolkits and case.environment is not None:
         add(fact("environment.kind", "conda", case.environment.kind), cpu_build_selected=14)
-    weights = {cause: weight for cause, weight in weights.items() if cause not in refuted(case)}
+    refused = refuted(case)
+    weights = {cause: weight for cause, weight in weights.items() if cause not in refused}
     if weights:
         title = "nothing in the log is known; this is what such surroundings most often suffer from"
         yield from candidates("surroundings", weights, title, tuple(seen), ("convfix", "doctor"))
@@ -67,7 +68,7 @@ def silent_log(case: Case) -> Iterator[Finding]:
 def _only_states(case: Case) -> bool:
     """Whether the log states facts alone, and a report tells of trouble with them."""
     kinds = {one.row.kind for one in heard(case)}
-    return kinds == {"fact"} and any("environment file" in via for via in (*case.facts.os.via, *case.facts.environment.via))
+    return kinds == {"fact"} and (is_reported(case.facts.os) or is_reported(case.facts.environment))
 
 
 def _modern(case: Case) -> bool:
