@@ -28,7 +28,13 @@ def wanted(dataset: Dataset, row: TensorFlowRow, generated_alone: bool) -> str |
     known = row.ptx_versions[1:] if generated_alone else row.ptx_versions
     if known:
         return max(known, key=_numbers)
-    built = dataset.cuda(".".join(row.cuda.split(".")[:2])) if row.cuda else None
+    return _isa(dataset, ".".join(row.cuda.split(".")[:2])) if row.cuda else None
+
+
+@lru_cache(maxsize=128)
+def _isa(dataset: Dataset, minor: str) -> str | None:
+    """The PTX that a minor release of CUDA writes."""
+    built = dataset.cuda(minor)
     return built.ptx_isa if built is not None else None
 
 

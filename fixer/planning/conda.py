@@ -52,15 +52,9 @@ def wished(situation: Situation) -> bool:
     return situation.wish.manager == "conda" and situation.conda is not None
 
 
-def libraries(situation: Situation, row: TensorFlowRow, here: bool) -> CondaRow | None:
-    """conda's CUDA libraries for the wheel ``row``, where they may go: the conda environment, or a new one.
-
-    Windows has them from conda alone: the index holds none for it.
-    """
-    only_way = situation.os == "windows" and situation.conda is not None and situation.wish.manager == "auto"
-    if not (wished(situation) or only_way) or (here and situation.kind != "conda"):
-        return None
-    return next((one for one in _libraries(situation.dataset) if _for(one, row)), None)
+def libraries(dataset: Dataset, row: TensorFlowRow) -> CondaRow | None:
+    """conda's CUDA libraries for the wheel ``row``."""
+    return next((one for one in _libraries(dataset) if _for(one, row)), None)
 
 
 @lru_cache(maxsize=16)

@@ -76,7 +76,7 @@ def chosen(situation: Situation, draft: Draft, stack: Stack, search: Search, *, 
         elif situation.environment is not None and situation.owner is None:
             draft.note(f"The present environment stays as it is: nothing smaller than {words('environment')} fits.")
             _bystanders(draft, stack, search)
-        if stack.fetched:
+        if stack.python not in situation.pythons:
             draft.note(f"Python {stack.python} is not at hand; the installer fetches it.")
         if situation.owner is None:
             entered(draft)

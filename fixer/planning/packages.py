@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import field
 from functools import lru_cache
-from typing import Iterator, Mapping
+from typing import Iterable, Iterator, Mapping
 
 from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import TensorFlowRow
@@ -76,6 +76,23 @@ def _is_known(dataset: Dataset, name: str, version: str) -> bool:
     if name in fault_names(dataset):
         return True
     return bool(releases(dataset, name)) and (name.startswith("t") or release_row(dataset, name, version) is not None)
+
+
+def bounded(dataset: Dataset, rows: Iterable[TensorFlowRow]) -> frozenset[str]:
+    """The packages that one of these wheels bounds and that could be moved, and those that measured pairs name beside others."""
+    working = [_working(dataset, row) for row in rows]
+    asked = {name for row in working for bounds in (row.bounds, *row.python_bounds.values()) for name in bounds}
+    return frozenset(name for name in asked if releases(dataset, name)) | _named_beside(dataset)
+
+
+@lru_cache(maxsize=64)
+def _named_beside(dataset: Dataset) -> frozenset[str]:
+    return frozenset(name for row in dataset.package_faults() for name in row.beside)
+
+
+def matters(dataset: Dataset, name: str, version: str) -> bool:
+    """Whether an installed package can matter although no wheel bounds it and nobody asks for it by name."""
+    return name.startswith("tensorflow-") or _is_known(dataset, name, version)
 
 
 @lru_cache(maxsize=1024)

@@ -22,10 +22,16 @@ from fixer.planning.wishes import read
 
 @record(frozen=True)
 class Places:
-    """Of many wheels, each by its number: on which Python it may go there, or why not; what is in neither is not in question."""
+    """Of many wheels, each by its number: on which Python it may go there, or why not; what is in neither is not in question.
+
+    Equal ones are one object (``_places``) and compared as such: what follows from them is remembered by them.
+    """
 
     python: Mapping[int, str]
     refused: Mapping[int, tuple[Key, Refusal]]
+
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
 
 
 def here(situation: Situation, row: TensorFlowRow) -> str | Reason | None:
@@ -41,24 +47,22 @@ def elsewhere(situation: Situation, row: TensorFlowRow) -> str | Reason | None:
 @lru_cache(maxsize=512)
 def all_here(dataset: Dataset, distribution: str, platform: str, seat: Seat) -> Places:
     """``here`` for every wheel of a distribution."""
-    rows = wheels(dataset, distribution, platform)
-    return _places(rows, [_here(dataset, seat, row) for row in rows], seat.python, False)
+    found = tuple([_here(dataset, seat, row) for row in wheels(dataset, distribution, platform)])
+    return _places(dataset, distribution, platform, found, seat.python, False)
+
+
+@lru_cache(maxsize=2048)
+def all_elsewhere(dataset: Dataset, distribution: str, platform: str, shelf: Shelf) -> Places:
+    """``elsewhere`` for every wheel of a distribution."""
+    found = tuple([_elsewhere(dataset, shelf, row) for row in wheels(dataset, distribution, platform)])
+    return _places(dataset, distribution, platform, found, None, True)
 
 
 @lru_cache(maxsize=512)
-def all_elsewhere(dataset: Dataset, distribution: str, platform: str, shelf: Shelf) -> Places:
-    """``elsewhere`` for every wheel of a distribution; wheels for the same Pythons stand on the same one."""
-    known: dict[tuple[str, ...], str | Reason | None] = {}
-    rows, found = wheels(dataset, distribution, platform), []
-    for row in rows:
-        one = known.get(row.python) or _elsewhere(dataset, shelf, row)
-        if not isinstance(one, Reason):
-            known[row.python] = one
-        found.append(one)
-    return _places(rows, found, None, True)
-
-
-def _places(rows: tuple[TensorFlowRow, ...], found: list[str | Reason | None], python: str | None, new: bool) -> Places:
+def _places(
+    dataset: Dataset, distribution: str, platform: str, found: tuple[str | Reason | None, ...], python: str | None, new: bool
+) -> Places:
+    rows = wheels(dataset, distribution, platform)
     may = {place: one for place, one in enumerate(found) if isinstance(one, str)}
     refused = {place: refusal(rows[place], (one,), python, new) for place, one in enumerate(found) if isinstance(one, Reason)}
     return Places(may, refused)
@@ -75,20 +79,29 @@ def _here(dataset: Dataset, seat: Seat, row: TensorFlowRow) -> str | Reason | No
         return Reason(f"the wish is python{wished}, and this environment has {seat.full_python}", fact="wish.python")
     if python not in row.python and not seat.by_conda:
         fact = "wish.python" if wished else "environment.python"
-        return Reason(f"it has no wheel for Python {python} {_those(row)}", row_name(dataset, row), fact)
+        return Reason(f"it has no wheel for Python {python} {_those(row.python)}", row_name(dataset, row), fact)
     return python
 
 
 def _elsewhere(dataset: Dataset, shelf: Shelf, row: TensorFlowRow) -> str | Reason | None:
+    found = _stand(shelf, row.python)
+    if found is None or isinstance(found, str):
+        return found
+    text, fact = found
+    return Reason(text, row_name(dataset, row), fact)
+
+
+@lru_cache(maxsize=4096)
+def _stand(shelf: Shelf, pythons: tuple[str, ...]) -> str | tuple[str, str] | None:
+    """On which Python a wheel for ``pythons`` stands in a new environment, or why on none and the fact behind that."""
     wishes = read(shelf.wish)
-    fitting = [python for python in row.python if wishes.admits_python(python)]
+    fitting = [python for python in pythons if wishes.admits_python(python)]
     if shelf.owned:
         # The owner pins another Python for its project; where the present one fits there is nothing to gain.
-        stays = shelf.python in row.python and (not wishes.python or compare.within(wishes.python, shelf.full_python))
+        stays = shelf.python in pythons and (not wishes.python or compare.within(wishes.python, shelf.full_python))
         return None if stays else max(fitting, key=compare.release, default=None)
-    name = row_name(dataset, row)
     if not fitting:
-        return Reason(f"it has no wheel for Python {_short(wishes.python)} {_those(row)}", name, "wish.python")
+        return f"it has no wheel for Python {_short(wishes.python)} {_those(pythons)}", "wish.python"
     # A wish that names a patch release is met by fetching it; the Pythons at hand are known by their minor version.
     at_hand = next((one for one in shelf.pythons if one in fitting and not wishes.python_patch(one)), None)
     if at_hand is not None:
@@ -96,12 +109,11 @@ def _elsewhere(dataset: Dataset, shelf: Shelf, row: TensorFlowRow) -> str | Reas
     if shelf.can_fetch:
         return max(fitting, key=compare.release)
     there = ", ".join(shelf.pythons) or "none"
-    text = f"it needs Python {' or '.join(fitting)}; at hand: {there}, and neither uv nor conda is here to fetch one"
-    return Reason(text, name, "pythons")
+    return f"it needs Python {' or '.join(fitting)}; at hand: {there}, and neither uv nor conda is here to fetch one", "pythons"
 
 
-def _those(row: TensorFlowRow) -> str:
-    return f"(it has them for {', '.join(row.python) or 'none'})"
+def _those(pythons: tuple[str, ...]) -> str:
+    return f"(it has them for {', '.join(pythons) or 'none'})"
 
 
 def _short(specifier: str) -> str:

@@ -14,21 +14,53 @@ from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import TensorFlowRow
 from fixer.model.once import once
 from fixer.model.plan import Reason
-from fixer.model.record import altered
+from fixer.model.record import altered, record
 from fixer.planning import compare
 from fixer.planning.candidates import Option, Stack, fit, keeps_tensorflow
-from fixer.planning.gates import RELEASE, row_name, versions, wheels, widest
+from fixer.planning.gates import RELEASE, Verdict, row_name, versions, wheels, widest
 from fixer.planning.loading import unsearched
 from fixer.planning.order import place as rung_place
 from fixer.planning.order import steps
+from fixer.planning.packages import bounded
 from fixer.planning.places import Places, all_elsewhere, all_here
 from fixer.planning.refusals import MOST_LISTED, Key, Refusal, Refusals, refusal
-from fixer.planning.shortlist import Shortlist, shortlist
+from fixer.planning.shortlist import Fitting, Shortlist, shortlist
+from fixer.planning.site import Site, site
 from fixer.planning.situation import Ground, Situation
 
 _NEW = rung_place("environment")
-# What an option is sorted by, its place in ``rows`` last, and beside that its Python and rung.
-Place = tuple[int, int, int, int, bool, int, str, str]
+
+
+@record(frozen=True)
+class Options:
+    """Wheels that may go to one place, best first: the place in ``rows``, Python, rung and verdict of each.
+
+    ``bounded`` are the packages that one of them bounds. Equal ones are one object (``_options``) and compared as such.
+    """
+
+    ordered: tuple[tuple[int, str, str, Verdict], ...]
+    bounded: frozenset[str]
+
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+
+@record(frozen=True)
+class Offer:
+    """What one place offers, and what may not go there, which is refused in the machine's own words."""
+
+    options: Options
+    refused: Mapping[Key, Refusal]
+
+
+@record(frozen=True)
+class Answer:
+    """The first sound stack in one place, if any, what was refused before it, and the unknown facts that decide."""
+
+    refused: Mapping[Key, Refusal]
+    stack: Stack | None = None
+    place: int = -1
+    needs: tuple[str, ...] = ()
 
 
 @dataclass
@@ -55,24 +87,14 @@ class Search:
         if not self.rows:
             self._refuse_platform()
         self.refusals.take(self._shortlist.refused)
-        return self._try(self._here()) or (None if self.needs else self._try(self._elsewhere()))
+        return self._take(self._here()) or (None if self.needs else self._take(self._elsewhere()))
 
-    def _try(self, options: list[Place]) -> Stack | None:
-        for *_, place, python, rung in sorted(options):
-            option = Option(
-                self.rows[place], python, rung, self._shortlist.verdicts[place], self.gpu, self.forced,
-                self.with_libraries, self.renew,
-            )  # fmt: skip
-            made = fit(self.situation, option)
-            if isinstance(made, tuple):
-                self.refusals.add(option.row, made, python, not option.here)
-                continue
-            if option.verdict.needs and (self.with_libraries or not keeps_tensorflow(self.situation, option)):
-                self.needs = option.verdict.needs
-                return None
-            self._explain_newer(place)
-            return made
-        return None
+    def _take(self, answer: Answer) -> Stack | None:
+        self.refusals.join(answer.refused)
+        self.needs = answer.needs
+        if answer.stack is not None:
+            self._explain_newer(answer.place)
+        return answer.stack
 
     def refuse_all(self, text: str) -> None:
         """Refuse the newest final release of every minor version with one reason."""
@@ -112,32 +134,23 @@ class Search:
         situation = self.situation
         return shortlist(*self._among, situation.wish.requirements, situation.tensorflow or "", self._ground)
 
-    def _here(self) -> list[Place]:
-        """Each wheel that could go into the present environment: least change, then flaws, then nearness to what is there, then newness."""
-        places, known = all_here(*self._among, self.situation.seat), self._steps
-        self._put_aside(places)
-        found = []
-        for place, drawbacks in self._shortlist.drawbacks.items():
-            python = places.python.get(place)
-            if python is not None:
-                rung, rank, far, older = known[place]
-                found.append((rank, 0, drawbacks, far, older, place, python, rung))
-        return found
+    def _here(self) -> Answer:
+        """What the present environment offers."""
+        situation = self.situation
+        options = self._offered(all_here(*self._among, situation.seat), True)
+        place = site(situation, self.gpu, True, options.bounded.union(self.forced))
+        forced = tuple(sorted(self.forced.items()))
+        return _best(*self._among[1:], options, place, self.gpu, forced, self.with_libraries, self.renew)
 
-    def _elsewhere(self) -> list[Place]:
-        """The same for a new environment, where the TensorFlow that is there comes first."""
-        places, known = all_elsewhere(*self._among, self.situation.shelf), self._steps
-        self._put_aside(places)
-        found = []
-        for place, drawbacks in self._shortlist.drawbacks.items():
-            python = places.python.get(place)
-            if python is not None:
-                found.append((_NEW, int(known[place][0] != "pin"), drawbacks, 0, False, place, python, "environment"))
-        return found
+    def _elsewhere(self) -> Answer:
+        """What a new environment offers; there everything is put in anew, and no finding demands anything."""
+        options = self._offered(all_elsewhere(*self._among, self.situation.shelf), False)
+        return _best(*self._among[1:], options, site(self.situation, self.gpu, False, ()), self.gpu)
 
-    def _put_aside(self, places: Places) -> None:
-        if places.refused:
-            self.refusals.join(dict([places.refused[one] for one in self._shortlist.verdicts if one in places.refused]))
+    def _offered(self, places: Places, here: bool) -> Options:
+        offer = _offer(*self._among, self._shortlist.fitting, places, self.situation.tensorflow, here)
+        self.refusals.join(offer.refused)
+        return offer.options
 
     @property
     def _among(self) -> tuple[Dataset, str, str]:
@@ -150,11 +163,6 @@ class Search:
                 text = f"the index has no wheel of it for {situation.platform}"
                 self.refusals.add(row, (Reason(text, row_name(situation.dataset, row), "os"),))
 
-    @once
-    def _steps(self) -> tuple[tuple[str, int, int, bool], ...]:
-        """The step to each wheel from what is installed."""
-        return steps(versions(*self._among), self.situation.tensorflow)
-
     def _explain_newer(self, chosen: int) -> None:
         """Why the newest release of each minor version that is later than the one at ``chosen`` was passed over."""
         named, minors = self.refusals.versions, set[tuple[int, ...]]()
@@ -163,7 +171,56 @@ class Search:
                 break
             if version not in named and minor not in minors:
                 minors.add(minor)
-                self.refusals.put(*_passed_over(*self._among, place, self._shortlist.verdicts[place].flaws, self.gpu))
+                self.refusals.put(*_passed_over(*self._among, place, self._shortlist.fitting.verdicts[place].flaws, self.gpu))
+
+
+@lru_cache(maxsize=4096)
+def _offer(
+    dataset: Dataset, distribution: str, platform: str, fitting: Fitting, places: Places, present: str | None, here: bool
+) -> Offer:
+    """The wheels ``fitting`` that may go to ``places``: least change, then flaws, then nearness to what is there, then newness.
+
+    ``present`` is the installed TensorFlow; in a new environment that one comes first.
+    """
+    known = steps(versions(dataset, distribution, platform), present)
+    found: list[tuple[int, int, int, int, bool, int, str, str]] = []
+    for place, drawbacks in fitting.drawbacks.items():
+        python = places.python.get(place)
+        if python is None:
+            continue
+        rung, rank, far, older = known[place]
+        if here:
+            found.append((rank, 0, drawbacks, far, older, place, python, rung))
+        else:
+            found.append((_NEW, int(rung != "pin"), drawbacks, 0, False, place, python, "environment"))
+    ordered = tuple([(place, python, rung, fitting.verdicts[place]) for *_, place, python, rung in sorted(found)])
+    refused = dict([places.refused[one] for one in fitting.verdicts if one in places.refused])
+    return Offer(_options(dataset, distribution, platform, ordered), refused)
+
+
+@lru_cache(maxsize=4096)
+def _options(dataset: Dataset, distribution: str, platform: str, ordered: tuple[tuple[int, str, str, Verdict], ...]) -> Options:
+    rows = wheels(dataset, distribution, platform)
+    return Options(ordered, bounded(dataset, [rows[place] for place, *_ in ordered]))
+
+
+@lru_cache(maxsize=4096)
+def _best(
+    distribution: str, platform: str, options: Options, site: Site, gpu: bool, forced: tuple[tuple[str, str], ...] = (),
+    with_libraries: bool = False, renew: bool = False,
+) -> Answer:  # fmt: skip
+    """The first of the options that makes a sound stack at one site."""
+    rows, refusals = wheels(site.dataset, distribution, platform), Refusals()
+    for place, python, rung, verdict in options.ordered:
+        option = Option(rows[place], python, rung, verdict, gpu, dict(forced), with_libraries, renew)
+        made = fit(site, option)
+        if isinstance(made, tuple):
+            refusals.add(option.row, made, python, not site.here)
+        elif verdict.needs and (with_libraries or not keeps_tensorflow(site, option)):
+            return Answer(refusals.stacks, needs=verdict.needs)
+        else:
+            return Answer(refusals.stacks, made, place)
+    return Answer(refusals.stacks)
 
 
 @lru_cache(maxsize=64)

@@ -25,14 +25,25 @@ _TOO_OLD = Reason(f"{ANOTHER}: only where it is wished for", fact=RELEASE)
 
 
 @record(frozen=True)
-class Shortlist:
-    """The wheels that come into question, by place and newest first, and the refusals of the others.
+class Fitting:
+    """The wheels that come into question, by place and newest first, with the gates' word on each.
 
     ``drawbacks`` is how much speaks against each although it works: its flaws, and a loader that misses its libraries.
+    Equal ones are one object (``_fitting``) and compared as such: what follows from them is remembered by them.
     """
 
     verdicts: Mapping[int, Verdict]
     drawbacks: Mapping[int, int]
+
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+
+@record(frozen=True)
+class Shortlist:
+    """The wheels that come into question, and the refusals of the others, which name the machine's own driver and system."""
+
+    fitting: Fitting
     refused: Mapping[Key, Refusal]
 
 
@@ -50,14 +61,21 @@ def shortlist(dataset: Dataset, distribution: str, platform: str, wish: tuple[st
     return _shortlist(dataset, distribution, platform, wish, telling, ground)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=2048)
 def _shortlist(dataset: Dataset, distribution: str, platform: str, wish: tuple[str, ...], present: str, ground: Ground) -> Shortlist:
     wished = _admitted(dataset, distribution, platform, wish, present)
     rows, judged = wheels(dataset, distribution, platform), verdicts(dataset, distribution, platform, ground)
-    fitting = {place: judged[place] for place in wished.places if not judged[place].reasons}
-    weights = {place: _weight(told.flaws) + (ground.gpu and bool(unsearched(dataset, rows[place]))) for place, told in fitting.items()}
-    barred = dict(refusal(rows[place], judged[place].reasons) for place in wished.places if place not in fitting)
-    return Shortlist(fitting, weights, {**wished.refused, **barred})
+    fitting = tuple([(place, judged[place]) for place in wished.places if not judged[place].reasons])
+    barred = dict(refusal(rows[place], judged[place].reasons) for place in wished.places if judged[place].reasons)
+    return Shortlist(_fitting(dataset, distribution, platform, ground.gpu, fitting), {**wished.refused, **barred})
+
+
+@lru_cache(maxsize=512)
+def _fitting(dataset: Dataset, distribution: str, platform: str, gpu: bool, verdicts: tuple[tuple[int, Verdict], ...]) -> Fitting:
+    rows = wheels(dataset, distribution, platform)
+    return Fitting(
+        dict(verdicts), {place: _weight(told.flaws) + (gpu and bool(unsearched(dataset, rows[place]))) for place, told in verdicts}
+    )
 
 
 @lru_cache(maxsize=256)

@@ -21,8 +21,10 @@ from fixer.planning import compare, conda, places
 from fixer.planning.candidates import Option, Stack, fit
 from fixer.planning.gates import RELEASE, Verdict, row_name, verdicts, wheels
 from fixer.planning.order import words
+from fixer.planning.packages import bounded
 from fixer.planning.refusals import Refusals
 from fixer.planning.search import Search
+from fixer.planning.site import site
 from fixer.planning.situation import Situation
 from fixer.planning.target import Target, target
 from fixer.planning.wishes import TENSORFLOWS
@@ -130,9 +132,10 @@ class _Case:
     def _fits(self, option: Option) -> tuple[Reason, ...]:
         """The reasons of the packages and libraries; a sound stack is noted, with the unknown facts it rests on."""
         refused = bool(option.verdict.reasons)
-        made = fit(self.situation, replace(option, gpu=False, with_libraries=False) if refused else option)
+        place = site(self.situation, option.gpu, option.rung != "environment", bounded(self.situation.dataset, (option.row,)))
+        made = fit(place, replace(option, gpu=False, with_libraries=False) if refused else option)
         if isinstance(made, tuple):
-            plain = fit(self.situation, replace(option, gpu=False, with_libraries=False))
+            plain = fit(place, replace(option, gpu=False, with_libraries=False))
             return tuple(dict.fromkeys((*made, *(plain if isinstance(plain, tuple) else ()))))
         if not refused:
             self.sound.append(made)
