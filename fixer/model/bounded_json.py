@@ -18,10 +18,15 @@ _KEYS = re.compile(rb'"\s*:'), re.compile(r'"\s*:')
 
 def loads(text: bytes | str, most: int = MOST) -> Any:
     """The value in ``text``; raises ValueError where it takes more than ``most`` bytes, RecursionError where it is too deep."""
-    needed = memory(text)
-    if needed > most:
-        raise ValueError(f"it would take {needed >> 20} MiB of memory")
+    if exceeds(text, most):
+        raise ValueError(f"it would take {memory(text) >> 20} MiB of memory")
     return json.loads(text)
+
+
+def exceeds(text: bytes | str, most: int) -> bool:
+    """Whether the parsed value takes more than ``most`` bytes; a short text is not looked through."""
+    # No character costs more than the one that opens a list: a key has two of its own at least.
+    return len(text) * _CONTAINER > most and memory(text) > most
 
 
 def memory(text: bytes | str) -> int:

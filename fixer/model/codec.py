@@ -42,6 +42,9 @@ def to_json(value: Any) -> Any:
     return write(value)
 
 
+# Types, as fields name them, whose values are written as they are.
+_PLAIN = frozenset(one + none for one in ("str", "int", "float", "bool") for none in ("", " | None"))
+
 # How each class is written, found once: planning for a fleet writes hundreds of values for each machine.
 _WRITERS: dict[type, Callable[[Any], Any]] = {}
 
@@ -50,7 +53,10 @@ def _writer(value: Any) -> Callable[[Any], Any]:
     if isinstance(value, Observed):
         return _observed_to_json
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return _shared_to_json if getattr(value, "shared", False) else _record_to_json
+        if getattr(value, "shared", False):
+            return _shared_to_json
+        plain = all(item.type in _PLAIN for item in dataclasses.fields(value))
+        return _plain_to_json(value.__class__) if plain else _record_to_json
     if isinstance(value, Mapping):
         return _mapping_to_json
     if isinstance(value, (tuple, list)):
@@ -67,6 +73,8 @@ def _observed_to_json(value: Any) -> Any:
 
 
 def _list_to_json(value: Any) -> list[Any]:
+    if value and getattr(value[0], "shared", False):
+        return [item.__dict__.get("_json") or to_json(item) for item in value]
     return [item if item.__class__ is str else to_json(item) for item in value]
 
 
@@ -98,6 +106,17 @@ def _record_to_json(value: Any) -> dict[str, Any]:
         elif kind is not Observed or item.state != "unknown":
             made[name] = to_json(item)
     return made
+
+
+def _plain_to_json(kind: type) -> Callable[[Any], Any]:
+    """Writes a record in which nothing is nested."""
+    names = _field_names(kind)
+
+    def write(value: Any) -> dict[str, Any]:
+        held = value.__dict__
+        return {name: held[name] for name in names}
+
+    return write
 
 
 @functools.lru_cache(maxsize=None)

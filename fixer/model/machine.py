@@ -8,6 +8,7 @@ findings made live. Reading and writing files is the probes' and the commands' w
 from __future__ import annotations
 
 import dataclasses
+import marshal
 import typing
 from functools import lru_cache
 from typing import Any, Iterable, Iterator
@@ -20,6 +21,8 @@ from fixer.model.pep440 import is_version, normal_name
 from fixer.model.record import altered
 
 SCHEMA = "convfix-machine/1"
+# Bytes of a fact that the machines of a fleet may share.
+_SHORT = 4096
 BESIDE = "x-convfix"
 CONTRACT_KEYS = (
     "os", "distro", "arch", "glibc", "kernel", "wsl", "container", "secure_boot", "cpu_flags", "gpus", "driver",
@@ -80,7 +83,24 @@ def _read_into(values: dict[str, Any], holder: dict[str, Any], names: Iterable[s
         return
     for name in names:
         if name in holder:
-            values[name] = codec.reader_of(Facts, name)(holder[name], f"{where}: {name}")
+            values[name] = _fact(name, holder[name], where)
+
+
+def _fact(name: str, data: Any, where: str) -> Any:
+    """One fact from its JSON value; equal values are one object, as long as they are short."""
+    # Without references, which version 3 has: equal values then have equal bytes, and no others have.
+    known = marshal.dumps(data, 2)
+    try:
+        if len(known) <= _SHORT:
+            return _read(name, known)
+    except UsageError:
+        pass  # Said once more below, with the place where it stands.
+    return codec.reader_of(Facts, name)(data, f"{where}: {name}")
+
+
+@lru_cache(maxsize=2048)
+def _read(name: str, known: bytes) -> Any:
+    return codec.reader_of(Facts, name)(marshal.loads(known), name)
 
 
 def _written(name: str, value: Observed[Any]) -> Any:

@@ -13,6 +13,7 @@ from typing import Any, Mapping
 from fixer.model.codec import to_json
 from fixer.model.digest import digest
 from fixer.model.facts import Facts
+from fixer.model.observed import Observed
 from fixer.model.record import altered
 
 _FACTS = (
@@ -20,15 +21,14 @@ _FACTS = (
     "toolkits", "libraries", "variables", "managers", "root", "patient", "tensorflow_build", "keras_setting",
     "resolutions",
 )  # fmt: skip
-# What can be a key of what is remembered.
-_WITHOUT_MAPPINGS = frozenset(_FACTS) - {"environment", "variables", "patient", "tensorflow_build"}
 _DIGITS = 16
 _ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=True, separators=(",", ":"))
 
 
 def fingerprint(facts: Facts) -> dict[str, str]:
     """Each fact that plans rest on, by name, with the hash of its value and state."""
-    return {name: _hash(getattr(facts, name), name) for name in _FACTS}
+    held = facts.__dict__
+    return {name: _hash(held[name], name) for name in _FACTS}
 
 
 def changed(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[str, ...]:
@@ -36,22 +36,24 @@ def changed(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(sorted(name for name in {*old, *new} if old.get(name) != new.get(name)))
 
 
-def _hash(seen: Any, name: str) -> str:
-    value = seen.value
-    if value is None:
+def _hash(seen: Observed[Any], name: str) -> str:
+    if seen.value is None:
         return _of_nothing(seen.state)
+    # Kept with the observation, which the machines of a fleet share: each fact has its own.
+    known: str | None = seen.__dict__.get("_fingerprint")
+    if known is None:
+        known = seen.__dict__["_fingerprint"] = _digest([seen.state, to_json(_that_counts(seen.value, name))])
+    return known
+
+
+def _that_counts(value: Any, name: str) -> Any:
+    """The value of a fact without what changes by the minute."""
     if name == "gpus":
-        value = tuple([altered(gpu, free_mib=None) for gpu in value])
+        return [altered(gpu, free_mib=None) for gpu in value]
     if name == "variables":
         # Which program comes first decides a risk at most, and the same user has another PATH in every terminal.
-        value = {key: one for key, one in value.items() if key != "PATH"}
-    return _of(seen.state, value) if name in _WITHOUT_MAPPINGS else _digest([seen.state, to_json(value)])
-
-
-@lru_cache(maxsize=4096, typed=True)
-def _of(state: str, value: Any) -> str:
-    """The machines of a fleet share most of these."""
-    return _digest([state, to_json(value)])
+        return {key: one for key, one in value.items() if key != "PATH"}
+    return value
 
 
 @lru_cache(maxsize=8)

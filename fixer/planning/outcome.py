@@ -58,7 +58,8 @@ def derive(
     gpu = device == "gpu"
     major = _major(situation, distribution, after)
     brought = conda_libraries(actions)
-    cuda = brought.get("cuda-version") or brought.get("cudatoolkit") or _cuda(situation, after, new is not None, major)
+    wheels = {name: version for name, version in after.items() if name.startswith("nvidia-") and _mine(name, major)}
+    cuda = brought.get("cuda-version") or brought.get("cudatoolkit") or _cuda(situation, wheels, new is not None)
     return PlannedOutcome(
         device=device,
         python=python,
@@ -67,8 +68,8 @@ def derive(
         keras=after.get("keras"),
         packages=after,
         cuda=cuda if gpu else None,
-        cudnn=(brought.get("cudnn") or _cudnn(situation, after, actions, major)) if gpu else None,
-        libraries_from=(("conda",) if brought else _sources(situation, after, new is not None, major)) if gpu else (),
+        cudnn=(brought.get("cudnn") or _cudnn(situation, wheels, actions)) if gpu else None,
+        libraries_from=(("conda",) if brought else _sources(situation, after, wheels, new is not None)) if gpu else (),
         driver=driver if gpu else "keep",
         driver_minimum=floor if gpu else None,
     )
@@ -84,9 +85,9 @@ def _mine(name: str, major: int | None) -> bool:
     return major is None or name.endswith(f"-cu{major}") or "-cu" not in name
 
 
-def _cuda(situation: Situation, after: Mapping[str, str], new: bool, major: int | None) -> str | None:
-    for name, version in after.items():
-        if _NUMBERED_BY_CUDA.match(name) and _mine(name, major):
+def _cuda(situation: Situation, wheels: Mapping[str, str], new: bool) -> str | None:
+    for name, version in wheels.items():
+        if _NUMBERED_BY_CUDA.match(name):
             return ".".join(map(str, compare.minor(version)))
     loaded = None if new else _resolved(situation, "libcudart")
     if loaded is not None:
@@ -95,9 +96,7 @@ def _cuda(situation: Situation, after: Mapping[str, str], new: bool, major: int 
     return ".".join(map(str, compare.minor(known[0]))) if len(known) == 1 else None
 
 
-def _cudnn(
-    situation: Situation, after: Mapping[str, str], actions: tuple[ActionSpec, ...], major: int | None
-) -> str | None:
+def _cudnn(situation: Situation, wheels: Mapping[str, str], actions: tuple[ActionSpec, ...]) -> str | None:
     touched = any(
         action.kind in ("pip_requirements", "new_environment", "preload_hook", "activation_script")
         for action in actions
@@ -105,8 +104,8 @@ def _cudnn(
     loaded = None if touched else _resolved(situation, "libcudnn")
     if loaded is not None:
         return ".".join(map(str, compare.release(loaded)[:3]))
-    for name, version in after.items():
-        if _CUDNN.match(name) and _mine(name, major):
+    for name, version in wheels.items():
+        if _CUDNN.match(name):
             return ".".join(map(str, compare.release(version)[:3]))
     known = {
         library.version
@@ -123,13 +122,13 @@ def _resolved(situation: Situation, stem: str) -> str | None:
     return None
 
 
-def _sources(situation: Situation, after: Mapping[str, str], new: bool, major: int | None) -> tuple[str, ...]:
+def _sources(situation: Situation, after: Mapping[str, str], wheels: Mapping[str, str], new: bool) -> tuple[str, ...]:
     """Where the CUDA libraries of this TensorFlow lie: in wheels of its own CUDA major, and what these lack outside them."""
-    halves = [any(one.match(name) and _mine(name, major) for name in after) for one in (_NUMBERED_BY_CUDA, _CUDNN)]
-    wheels = ("wheels",) if any(halves) else ()
+    halves = [any(map(one.match, wheels)) for one in (_NUMBERED_BY_CUDA, _CUDNN)]
+    inside = ("wheels",) if any(halves) else ()
     if all(halves) or new:
-        return wheels
+        return inside
     if situation.by_conda or any(name in after for name in ("cudatoolkit", "cudnn", "libcudnn")):
-        return (*wheels, "conda")
+        return (*inside, "conda")
     outside = situation.facts.libraries.or_else(()) or situation.facts.toolkits.or_else(())
-    return (*wheels, "system") if outside else wheels
+    return (*inside, "system") if outside else inside

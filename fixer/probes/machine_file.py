@@ -85,7 +85,7 @@ def parse(data: bytes, shown: str) -> Any:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise UsageError("not-utf-8", f"{shown}: line {line}: byte {error.start} is not UTF-8") from None
-    if bounded_json.memory(data) > MOST_MEMORY:
+    if bounded_json.exceeds(data, MOST_MEMORY):
         raise UsageError("file-too-large", f"{shown}: too many objects, lists and values, which no such file has")
     if not text.strip():
         raise UsageError("malformed-json", f"{shown}: it is empty; expected a JSON object")

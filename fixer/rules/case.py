@@ -127,6 +127,11 @@ class Case:
         return {normal_name(name): version for name, version in self.packages_seen.or_else({}).items()}
 
     @once
+    def nvidia_wheels(self) -> tuple[str, ...]:
+        """The installed wheels of NVIDIA's by name."""
+        return tuple([name for name in self.packages if name.startswith("nvidia-")])
+
+    @once
     def packages_seen(self) -> Observed[Mapping[str, str]]:
         return self.facts.packages
 

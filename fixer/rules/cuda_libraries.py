@@ -103,7 +103,7 @@ def _seen(case: Case, lost: list[Opening]) -> Observed[Any]:
 
 
 def _wheels(case: Case) -> tuple[Evidence, ...]:
-    has = any(name.startswith("nvidia-") for name in case.packages)
+    has = bool(case.nvidia_wheels)
     return () if has else (fact("environment.packages", "no nvidia-* wheels", case.packages_seen),)
 
 
@@ -169,7 +169,7 @@ def cuda_older_minor(case: Case) -> Iterator[Finding]:
 
 def nvidia_wheel_collision(case: Case) -> Iterator[Finding]:
     """Wheels for two CUDA majors own the same files: the one installed last has won."""
-    wheels = [name for name in case.packages if name.startswith("nvidia-")]
+    wheels = case.nvidia_wheels
     if case.os != "linux" or len(wheels) < 2:
         return
     for stem in _COLLIDING:

@@ -184,7 +184,7 @@ def _asked_for(dataset: Dataset, sonames: tuple[str, ...]) -> tuple[tuple[str, L
 def _nothing_lies(case: Case) -> bool:
     """Whether nothing of CUDA is to be seen, in the environment or outside: then all machines are alike."""
     facts = case.facts
-    inside = case.kind == "conda" or any(name.startswith("nvidia-") for name in case.packages)
+    inside = case.kind == "conda" or bool(case.nvidia_wheels)
     return not inside and not facts.libraries.or_else(()) and not facts.toolkits.or_else(())
 
 
@@ -331,5 +331,5 @@ def trust(case: Case, opening: Opening) -> Certainty:
     """
     if opening.measured:
         return "proven"
-    own = case.kind == "conda" and not any(name.startswith("nvidia-") for name in case.packages)
+    own = case.kind == "conda" and not case.nvidia_wheels
     return weaker(case.row_trust, "likely") if own else case.row_trust

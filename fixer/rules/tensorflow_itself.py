@@ -143,7 +143,7 @@ def and_cuda_extra_unsatisfiable(case: Case) -> Iterator[Finding]:
     version = case.tensorflow or (_pinned(wish[0]) if wish else None)
     if version is None or case.target == "cpu":
         return
-    without = not any(name.startswith("nvidia-") for name in case.packages)
+    without = not case.nvidia_wheels
     for row in ask.known_faults(case.dataset, "tensorflow", version):
         if row.cause != "and-cuda-extra-unsatisfiable" or not without or not (asked or case.tensorflow):
             continue

@@ -44,7 +44,7 @@ def libdevice_missing(case: Case) -> Iterator[Finding]:
         return
     if any(library_name(one) in ("libdevice", "device") for one in case.facts.libraries.or_else(())):
         return
-    wheels = [name for name in case.packages if name.startswith("nvidia-")]
+    wheels = case.nvidia_wheels
     if not wheels or any(name.startswith("nvidia-cuda-nvcc") for name in wheels):
         return
     yield finding(
