@@ -1,13 +1,13 @@
 """From facts to findings: pure functions, one a cause, run in any order; none reads another's result.
 
 The unit is a rule: ``def rule(case: Case) -> Iterable[Finding]``. It says what it concludes, how sure
-it is, what that rests on, and which fact is missing where it cannot tell. ``judge`` runs the table and
-``ranking`` chooses. Nothing here looks at the machine.
+it is, what that rests on, and which fact is missing where it cannot tell. ``judge`` runs the tables whose subject
+is there, and ``ranking`` chooses. Nothing here looks at the machine.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from fixer.dataset.questions import Dataset
 from fixer.model.facts import Facts
@@ -47,10 +47,12 @@ from fixer.rules import (
     xla,
 )
 from fixer.rules.case import Case, Target
+from fixer.rules.loading import openings
 from fixer.rules.ranking import rank
 
 Rule = Callable[[Case], Iterable[Finding]]
 
+# They may have something to say of any machine.
 OF_MACHINES: tuple[Rule, ...] = (
     system.libc_musl,
     system.cpu_without_avx,
@@ -62,10 +64,7 @@ OF_MACHINES: tuple[Rule, ...] = (
     tensorflow_itself.duplicate_tf_packages,
     tensorflow_itself.cpu_build_selected,
     tensorflow_itself.and_cuda_extra_unsatisfiable,
-    environment.environment_broken,
     environment.installed_over,
-    environment.module_shadowed,
-    environment.user_site_leak,
     neighbours.package_pairs,
     neighbours.missing_requirement,
     neighbours.missing_keras_requirement,
@@ -80,6 +79,18 @@ OF_MACHINES: tuple[Rule, ...] = (
     visibility.windows_native_no_gpu,
     visibility.apple_silicon,
     hardware.gpu_powered_off,
+    libcuda.driver_library_mismatch,
+    libcuda.mismatch_by_nvml,
+    libcuda.libcuda_stub_loaded,
+    driver_state.device_permissions,
+    search_paths.empty_path_element,
+    cuda_libraries.nvidia_wheel_collision,
+    cuda_libraries.tf_torch_pin_conflict,
+    memory.growth_setting,
+    state.interrupted_apply,
+)
+# Of a machine without a GPU they have nothing to say.
+OF_CARDS: tuple[Rule, ...] = (
     hardware.gpu_arch_too_old,
     hardware.gpu_arch_too_new,
     hardware.gpu_compiled_first,
@@ -90,25 +101,23 @@ OF_MACHINES: tuple[Rule, ...] = (
     driver_loading.libcuda_not_searched,
     driver_loading.driver_drops_gpu,
     driver_loading.driver_wrong_module_flavour,
-    libcuda.driver_library_mismatch,
-    libcuda.mismatch_by_nvml,
     libcuda.cuda_compat_lib,
-    libcuda.libcuda_stub_loaded,
     driver_versions.driver_too_old,
     driver_versions.driver_cannot_compile,
-    driver_state.device_permissions,
     driver_state.uvm_or_driver_state,
     sharing.gpu_busy,
     sharing.mig_without_instance,
     sharing.unfit_card_picked,
-    launchers.not_for_every_launcher,
-    process.env_not_inherited,
-    process.process_is_older,
-    process.mapped_instead,
+    cuda_libraries.cuda_libs_unknown,
+    xla.ptxas_too_old,
+    memory.gpu_memory_held,
+    memory.gpu_too_small,
+)
+# Nor these where TensorFlow opens no library of CUDA's, or nobody knows which.
+OF_LIBRARIES: tuple[Rule, ...] = (
     search_paths.ld_library_path_shadows_env,
     search_paths.pip_nvidia_libs_not_found,
     search_paths.ld_library_path_missing,
-    search_paths.empty_path_element,
     cudnn.cudnn_shadowed,
     cudnn_parts.cudnn_parts_mixed,
     cudnn.cudnn_version,
@@ -116,17 +125,21 @@ OF_MACHINES: tuple[Rule, ...] = (
     cudnn.cudnn_drops_gpu,
     cuda_libraries.cuda_libs_wrong_version,
     cuda_libraries.cuda_libs_missing,
-    cuda_libraries.cuda_libs_unknown,
     cuda_libraries.cuda_older_minor,
-    cuda_libraries.nvidia_wheel_collision,
-    cuda_libraries.tf_torch_pin_conflict,
     xla.libdevice_missing,
-    xla.ptxas_too_old,
-    memory.gpu_memory_held,
-    memory.gpu_too_small,
-    memory.growth_setting,
-    state.interrupted_apply,
-    heard_driver.halves_in_a_container,
+)
+# These look at what only the patient's own interpreter tells.
+OF_A_PATIENT: tuple[Rule, ...] = (
+    environment.environment_broken,
+    environment.module_shadowed,
+    environment.user_site_leak,
+    launchers.not_for_every_launcher,
+)
+# These compare a running process with what is there now.
+OF_A_PROCESS: tuple[Rule, ...] = (
+    process.env_not_inherited,
+    process.process_is_older,
+    process.mapped_instead,
 )
 
 # They judge lines of a log, or that a log says nothing: where none was read they have nothing to say.
@@ -138,6 +151,7 @@ OF_A_LOG: tuple[Rule, ...] = (
     heard_cudnn.cudnn_dropped_the_card,
     heard_cards.not_built_for,
     heard_cards.torch_not_compatible,
+    heard_driver.halves_in_a_container,
     heard_driver.insufficient_by_number,
     heard_driver.container_wants_another_release,
     heard_driver.stub_answers,
@@ -165,14 +179,29 @@ OF_A_LOG: tuple[Rule, ...] = (
     heard_installers.requirement_unmet,
     heard_installers.left_incompatible,
 )
-RULES: tuple[Rule, ...] = (*OF_MACHINES, *OF_A_LOG)
+RULES: tuple[Rule, ...] = (*OF_MACHINES, *OF_CARDS, *OF_LIBRARIES, *OF_A_PATIENT, *OF_A_PROCESS, *OF_A_LOG)
 
 
 def judge(facts: Facts, dataset: Dataset, wish: Wish) -> tuple[Finding, ...]:
     """Every finding for ``facts`` under ``wish``, weightiest first, at most one of them primary."""
     case = Case(facts, dataset.with_patient(facts), wish)
-    rules = OF_MACHINES if facts.events.is_unknown else RULES
-    return rank(found for rule in rules for found in rule(case))
+    return rank(found for rules in _asked(case) for rule in rules for found in rule(case))
+
+
+def _asked(case: Case) -> Iterator[tuple[Rule, ...]]:
+    """The rules whose subject is there; the others would say nothing."""
+    facts = case.facts
+    yield OF_MACHINES
+    if case.cards:
+        yield OF_CARDS
+    if openings(case):
+        yield OF_LIBRARIES
+    if case.patient is not None:
+        yield OF_A_PATIENT
+    if facts.process.is_found:
+        yield OF_A_PROCESS
+    if not facts.events.is_unknown:
+        yield OF_A_LOG
 
 
 def target(facts: Facts, dataset: Dataset, wish: Wish) -> Target:

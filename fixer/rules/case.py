@@ -9,6 +9,7 @@ ordinary here; facts on which everything hangs stay unknown.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Literal
 
 from fixer.dataset.questions import Dataset
@@ -50,6 +51,12 @@ _SYSTEMS = {"darwin": "macos", "mac": "macos", "osx": "macos", "win32": "windows
 def is_reported(seen: Observed[Any]) -> bool:
     """Whether a person's report states the fact, which nothing has looked at."""
     return any("environment file" in via for via in seen.via)
+
+
+@lru_cache(maxsize=256)
+def _telling(names: tuple[str, ...], complete: bool) -> tuple[str, ...]:
+    """Those of ``names`` whose silence tells that they are not installed: all of them where the list is complete."""
+    return names if complete else tuple(name for name in names if name in COMPLETE_NAMES or name.startswith(COMPLETE))
 
 
 class Case:
@@ -147,9 +154,14 @@ class Case:
 
     def lacks(self, name: str) -> bool:
         """Whether ``name`` is known not to be installed."""
-        if name in self.packages or self.packages_seen.is_unknown or self.some_packages:
-            return False
-        return self.complete or name in COMPLETE_NAMES or name.startswith(COMPLETE)
+        return bool(self.lacking((name,)))
+
+    def lacking(self, names: tuple[str, ...]) -> list[str]:
+        """Those of ``names`` that are known not to be installed."""
+        if self.packages_seen.is_unknown or self.some_packages:
+            return []
+        held = self.packages
+        return [name for name in _telling(names, self.complete) if name not in held]
 
     def package(self, name: str) -> Evidence:
         """The evidence line of an installed package."""

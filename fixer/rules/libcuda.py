@@ -149,18 +149,19 @@ def _kind_of_cards(case: Case) -> str:
 
 def cuda_compat_lib(case: Case) -> Iterator[Finding]:
     """A forward-compatibility libcuda where the card does not allow it (Error 804)."""
-    cards = _kind_of_cards(case)
-    if cards == "data center" or not case.cards:
-        return
     halves = _halves(case)
-    if halves is not None and _is_compat(case, *halves):
+    differs = halves is not None and halves[0] != halves[1]
+    compat = halves is not None and differs and _is_compat(case, *halves)
+    impossible = None if differs else _impossible_ceiling(case)
+    if not (compat or impossible) or not case.cards:
+        return
+    cards = _kind_of_cards(case)
+    if cards == "data center":
+        return
+    if compat:
         named = origin(_path(case)) == "compat"
         yield _compat(case, "proven" if named and cards == "consumer" else "likely", _both(case))
-        return
-    if halves is not None and halves[0] != halves[1]:
-        return
-    impossible = _impossible_ceiling(case)
-    if impossible is not None:
+    elif impossible is not None:
         yield _compat(case, "likely", (case.driver_evidence(), impossible))
 
 

@@ -93,7 +93,10 @@ def openings(case: Case) -> tuple[Opening, ...]:
 
 def of_cudnn(case: Case) -> Opening | None:
     """cuDNN's opening."""
-    return next((one for one in openings(case) if one.is_cudnn), None)
+    for one in openings(case):
+        if one.library == "cudnn":
+            return one
+    return None
 
 
 def _stem(soname: str) -> str:

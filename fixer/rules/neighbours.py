@@ -163,7 +163,7 @@ def missing_requirement(case: Case) -> Iterator[Finding]:
     row = case.row
     if case.tensorflow is None or row is None or case.by_conda:
         return
-    gone = [name for name in BY_TENSORFLOW if name in row.bounds and case.lacks(name)]
+    gone = [name for name in case.lacking(BY_TENSORFLOW) if name in row.bounds]
     if not gone:
         return
     # A machine file that a person wrote seldom names Keras: its silence is no proof of a broken environment.

@@ -65,9 +65,12 @@ def glibc_too_old(case: Case) -> Iterator[Finding]:
     if case.os != "linux" or row is None or row.glibc is None or case.by_conda:
         return
     needed = compare.glibc(row.glibc)
+    known = None if case.facts.glibc.is_unknown else compare.glibc(case.facts.glibc.value)
+    if needed is None or known is not None and not known < needed:
+        return
     text, seen, refs = _glibc(case)
     present = compare.glibc(text)
-    if needed is None or present is None or not present < needed:
+    if present is None or not present < needed:
         return
     yield finding(
         "glibc-too-old",
