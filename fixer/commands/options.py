@@ -62,9 +62,9 @@ class Session:
     @property
     def dataset(self) -> Dataset:
         """The dataset that ``--data-dir`` names, or the one that convfix carries."""
-        from fixer.dataset.questions import Dataset
-
         if self._dataset is None:
+            from fixer.dataset.questions import Dataset
+
             self._dataset = Dataset.open(self.data_dir)
         dataset: Dataset = self._dataset
         return dataset

@@ -8,7 +8,7 @@ unknown fact decides). Python, wishes and packages are judged elsewhere.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, Iterator
+from typing import Any, Iterator, NamedTuple
 
 from fixer.dataset import compiling
 from fixer.dataset.questions import Dataset
@@ -140,35 +140,66 @@ def _on_gpu(
     driver_unknown: bool, wsl: bool,
 ) -> tuple[Verdict, ...]:  # fmt: skip
     """What the cards and their driver refuse; wheels for which the same holds share one verdict."""
+    served, places = _on_cards(dataset, distribution, platform, cards)
+    windows = wsl or platform.startswith("win")
+    found = []
+    for one in served:
+        if one.refused is not None:
+            found.append(one.refused)
+            continue
+        told = _driver(dataset, one.cuda, cards, driver, driver_unknown, windows, wsl)
+        floor, reasons = told.driver, told.reasons
+        if one.compiled and not wsl:
+            toolkit = compiling.first(dataset, one.compiled)
+            floor = _newer(floor, toolkit.linux_driver if toolkit is not None else None)
+            reasons = reasons or tuple(_compiler(dataset, one.name, one.compiled, driver))
+        found.append(Verdict(reasons, one.flaws, (*one.needs, *told.needs), floor))
+    return tuple([found[place] for place in places])
+
+
+class _Served(NamedTuple):
+    """What holds for some wheels on the cards whatever the driver is: no card is served, or by which code.
+
+    ``name`` is the row of the first of these wheels.
+    """
+
+    refused: Verdict | None
+    cuda: str = ""
+    flaws: tuple[tuple[str, str], ...] = ()
+    needs: tuple[str, ...] = ()
+    compiled: str | None = None
+    name: str = ""
+
+
+@lru_cache(maxsize=256)
+def _on_cards(
+    dataset: Dataset, distribution: str, platform: str, cards: tuple[str | None, ...]
+) -> tuple[tuple[_Served, ...], tuple[int, ...]]:
+    """The different cases, and which of them each wheel is."""
     rows = wheels(dataset, distribution, platform)
     by_card = [_on_card(dataset, distribution, platform, one) for one in cards or (None,)]
     need = ("gpus",) if not cards else ()
-    windows = wsl or platform.startswith("win")
-    known: dict[tuple[object, ...], Verdict] = {}
-    found = []
+    known: dict[tuple[object, ...], int] = {}
+    cases: list[_Served] = []
+    places = []
     for place, row in enumerate(rows):
         served = [one[place] for one in by_card if not one[place].reasons]
-        if not served:
-            found.append(by_card[0][place])
-            continue
-        # One card that works is enough; the best served one decides what is said.
-        best = min(served, key=lambda one: (bool(one.needs), len(one.flaws)))
-        compiled = _compiled(dataset, row, best)
-        idle = tuple(card or "" for card, one in zip(cards, by_card) if one[place].reasons)
-        key = (row.cuda, best.flaws, best.needs, compiled, idle)
-        if key not in known:
-            told = _driver(dataset, row.cuda or "", cards, driver, driver_unknown, windows, wsl)
-            floor, reasons = told.driver, told.reasons
-            if compiled and not wsl:
-                toolkit = compiling.first(dataset, compiled)
-                floor = _newer(floor, toolkit.linux_driver if toolkit is not None else None)
-                reasons = reasons or tuple(_compiler(dataset, row, compiled, driver))
+        key: tuple[object, ...] = (by_card[0][place],)
+        case = _Served(by_card[0][place])
+        if served:
+            # One card that works is enough; the best served one decides what is said.
+            best = min(served, key=lambda one: (bool(one.needs), len(one.flaws)))
+            compiled = _compiled(dataset, row, best)
+            idle = ", ".join(card or "" for card, one in zip(cards, by_card) if one[place].reasons)
             flaws = tuple(flaw for flaw in best.flaws if flaw[0] != "partly compiled")
-            if idle:
-                flaws = (*flaws, (IDLE, f"it has no code for compute capability {', '.join(idle)}"))
-            known[key] = Verdict(reasons, flaws, (*(need or best.needs), *told.needs), floor)
-        found.append(known[key])
-    return tuple(found)
+            flaws = (*flaws, (IDLE, f"it has no code for compute capability {idle}")) if idle else flaws
+            key = (row.cuda, best.flaws, best.needs, compiled, idle)
+            case = _Served(None, row.cuda or "", flaws, need or best.needs, compiled, row_name(dataset, row))
+        if key not in known:
+            known[key] = len(cases)
+            cases.append(case)
+        places.append(known[key])
+    return tuple(cases), tuple(places)
 
 
 @lru_cache(maxsize=512)
@@ -276,13 +307,13 @@ def _compiled(dataset: Dataset, row: TensorFlowRow, verdict: Verdict) -> str | N
     return compiling.wanted(dataset, row, "compiled" not in kinds) if kinds & {"compiled", "partly compiled"} else None
 
 
-def _compiler(dataset: Dataset, row: TensorFlowRow, wanted: str, driver: str | None) -> Iterator[Reason]:
-    """Why this driver cannot compile the wheel's PTX."""
+def _compiler(dataset: Dataset, name: str, wanted: str, driver: str | None) -> Iterator[Reason]:
+    """Why this driver cannot compile the PTX of the wheel whose row is ``name``."""
     present = compare.driver(driver)
     if present is not None and not compiling.compiles(dataset, present, wanted):
         known = compiling.newest(dataset, present.branch)
         words = f"its kernels for this GPU are PTX {wanted}, and driver {present} compiles up to PTX {known}"
-        yield Reason(words, row_name(dataset, row), "driver.version")
+        yield Reason(words, name, "driver.version")
 
 
 def _newer(one: str | None, other: str | None) -> str | None:

@@ -6,7 +6,8 @@ would show between the first thousands and the last. The bytes are compared with
 
 The machines are drawn by ``machines`` with a fixed seed from 15 systems, 14 cards (none, one, several, two that
 differ), 11 drivers, 9 stacks on two Pythons each, what breaks them, up to five packages of ten beside in versions of
-their own, variables, managers, disks: no two plans rest on the same facts.
+their own, variables, managers, disks: no two plans rest on the same facts. A third run plans for machines as one owner
+has them, sixty images on hosts that differ in kernel, user, memory, disk, driver patch and a package.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from scripts.bench.machines import machines
+from scripts.bench.machines import estate, machines
 from scripts.bench.places import Places, convfix, variables
 
 GOAL = 1000.0
@@ -43,9 +44,11 @@ def main(options: argparse.Namespace, places: Places) -> bool:
         asking = convfix("plan", "--machine", str(fleet))
         one = _run(asking, known, {min(os.sched_getaffinity(0))})
         all_cores = _run(asking, known, os.sched_getaffinity(0))
+        fleet.write_text("".join(f"{machine}\n" for machine in estate(COUNT)), encoding="utf-8")
+        owned = _run(asking, known, {min(os.sched_getaffinity(0))})
         lines = one.lines
         same = all(_alone(Path(folder), described[place], known) == lines[place] for place in range(0, COUNT, COUNT // ALONE))
-    for title, run in (("one core", one), (f"{len(os.sched_getaffinity(0))} cores", all_cores)):
+    for title, run in (("one core", one), (f"{len(os.sched_getaffinity(0))} cores", all_cores), ("one owner", owned)):
         print(f"{title:9} {run.seconds:6.1f} s, {COUNT / run.seconds:5.0f} a second; {run.processor:5.1f} s of CPU, "
               f"{COUNT / run.processor:5.0f} for each; resident {run.half} MiB in the middle, {run.last} at the end")  # fmt: skip
     print(f"all cores against one: {one.seconds / all_cores.seconds:.2f} times as fast; {sum(map(len, lines)) >> 20} MiB of answers")

@@ -58,6 +58,40 @@ def machines(count: int, seed: int = 6) -> Iterator[str]:
             yield text
 
 
+def estate(count: int, seed: int = 9) -> Iterator[str]:
+    """``count`` machines as one owner has them: some sixty images, each on hosts that differ in what hosts differ in.
+
+    A host has a kernel build, a user with a home, free memory and disk, cards as many as fit, a driver of the image's
+    branch, and now and then a package that somebody added or moved by hand.
+    """
+    dice = random.Random(seed)
+    images = [_machine(dice) for _ in range(60)]
+    seen: set[str] = set()
+    while len(seen) < count:
+        text = json.dumps(_host(dice, dice.choice(images)), separators=(",", ":"))
+        if text not in seen:
+            seen.add(text)
+            yield text
+
+
+def _host(dice: random.Random, image: dict[str, Any]) -> dict[str, Any]:
+    kernel = f"{image['kernel'].partition('-')[0]}-{dice.randint(1, 120)}-generic"
+    home = f"/home/{dice.choice('abcdefgh')}{dice.randint(1, 400)}"
+    cards = [{**card, "free_mib": dice.randint(card["memory_mib"] // 2, card["memory_mib"])} for card in image["gpus"]]
+    made = {
+        **image, "kernel": kernel, "variables": {**image["variables"], "HOME": home, "PATH": f"{home}/bin:/usr/bin"},
+        "gpus": cards[: dice.choice((1, 2, 4))], "disk_free_mib": dice.randint(20_000, 900_000),
+    }  # fmt: skip
+    if image["driver"] is not None and dice.random() < 0.3:
+        version = f"{image['driver']['version'].partition('.')[0]}.{dice.randint(50, 160)}.0{dice.randint(1, 9)}"
+        made["driver"] = {"version": version, "kernel_module": version}
+    if image["environment"] is not None and dice.random() < 0.3:
+        name, version = dice.choice((("numpy", "1.26.4"), ("pandas", "2.2.3"), ("scipy", "1.13.1"), ("tqdm", "4.67.1"), ("torch", "2.5.1")))
+        packages = {**image["environment"]["packages"], name: version}
+        made["environment"] = {**image["environment"], "packages": packages}
+    return made
+
+
 def fresh() -> str:
     """One machine without an environment, on which a whole stack is planned."""
     driver = {"version": "550.144.03", "kernel_module": "550.144.03"}

@@ -12,7 +12,7 @@ import re
 import subprocess
 from functools import _lru_cache_wrapper
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable, Iterator
 
 import pytest
 
@@ -20,7 +20,10 @@ import fixer.planning
 import fixer.rules
 from fixer import exit_codes
 from fixer.commands import fleet as sharing
-from scripts.bench.machines import machines
+from fixer.commands.options import Session
+from fixer.probes import machine_lines
+from fixer.report import as_json
+from scripts.bench.machines import estate, machines
 from tests.conftest import Runner, launch
 from tests.planning import harness
 from tests.schemas import valid
@@ -139,12 +142,27 @@ def test_a_plan_for_a_described_machine_bears_no_time(convfix: Runner, tmp_path:
     assert first.stdout == second.stdout and first.data["created"] is None
 
 
+@pytest.mark.parametrize("draw", [machines, estate])
+def test_what_is_remembered_changes_no_answer(draw: Callable[[int, int], Iterator[str]], tmp_path: Path) -> None:
+    """Machines of all kinds in one process, and some of them again by a planner that remembers nothing at all."""
+    cases = [json.dumps(harness.load(name)["machine"]) for name in harness.names()[::9]]
+    path = _file(tmp_path, *draw(160, 77), *cases)
+    session = Session(machine=str(path))
+    facts = list(machine_lines.read(str(path)))
+    together = [as_json.line(sharing._outcome(session, one)) for one in facts]
+    for place in range(0, len(facts), 8):
+        for memory in _memories():
+            memory.cache_clear()
+        (again,) = machine_lines.read(str(path), place.__eq__)
+        assert as_json.line(sharing._outcome(session, again)) == together[place]
+
+
 def _memories() -> list[Any]:
     for room in (fixer.planning, fixer.rules):
         for module in pkgutil.iter_modules(room.__path__, room.__name__ + "."):
             importlib.import_module(module.name)
     found = [one for one in gc.get_objects() if isinstance(one, _lru_cache_wrapper)]
-    return [one for one in found if (one.__module__ or "").startswith(("fixer.planning", "fixer.rules"))]
+    return [one for one in found if (one.__module__ or "").startswith(("fixer.planning", "fixer.rules", "fixer.model.machine"))]
 
 
 def test_everything_that_is_remembered_has_a_bound() -> None:
