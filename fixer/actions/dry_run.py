@@ -12,7 +12,7 @@ import re
 from dataclasses import field, replace
 from typing import Any, Mapping, Sequence
 
-from fixer.actions import uv_lock
+from fixer.actions import shadow
 from fixer.actions.base import Pin, StepFailed
 from fixer.actions.distributions import normal
 from fixer.actions.installer_world import cleaned, environment
@@ -84,8 +84,7 @@ def of_commands(commands: Sequence[Sequence[str]], host: Host, cwd: str, offline
     for argv in commands:
         if "install" not in argv:
             continue
-        with uv_lock.not_left(cwd):
-            change = _uv(argv, host, cwd, offline) if argv[0] == "uv" else _pip(argv, host, cwd, offline)
+        change = _uv(argv, host, cwd, offline) if argv[0] == "uv" else _pip(argv, host, cwd, offline)
         install.update(change.install)
         remove.update(change.remove)
         sizes.update(change.sizes)
@@ -116,10 +115,14 @@ def of_conda(argv: Sequence[str], host: Host, cwd: str, offline: bool = False) -
     run([*argv, "--dry-run", *(["--offline"] if offline else [])], host, cwd, offline)
 
 
-def run(argv: Sequence[str], host: Host, cwd: str, offline: bool, stdin: bytes | None = None) -> Ran:
-    """Run an installer to its end; raises NotProved with its own words when it fails."""
+def run(
+    argv: Sequence[str], host: Host, cwd: str, offline: bool, stdin: bytes | None = None, temporary: str | None = None
+) -> Ran:
+    """Run an installer to its end, with a folder for its temporary files; raises NotProved with its own words when it fails."""
     called = located(argv, host)
     world = environment(host.environ, offline)
+    if temporary is not None:
+        world["TMPDIR"] = temporary
     ran = host.run(called, timeout=SECONDS, environ=world, stdin=stdin, cwd=cwd, limit=LIMIT)
     if not ran.ok:
         if "no such option: --dry-run" in ran.stderr:
@@ -166,8 +169,16 @@ def _name(argv: Sequence[str]) -> str:
 
 
 def _uv(argv: Sequence[str], host: Host, cwd: str, offline: bool) -> Change:
-    where = list(argv).index("install") + 1
-    ran = run([*argv[:where], "--dry-run", *argv[where:]], host, cwd, offline)
+    real = argv[list(argv).index("--python") + 1]
+    shown = shadow.interpreter(real, host)
+    called = [shown if word == real else word for word in argv]
+    called.insert(called.index("install") + 1, "--dry-run")
+    try:
+        ran = run(called, host, cwd, offline, temporary=shadow.temporary(host))
+    except NotProved as error:
+        # uv's words name the environment that it was shown.
+        told = error.message.replace(os.path.dirname(os.path.dirname(shown)), os.path.dirname(os.path.dirname(real)))
+        raise NotProved(error.code, told, error.hint, error.lacking) from None
     install: dict[str, str] = {}
     remove: dict[str, str] = {}
     for matched in itertools.chain(_LINE.finditer(ran.stderr), _LINE.finditer(ran.stdout)):

@@ -58,7 +58,7 @@ class PipRequirements:
         place = Place(
             prefix, os.path.join(prefix, STORE, f"{work.run}-{secrets.token_hex(4)}"), scheme.sites, scheme.scripts
         )
-        # Even the dry run makes a file, uv's lock: so the intention comes first, and which packages change goes to the manifest.
+        # The intention comes first; which packages change is known only by the dry run, and goes to the manifest.
         work.intend({"deed": "packages", **_record(place), "lock": uv_lock.missing(prefix)})
         removed = Params(spec, _KNOWN).names("remove")
         gone = {d.name: d.version for d in distributions.installed(place.sites, read_records=False) if d.name in removed}

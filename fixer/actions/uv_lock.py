@@ -1,7 +1,7 @@
 """uv's own lock of an environment: an empty file ``.lock``, which uv makes when it is missing and never removes.
 
-The unit is one environment. Where a call of uv made the file, it goes again: a dry run changes nothing, and an undo
-leaves nothing. One that was there before, that somebody holds or that has content, stays.
+The unit is one environment. Where a call of uv made the file, it goes again, so that an undo leaves nothing. One that was
+there before, that somebody holds or that has content, stays. A dry run never comes near it (``shadow``).
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import contextlib
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from fixer.errors import ConvfixError, UsageError
 from fixer.model.digest import digest as sha256_of
@@ -135,13 +135,18 @@ def _remove(path: str) -> None:
     shutil.rmtree(path, ignore_errors=True)
 
 
-def cache() -> Cache:
-    """This user's cache; its folder need not exist."""
-    home = os.environ.get("XDG_CACHE_HOME") or ""
+def cache_folder(environ: Mapping[str, str]) -> str:
+    """The folder of all that convfix keeps for this user only to be quicker; it need not exist."""
+    home = environ.get("XDG_CACHE_HOME") or ""
     if not os.path.isabs(home):
         if sys.platform in ("darwin", "win32"):
             import platformdirs
 
-            return Cache(os.path.join(platformdirs.user_cache_dir("convfix", appauthor=False), "dataset"))
-        home = os.path.join(os.path.expanduser("~"), ".cache")
-    return Cache(os.path.join(home, "convfix", "dataset"))
+            return platformdirs.user_cache_dir("convfix", appauthor=False)
+        home = os.path.join(environ.get("HOME") or os.path.expanduser("~"), ".cache")
+    return os.path.join(home, "convfix")
+
+
+def cache() -> Cache:
+    """This user's cache of the dataset; its folder need not exist."""
+    return Cache(os.path.join(cache_folder(os.environ), "dataset"))

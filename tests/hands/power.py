@@ -269,17 +269,23 @@ class Recording:
 
     _fdatasync = _fsync
 
-    def states(self) -> Iterator[tuple[Tree, bool]]:
-        """Each tree that the disk may hold once the power went at any call, once; whether the whole run had returned."""
+    def states(self, every: int = 1) -> Iterator[tuple[Tree, bool]]:
+        """Each tree that the disk may hold once the power went at any call, once; whether the whole run had returned.
+
+        Of the choices of what came through only each ``every``-th is looked at.
+        """
         certain = self._certain()
         chance = random.Random(5)
         seen: set[int] = set()
+        choice = itertools.count()
         for crash in range(len(self.events), -1, -1):
             # Backwards, so that what may be there when all was done is known as that.
             changes = [at for at in range(crash) if isinstance(self.events[at], Change)]
             pending = [at for at in changes if certain[at] >= crash]
             there = set(changes) - set(pending)
             for chosen, torn in choices(pending, self.events, chance):
+                if next(choice) % every:
+                    continue
                 tree = self._tree(sorted(there | chosen), torn)
                 mark = tree.signature()
                 if mark not in seen:

@@ -45,7 +45,7 @@ def contents(one: Tree, other: Tree) -> list[str]:
 class Scene:
     """A folder, a home in it, a plan, and the tree as it was before. ``kept`` are names that no comparison counts."""
 
-    kept: tuple[str, ...] = ("state",)
+    kept: tuple[str, ...] = ("state", ".cache")
 
     def __init__(self, folder: Path, made: Plan, host: Host | None = None) -> None:
         self.folder = folder
@@ -175,16 +175,16 @@ class StandIn(RealHost):
             words = words[7:]
         told = ""
         if "-c" in words:
-            told = "\nconvfix-scheme:" + json.dumps(self._scheme()) + "\n"
+            told = "\nconvfix-scheme:" + json.dumps(self._scheme(Path(words[0]).parents[1])) + "\n"
         elif "--dry-run" in words:
-            self._lock()
+            self._lock(Path(words[words.index("--python") + 1]).parents[1])
             return Ran(tuple(argv), 0, "", " - one==1.0\n + one==2.0\n - two==1.0\n + two==2.0\n")
         elif "--generate-hashes" in words:
             told = "".join(f"{name}==2.0 --hash=sha256:{'0' * 64}\n" for name in ("one", "two"))
         elif "venv" in words:
             self._make()
         elif "install" in words:
-            self._lock()
+            self._lock(self.prefix)
             for name in ("one", "two"):
                 if (self.site / f"{name}-1.0.dist-info").is_dir():
                     take_off(self.site, name, "1.0")
@@ -193,9 +193,9 @@ class StandIn(RealHost):
             raise AssertionError(words)
         return Ran(tuple(argv), 0, told, "")
 
-    def _lock(self) -> None:
+    def _lock(self, prefix: Path) -> None:
         """As uv does: a file that is made where it is missing, and left."""
-        within.os.close(within.os.open(str(self.prefix / ".lock"), os.O_RDWR | os.O_CREAT, 0o666))
+        within.os.close(within.os.open(str(prefix / ".lock"), os.O_RDWR | os.O_CREAT, 0o666))
 
     def _make(self) -> None:
         work = within.os
@@ -205,11 +205,12 @@ class StandIn(RealHost):
         write(work, self.prefix / "bin" / "python", b"#!/bin/false\n")
         write(work, self.prefix / "pyvenv.cfg", b"home = /usr\n")
 
-    def _scheme(self) -> dict[str, str]:
-        where = {key: str(self.site) for key in ("purelib", "platlib")}
-        rest = {"scripts": "bin", "data": ".", "include": "include", "stdlib": "lib/python3.11", "prefix": "."}
+    def _scheme(self, prefix: Path) -> dict[str, str]:
+        """What a Python tells of itself that is called from ``prefix``."""
+        where = {key: str(prefix / self.site.relative_to(self.prefix)) for key in ("purelib", "platlib")}
+        rest = {"scripts": "bin", "data": ".", "include": "include", "stdlib": "lib/python3.11"}
         made = {key: os.path.normpath(self.prefix / value) for key, value in rest.items()}
-        return {**where, **made, "base": "/usr", "version": "3.11.0"}
+        return {**where, **made, "prefix": str(prefix), "base": "/usr", "version": "3.11.0"}
 
 
 def write(work: Any, path: Path, data: bytes) -> None:
@@ -273,6 +274,7 @@ class Packages(Scene):
         host = StandIn({**os.environ, "HOME": str(folder / "home"), "CONVFIX_STATE_DIR": str(folder / "home" / "state")}, prefix)
         host.site.mkdir(parents=True)
         (prefix / "bin").mkdir()
+        (prefix / "pyvenv.cfg").write_bytes(b"home = /usr\n")
         for name in ("one", "two", "three"):
             lay_down(host.site, name, "1.0")
         params = {"interpreter": f"{prefix}/bin/python", "prefix": str(prefix), "manager": "uv", "requirements": ["one==2.0"]}
@@ -280,7 +282,7 @@ class Packages(Scene):
 
     def look(self) -> Tree:
         """The store that an apply keeps for its undo is no part of the environment."""
-        return exact(self.folder, leave_out=("state", ".convfix"))
+        return exact(self.folder, leave_out=(*self.kept, ".convfix"))
 
 
 class Environment(Scene):
