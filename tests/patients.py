@@ -208,7 +208,8 @@ class LocalIndex:
     """A PEP 503 index in a thread: the wheels of a folder; any other name goes to the user's own index.
 
     ``url`` is its address, ``asked`` the paths that were asked for, ``settings`` the variables that make pip
-    and uv use it. With ``upstream=None`` any other name is not found, which makes an index that knows nothing else.
+    and uv use it. With ``upstream=None`` any other name is not found, which makes an index that knows nothing else: the
+    machine's own pip configuration, which may add other places, is left aside.
     """
 
     def __init__(self, folder: Path, upstream: str | None = "the user's own") -> None:
@@ -219,7 +220,8 @@ class LocalIndex:
 
     @property
     def settings(self) -> dict[str, str]:
-        return {"PIP_INDEX_URL": self.url, "UV_DEFAULT_INDEX": self.url, "PIP_EXTRA_INDEX_URL": "", "UV_INDEX": ""}
+        alone = {"PIP_CONFIG_FILE": os.devnull} if self.upstream is None else {}
+        return {"PIP_INDEX_URL": self.url, "UV_DEFAULT_INDEX": self.url, "PIP_EXTRA_INDEX_URL": "", "UV_INDEX": "", **alone}
 
     def __enter__(self) -> LocalIndex:
         index = self

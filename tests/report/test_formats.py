@@ -187,8 +187,6 @@ def test_a_new_environment_solves_with_condas_own_solver(blackwell: Plan, tmp_pa
 ALONE = ("--want", "tensorflow==2.15.1")
 JOINT = (("--want", "tensorflow==2.18.*", "--want", "torch"), ("--want", "tensorflow==2.18.*", "--want", "jax"))
 WISHES = [ALONE, *(pytest.param(one, marks=pytest.mark.long) for one in JOINT)]
-# torch was proved on the real index by hand; with stand-ins alone the dry run refuses it, for a reason not found yet.
-PROVED = [ALONE, pytest.param(JOINT[1], marks=pytest.mark.long)]
 
 
 @pytest.fixture
@@ -210,7 +208,7 @@ def stand_ins(convfix: Any, tmp_path: Path, wheelhouse: patients.Wheelhouse, wis
     return python, wheelhouse.folder
 
 
-@pytest.mark.parametrize("wishes", PROVED, indirect=True)
+@pytest.mark.parametrize("wishes", WISHES, indirect=True)
 @pytest.mark.parametrize("manager", ["uv", "pip"])
 def test_pip_and_uv_take_the_proved_file_with_all_its_hashes(
     manager: str, wishes: tuple[str, ...], convfix: Any, tmp_path: Path, stand_ins: tuple[str, Path]
