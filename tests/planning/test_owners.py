@@ -1,12 +1,13 @@
-"""A lock file's owner gets its own commands: each owner's words, and the real uv carrying them out."""
+"""A lock file's owner gets its own commands: each owner's words, and the real uv, poetry, pdm and pipenv carrying them out."""
 
 from __future__ import annotations
 
 import copy
 import os
 import subprocess
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Mapping
 
 import pytest
 
@@ -62,30 +63,112 @@ def test_an_owner_that_nobody_knows_is_asked_in_words() -> None:
     assert told.commands == () and "numpy<2" in told.summary
 
 
-def test_the_real_uv_does_what_the_step_says(convfix: Any, tmp_path: Path, wheelhouse: patients.Wheelhouse) -> None:
-    wheelhouse.add("tensorflow", "2.15.1")
-    for version in ("1.26.4", "2.2.6"):
-        wheelhouse.add("numpy", version)
-    project = tmp_path / "project"
-    project.mkdir()
-    (project / "pyproject.toml").write_text('[project]\nname = "p"\nversion = "1"\nrequires-python = ">=3.11"\ndependencies = []\n')
-    environ = {name: value for name, value in os.environ.items() if name not in patients.POINTING}
-    with patients.LocalIndex(wheelhouse.folder, upstream=None) as index:
-        world = {**environ, **index.settings, "PATH": f"{Path(patients.need('uv')).parent}:/usr/bin:/bin"}
+@dataclass(frozen=True)
+class Owner:
+    """A tool and how its project on a local index begins: the file that describes it, and what adds the first packages.
 
-        def run(*argv: str) -> None:
-            done = subprocess.run(argv, cwd=project, env=world, capture_output=True, text=True)
-            assert done.returncode == 0, done.stderr
+    ``settings`` keep the project's environment inside of it, as people have it who use editors and containers.
+    """
 
-        run("uv", "add", "--python", patients.need_python("3.11"), "tensorflow==2.15.1", "numpy==2.2.6")
-        patient = patients.Patient(project / ".venv", str(project / ".venv" / "bin" / "python"))
-        plan = convfix("plan", "--python", patient.python, "--json")
-        assert plan.code == 8, plan.stdout
-        (step,) = plan.data["human_steps"]
+    name: str
+    file: str
+    text: str
+    begin: tuple[tuple[str, ...], ...]
+    settings: Mapping[str, str] = field(default_factory=dict)
+    wanted: str = ""
+
+    def program(self, folder: Path) -> str:
+        """The real tool, in an environment of its own."""
+        made = patients.make_patient(folder, "3.11", [self.wanted or self.name], pip=False)
+        return str(Path(made.python).parent / self.name)
+
+
+_PROJECT = '[project]\nname = "p"\nversion = "1"\nrequires-python = ">=3.11,<3.13"\ndependencies = []\n'
+_FIRST = ("tensorflow==2.15.1", "numpy==2.2.6")
+OWNERS = (
+    Owner("uv", "pyproject.toml", _PROJECT, (("uv", "add", "--python", "{python}", *_FIRST),)),
+    Owner(
+        "poetry",
+        "pyproject.toml",
+        _PROJECT + '[tool.poetry]\npackage-mode = false\n[[tool.poetry.source]]\nname = "own"\nurl = "{index}"\npriority = "primary"\n',
+        (("poetry", "env", "use", "{python}"), ("poetry", "add", *_FIRST)),
+        {"POETRY_VIRTUALENVS_IN_PROJECT": "true", "POETRY_VIRTUALENVS_USE_POETRY_PYTHON": "false"},
+    ),
+    Owner(
+        "pdm",
+        "pyproject.toml",
+        _PROJECT + '[tool.pdm]\ndistribution = false\n[[tool.pdm.source]]\nname = "pypi"\nurl = "{index}"\nverify_ssl = false\n',
+        (("pdm", "use", "{python}"), ("pdm", "add", *_FIRST)),
+        {"PDM_CHECK_UPDATE": "false"},
+        # The needs that it was tested with: newer ones have broken it.
+        wanted="pdm[locked]",
+    ),
+    Owner(
+        "pipenv",
+        "Pipfile",
+        '[[source]]\nname = "own"\nurl = "{index}"\nverify_ssl = false\n[packages]\n',
+        (("pipenv", "--python", "{python}"), ("pipenv", "install", *_FIRST)),
+        {"PIPENV_VENV_IN_PROJECT": "1"},
+    ),
+)
+
+
+class Project:
+    """A project of one owner on an index of tiny wheels, in a home of its own."""
+
+    def __init__(self, owner: Owner, folder: Path, wheelhouse: patients.Wheelhouse, index: patients.LocalIndex) -> None:
+        self.owner, self.wheelhouse = owner, wheelhouse
+        self.folder = folder / "project"
+        self.folder.mkdir()
+        (self.folder / owner.file).write_text(owner.text.format(index=index.url))
+        pythons = [str(Path(patients.need_python(one)).parent) for one in ("3.11", "3.12")]
+        program = patients.need("uv") if owner.name == "uv" else owner.program(folder / "tool")
+        environ = {name: value for name, value in os.environ.items() if name not in patients.POINTING}
+        self.world = {
+            **environ, **index.settings, **owner.settings, "HOME": str(folder), "UV_PYTHON_DOWNLOADS": "never",
+            "PATH": ":".join((str(Path(program).parent), *pythons, "/usr/bin", "/bin")),
+        }  # fmt: skip
+        for argv in owner.begin:
+            self.run(*(word.format(python=patients.need_python("3.11")) for word in argv))
+        self.patient = patients.Patient(self.folder / ".venv", str(self.folder / ".venv" / "bin" / "python"))
+
+    def run(self, *argv: str) -> None:
+        """A command of the owner's, which must succeed."""
+        done = subprocess.run(argv, cwd=self.folder, env=self.world, capture_output=True, text=True)
+        assert done.returncode == 0, f"{argv}\n{done.stdout}\n{done.stderr}"
+
+    def carry_out(self, step: Mapping[str, Any]) -> None:
+        """The step's commands, after what they name was put on the index."""
         for argv in step["commands"]:
             for word in argv:
-                name, sign, version = word.partition("==")
-                if sign and name not in ("tensorflow", "numpy"):
-                    wheelhouse.add(name, version)
-            run(*argv)
-        assert patient.versions()["numpy"] == "1.26.4" and "numpy<2" in (project / "pyproject.toml").read_text()
+                name, sign, version = word.replace(">=", "==").partition("==")
+                if sign and not list(self.wheelhouse.folder.glob(f"{name.replace('-', '_')}-{version}-*.whl")):
+                    self.wheelhouse.add(name, version)
+            self.run(*argv)
+
+    @property
+    def locked(self) -> str:
+        """What the owner wrote down: its description and its lock file."""
+        return "".join(path.read_text() for path in self.folder.iterdir() if path.is_file())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("owner", OWNERS, ids=lambda one: one.name)
+def test_the_real_owner_does_what_the_step_says(convfix: Any, tmp_path: Path, wheelhouse: patients.Wheelhouse, owner: Owner) -> None:
+    """A repair, and then a newer TensorFlow on another Python: the owner takes every word, and its project holds what the plan said."""
+    for name, version in (("tensorflow", "2.15.1"), ("numpy", "1.26.4"), ("numpy", "2.2.6")):
+        wheelhouse.add(name, version)
+    with patients.LocalIndex(wheelhouse.folder, upstream=None) as index:
+        project = Project(owner, tmp_path, wheelhouse, index)
+        plan = convfix("plan", "--python", project.patient.python, "--device", "cpu", "--json")
+        assert plan.code == 8, plan.stdout
+        (step,) = plan.data["human_steps"]
+        assert f"{owner.name} owns" in step["why"]
+        project.carry_out(step)
+        assert project.patient.versions()["numpy"] == "1.26.4" and "<2" in project.locked
+        wish = ("--want", "tensorflow==2.18.1", "--want", "python==3.12", "--device", "cpu")
+        (newer,) = convfix("plan", "--python", project.patient.python, *wish, "--json").data["human_steps"]
+        project.carry_out(newer)
+        assert project.patient.versions()["tensorflow"] == "2.18.1" and "2.18.1" in project.locked
+        told = project.patient.run("-c", "import sys; print(sys.version_info[:2])")
+        assert told.stdout.strip() == "(3, 12)", told
