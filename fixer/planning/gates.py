@@ -126,6 +126,7 @@ def _basics(dataset: Dataset, row: TensorFlowRow, glibc: str | None, avx: bool, 
     needed, present = compare.glibc(row.glibc), compare.glibc(glibc)
     if needed is not None and present is not None and present < needed:
         yield Reason(f"it needs glibc {needed}, this system has {present}", name, "glibc")
+    # Of other wheels the tag bounds GLIBCXX as well, and who has its glibc has that, too (tests/dataset/test_libstdcxx.py).
     if row.glibcxx and glibcxx and compare.release(glibcxx) < compare.release(row.glibcxx):
         yield Reason(f"it needs a libstdc++ with GLIBCXX {row.glibcxx}, this system's has {glibcxx}", name, "distro")
     if not avx and compare.minor(row.version) >= _FIRST_WITH_AVX:
