@@ -145,10 +145,23 @@ class StrayPackage:
 
 
 @record(frozen=True)
+class StartVariable:
+    """A variable that the interpreter's own start-up changes: a sitecustomize, a usercustomize or a ``.pth`` file.
+
+    ``value`` None means that it is taken away. ``path`` is the file that names it, "" where none was found.
+    """
+
+    name: str
+    value: str | None = None
+    path: str = ""
+
+
+@record(frozen=True)
 class Patient:
     """The interpreter that convfix is asked to heal and what surrounds it; paths are absolute.
 
-    ``installers`` maps a package to the tool that installed it (its INSTALLER file: pip, uv, conda).
+    ``installers`` maps a package to the tool that installed it (its INSTALLER file: pip, uv, conda). ``set_at_start``
+    is known of an interpreter that was run.
     """
 
     interpreter: str
@@ -165,6 +178,7 @@ class Patient:
     broken: tuple[BrokenPackage, ...] = ()
     shadows: tuple[Shadow, ...] = ()
     strays: tuple[StrayPackage, ...] = ()
+    set_at_start: tuple[StartVariable, ...] = ()
 
 
 @record(frozen=True)
@@ -335,6 +349,22 @@ class Facts:
     repair_files: Observed[tuple[RepairFile, ...]] = _unknown()
     open_run: Observed[OpenRun] = _unknown()
     events: Observed[tuple[Event, ...]] = _unknown()
+
+    @property
+    def in_force(self) -> Mapping[str, str]:
+        """The variables as a program of the patient's has them: as given, and as the interpreter's start-up changes them.
+
+        The loader has read its own (LD_*) before any line of Python runs: there what was given stays in force.
+        """
+        made = dict(self.variables.or_else({}))
+        for one in self.patient.value.set_at_start if self.patient.value is not None else ():
+            if one.name.startswith("LD_"):
+                continue
+            if one.value is None:
+                made.pop(one.name, None)
+            else:
+                made[one.name] = one.value
+        return made
 
     @property
     def packages(self) -> Observed[Mapping[str, str]]:

@@ -40,6 +40,28 @@ def as_json(value):
     return text_of(str(value))
 
 
+# What bears on TensorFlow, CUDA and the loader; a name with such a word in it may hold a secret.
+PREFIXES = ("CUDA_", "KERAS_", "LD_", "NVIDIA_", "TF_", "XLA_")
+SECRETS = ("KEY", "TOKEN", "SECRET", "PASSW", "CREDENTIAL", "AUTH")
+
+
+def set_at_start(os):
+    """What start-up changed of the variables that this process was given: name to value, None where it took one away."""
+    try:
+        with open("/proc/self/environ", "rb") as file:
+            lines = file.read().split(b"\0")
+    except OSError:
+        return {}
+    given = dict(os.fsdecode(line).split("=", 1) for line in lines if b"=" in line)
+    held = dict(os.environ)
+    changed = {}
+    for name in set(given) | set(held):
+        if name.startswith(PREFIXES) and held.get(name) != given.get(name):
+            if not any(word in name.upper() for word in SECRETS):
+                changed[name] = held.get(name)
+    return changed
+
+
 def site_folders(site):
     """The folders for installed packages, the one that installers write to first."""
     try:
@@ -82,6 +104,12 @@ def describe():
         "platform": sys.platform + "_" + (os.uname()[4] if bits == "64" else "i686"),
         "loaded": [name for name in loaded if name != "__main__"],
         "builtin": list(sys.builtin_module_names),
+        "set_at_start": set_at_start(os),
+        "customized": [
+            getattr(sys.modules[name], "__file__", None) or ""
+            for name in ("sitecustomize", "usercustomize")
+            if name in sys.modules
+        ],
     }
 
 

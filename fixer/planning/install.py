@@ -146,7 +146,7 @@ def _changes(
         packages[search.distribution] = stack.row.version
         remove += [name for name in others if name not in remove]
     packages = {n: v for n, v in packages.items() if installed.get(n) != v or n in remove}
-    packages.update({n: v for n, v in demanded.reinstall.items() if n not in packages})
+    packages.update({n: v for n, v in {**demanded.complete, **demanded.reinstall}.items() if n not in packages})
     return packages, tuple(name for name in dict.fromkeys(remove) if name in installed)
 
 

@@ -13,6 +13,7 @@ from fixer.model.finding import Finding
 from fixer.model.record import record
 from fixer.planning import causes, people, steps
 from fixer.planning.draft import Draft
+from fixer.planning.releases import releases
 from fixer.planning.situation import Situation
 
 _OPERATORS = ("<", ">", "=", "!", "~")
@@ -24,13 +25,15 @@ class Demands:
 
     ``forced`` maps a package to the range that it must have ("" where any will do); ``remove`` is to be
     uninstalled; ``reinstall`` to be laid down again in the version that it has; ``replace`` means that
-    TensorFlow itself is put in anew.
+    TensorFlow itself is put in anew. ``complete`` is named in the version that it has, for the installer to add what its
+    metadata asks for: a package that is missing and of which the dataset knows no release.
     """
 
     forced: Mapping[str, str] = field(default_factory=dict)
     remove: tuple[str, ...] = ()
     reinstall: Mapping[str, str] = field(default_factory=dict)
     replace: bool = False
+    complete: Mapping[str, str] = field(default_factory=dict)
 
 
 def demands(situation: Situation, findings: Iterable[Finding]) -> Demands:
@@ -38,6 +41,7 @@ def demands(situation: Situation, findings: Iterable[Finding]) -> Demands:
     forced: dict[str, str] = {}
     remove: list[str] = []
     again: dict[str, str] = {}
+    complete: dict[str, str] = {}
     replace = False
     for finding in findings:
         subject = finding.subject
@@ -55,7 +59,11 @@ def demands(situation: Situation, findings: Iterable[Finding]) -> Demands:
             both = tuple(one for one in subject.get("packages", "").split(",") if one in situation.packages)
             remove += both
         elif finding.code == "requirement-missing":
-            forced.update(_named(subject.get("packages", ""), subject.get("wanted", "")))
+            missing = _named(subject.get("packages", ""), subject.get("wanted", ""))
+            forced.update(missing)
+            asking = subject.get("asked_by", "")
+            if asking in situation.packages and any(not releases(situation.dataset, one) for one in missing):
+                complete[asking] = situation.packages[asking]
         elif finding.cause == "environment-broken":
             version = subject.get("version") or situation.packages.get(name, "")
             if name and version:
@@ -64,7 +72,7 @@ def demands(situation: Situation, findings: Iterable[Finding]) -> Demands:
                 forced[name] = ""
         elif finding.cause in causes.PACKAGES and name and name not in situation.distributions:
             forced[name] = _joined(forced.get(name), wanted if wanted.startswith(_OPERATORS) else "")
-    return Demands(forced, tuple(dict.fromkeys(remove)), again, replace)
+    return Demands(forced, tuple(dict.fromkeys(remove)), again, replace, complete)
 
 
 def _named(packages: str, wanted: str) -> dict[str, str]:

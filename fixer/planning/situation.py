@@ -149,7 +149,7 @@ class Situation:
 
     @once
     def variables(self) -> Mapping[str, str]:
-        return self.facts.variables.or_else({})
+        return self.facts.in_force
 
     @once
     def managers(self) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from fixer.model.facts import Environment, Patient
 from fixer.model.observed import Observed, absent, found, unknown
 from fixer.model.pep440 import normal_name
 from fixer.model.record import record
-from fixer.probes import cudnn_files, owner, python, python_as_data, strangers, wheel_record
+from fixer.probes import cudnn_files, owner, python, python_as_data, start_up, strangers, wheel_record
 from fixer.probes.packages import Folder, read_folder
 from fixer.probes.plain import is_version
 from fixer.probes.python import Choice, Description, Undescribed
@@ -80,6 +80,7 @@ def _seen(host: Host, choice: Choice, path: str, told: Description) -> Seen:
         + cudnn_files.judged(host, wheel_record.check(host, distributions)),
         shadows=strangers.shadows(host, told),
         strays=strangers.strays(host, told, kind),
+        set_at_start=start_up.changed(host, told, dict.fromkeys(folders)),
     )
     environment = Environment(
         kind=found(kind, told.prefix),

@@ -10,13 +10,15 @@ from __future__ import annotations
 import json
 import os
 import re
-from typing import Any, Callable
+from dataclasses import field
+from typing import Any, Callable, Mapping
 
 from fixer.errors import UsageError
 from fixer.host.base import Host
 from fixer.model.record import record
 from fixer.probes.plain import chosen, clean, how_it_failed, is_executable, on_path
 from fixer.probes.shims import without_shims
+from fixer.probes.variables import matters
 
 PAYLOAD = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "payloads", "describe_python.py")
 LIMIT_SECONDS = 15.0
@@ -39,7 +41,8 @@ class Description:
     """What an interpreter says of itself; paths are absolute. ``folders`` are the site-packages, the first written to.
 
     ``path`` is sys.path without the script's folder; ``preloaded`` are the modules that no file can hide,
-    because start-up has them or they are built in.
+    because start-up has them or they are built in. ``set_at_start`` are the variables that start-up changed (None: took
+    away), ``customized`` the files of a sitecustomize and a usercustomize.
     """
 
     version: str
@@ -56,6 +59,8 @@ class Description:
     implementation: str = "cpython"
     free_threaded: bool = False
     preloaded: frozenset[str] = frozenset()
+    set_at_start: Mapping[str, str | None] = field(default_factory=dict)
+    customized: tuple[str, ...] = ()
 
     @property
     def is_virtual(self) -> bool:
@@ -168,6 +173,12 @@ def _texts(told: Any, key: str) -> tuple[str, ...]:
     return tuple(values)
 
 
+def _changed(told: Any) -> dict[str, str | None]:
+    if not isinstance(told, dict) or not all(one is None or isinstance(one, str) for one in told.values()):
+        raise ValueError("set_at_start")
+    return {name: value for name, value in sorted(told.items()) if matters(name)}
+
+
 def _description(told: Any, version: str) -> Description:
     user_site = told["user_site"] if told["user_site_enabled"] is True else None
     folders = _texts(told, "site_packages")
@@ -187,6 +198,8 @@ def _description(told: Any, version: str) -> Description:
         implementation=_text(told, "implementation"),
         free_threaded=told["free_threaded"] is True,
         preloaded=frozenset((*_texts(told, "loaded"), *_texts(told, "builtin"))),
+        set_at_start=_changed(told.get("set_at_start", {})),
+        customized=tuple(one for one in _texts({"customized": [], **told}, "customized") if one.startswith("/")),
     )
     if not made.folders or not all(one.startswith("/") for one in (made.prefix, made.base_prefix, *made.folders)):
         raise ValueError("site_packages")

@@ -2,7 +2,7 @@
 
 The unit is one ``BrokenPackage`` or None for each package that TensorFlow stands on. It looks at names
 and sizes, never at hashes, and of a very big package only at its libraries and the packages near its
-root: the whole look costs milliseconds. Tests, headers, scripts and bytecode may be missing in a slimmed
+root, and for modules that were emptied: the whole look costs milliseconds. Tests, headers, scripts and bytecode may be missing in a slimmed
 image and are passed over. A whole library of another size was stripped or patched, which harms nothing, or comes from
 another release: of NVIDIA's wheels the second is told (``replaced``), and ``cudnn_files`` decides between the two.
 """
@@ -55,7 +55,8 @@ def _check(host: Host, one: Distribution, folders: dict[str, frozenset[str]]) ->
     if one.name.startswith("nvidia-"):
         # Every such wheel lists nvidia/__init__.py: uninstalling one takes it from all, and nothing needs it.
         wanted = [(path, size) for path, size in wanted if ".so" in path]
-    missing, short, other = [], [], []
+    missing, other = [], []
+    short = [f"{path}: it is empty" for path in _emptied(host, one.folder, record)] if one.installer in _EXACT else []
     for path, size in wanted:
         folder, _, name = path.rpartition("/")
         place = f"{one.folder}/{folder}" if folder else one.folder
@@ -100,6 +101,16 @@ def _wanted(record: bytes) -> list[tuple[str, int | None]]:
         size = rest.rpartition(b",")[2].strip()
         made.append((os.fsdecode(path), int(size) if size.isdigit() and len(size) < 16 else None))
     return list(dict.fromkeys(made))
+
+
+def _emptied(host: Host, folder: str, record: bytes) -> Iterator[str]:
+    """The modules that RECORD gives a size and that have none: a full disk or a crash takes the text and leaves the name."""
+    for line in _lines_with(record, b".py,"):
+        path, _, rest = line.partition(b",")
+        if path.endswith(b".py") and not rest.endswith((b",0", b",0\r", b",", b",\r")) and not _SKIPPED.intersection(path.split(b"/")):
+            status = host.stat(f"{folder}/{os.fsdecode(path)}")
+            if status is not None and status.st_size == 0:
+                yield clean(os.fsdecode(path))
 
 
 def _lines_with(record: bytes, word: bytes) -> Iterator[bytes]:

@@ -14,9 +14,9 @@ from typing import Any, Literal
 
 from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import TensorFlowRow
-from fixer.model.facts import SOME_PACKAGES, Driver, Environment, Facts, Patient
+from fixer.model.facts import SOME_PACKAGES, Driver, Environment, Facts, Patient, StartVariable
 from fixer.model.finding import Certainty, Evidence, RowRef, Severity
-from fixer.model.observed import Observed
+from fixer.model.observed import Observed, found
 from fixer.model.once import once
 from fixer.model.pep440 import normal_name
 from fixer.model.plan import Wish
@@ -25,6 +25,7 @@ from fixer.rules import ask, compare
 from fixer.rules.cards import Card, card
 from fixer.rules.say import fact
 
+_START_UP = "The start-up of this Python"
 Target = Literal["gpu", "cpu", "unknown"]
 # The order in which a distribution is taken for "the" TensorFlow where several are installed.
 DISTRIBUTIONS = (
@@ -101,7 +102,25 @@ class Case:
 
     @once
     def variables(self) -> Mapping[str, str]:
-        return self.facts.variables.or_else({})
+        """As a program of the patient's has them."""
+        return self.facts.in_force
+
+    def variable(self, name: str) -> Observed[Any]:
+        """Where the value of a variable comes from: for the source of a piece of evidence."""
+        changed = self.changed_at_start(name)
+        if changed is None:
+            return self.facts.variables
+        return found(changed.value or "", changed.path or _START_UP)
+
+    def set_where(self, name: str) -> str | None:
+        """Which file sets a variable when this Python starts, in words that begin a sentence; None where the shell does."""
+        changed = self.changed_at_start(name)
+        return None if changed is None else changed.path or _START_UP
+
+    def changed_at_start(self, name: str) -> StartVariable | None:
+        """What the interpreter's own start-up makes of a variable."""
+        listed = self.patient.set_at_start if self.patient is not None else ()
+        return next((one for one in listed if one.name == name), None)
 
     @property
     def variables_known(self) -> bool:

@@ -20,7 +20,7 @@ _VITAL = frozenset((*BY_TENSORFLOW, *BY_KERAS, "tf-keras"))
 _IN_WORDS = {
     "record-missing-files": "files are missing that its RECORD lists",
     "metadata-missing": "its metadata is gone",
-    "truncated": "a library of it is cut short",
+    "truncated": "a file of it is cut short",
     "leftover": "an interrupted installation left pieces of it behind",
     "two-versions": "two versions of its metadata are there",
     "replaced": "a library of it is not the one that was installed",

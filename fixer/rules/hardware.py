@@ -189,7 +189,7 @@ def gpu_compiled_first(case: Case) -> Iterator[Finding]:
     card = judged[0].card
     evidence = [*case.card_evidence((card,)), *case.tensorflow_evidence()]
     if disabled:
-        evidence.append(fact("variables.CUDA_DISABLE_PTX_JIT", "1", case.facts.variables))
+        evidence.append(fact("variables.CUDA_DISABLE_PTX_JIT", "1", case.variable("CUDA_DISABLE_PTX_JIT")))
     yield finding(
         "gpu-arch-too-new",
         case.gpu_severity if disabled else "note",

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from fixer.model.finding import Evidence, Finding
 from fixer.rules import compare
 from fixer.rules.case import Case
-from fixer.rules.say import fact, finding
+from fixer.rules.say import fact, finding, set_at_start
 
 _PACKAGES = {"jax": "jax", "torch": "torch", "tensorflow": "tensorflow"}
 # Backends that Keras 3 knows and that need no package which we follow.
@@ -40,7 +40,7 @@ def _backend(case: Case) -> tuple[str, Evidence, str] | None:
     """The backend that Keras will choose, its evidence, and where it is written: the variable wins over the file."""
     name = case.variables.get("KERAS_BACKEND")
     if name:
-        return name, fact("variables.KERAS_BACKEND", name, case.facts.variables), "KERAS_BACKEND"
+        return name, fact("variables.KERAS_BACKEND", name, case.variable("KERAS_BACKEND")), "KERAS_BACKEND"
     setting = case.facts.keras_setting.value
     if setting is None:
         return None
@@ -63,6 +63,7 @@ def keras_backend_setting(case: Case) -> Iterator[Finding]:
     unknown = package is None and name not in _ALSO_KNOWN
     missing = package is not None and case.lacks(package)
     evidence = [seen, *case.tensorflow_evidence()]
+    start = case.set_where(place)
     if missing:
         evidence.append(fact("environment.packages", f"without {name}", case.packages_seen))
     yield finding(
@@ -75,7 +76,10 @@ def keras_backend_setting(case: Case) -> Iterator[Finding]:
         if missing
         else f"Keras is told to use {name}, so its models do not run in TensorFlow",
         evidence,
-        f"Take the setting away or make it tensorflow ({place}); import tensorflow then finds Keras again.",
+        set_at_start("KERAS_BACKEND", start)
+        if start
+        else f"Take the setting away or make it tensorflow ({place}); import tensorflow then finds Keras again.",
+        plan="advise" if start else None,
         subject={"setting": place, "backend": name, "wanted": "tensorflow"},
     )
 
@@ -86,7 +90,7 @@ def legacy_keras(case: Case) -> Iterator[Finding]:
         return
     series = ".".join(map(str, compare.minor(case.tensorflow)))
     installed = case.packages.get("tf-keras")
-    switch = fact("variables.TF_USE_LEGACY_KERAS", case.variables.get("TF_USE_LEGACY_KERAS", ""), case.facts.variables)
+    switch = fact("variables.TF_USE_LEGACY_KERAS", case.variables.get("TF_USE_LEGACY_KERAS", ""), case.variable("TF_USE_LEGACY_KERAS"))
     subject = {"package": "tf-keras", "wanted": f"=={series}.*"}
     if legacy(case) and case.lacks("tf-keras"):
         yield finding(

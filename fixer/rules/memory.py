@@ -72,13 +72,14 @@ def growth_setting(case: Case) -> Iterator[Finding]:
     value = case.variables.get(_GROWTH)
     if value is None or value in ("true", "false") or case.no_gpu:
         return
+    place = case.set_where(_GROWTH)
     yield finding(
         "gpu-memory-setting-misused",
         "note",
         "likely",
         f"{_GROWTH}={value} has no effect: only true and false are understood",
-        (fact(f"variables.{_GROWTH}", repr(value), case.facts.variables),),
-        f"Write {_GROWTH}=true.",
-        plan="ask",
+        (fact(f"variables.{_GROWTH}", repr(value), case.variable(_GROWTH)),),
+        f"Write {_GROWTH}=true{f' in {place}' if place else ''}.",
+        plan="advise" if place else "ask",
         subject={"variable": _GROWTH, "value": value},
     )

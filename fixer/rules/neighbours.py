@@ -177,7 +177,11 @@ def missing_requirement(case: Case) -> Iterator[Finding]:
         "Install what TensorFlow's metadata names.",
         code="requirement-missing",
         rows=case.row_refs,
-        subject={"packages": ",".join(gone), "wanted": ";".join(name + row.bounds[name] for name in gone)},
+        subject={
+            "packages": ",".join(gone),
+            "wanted": ";".join(name + row.bounds[name] for name in gone),
+            "asked_by": case.distribution or "",
+        },
     )
 
 
@@ -194,12 +198,12 @@ def missing_keras_requirement(case: Case) -> Iterator[Finding]:
         "environment-broken",
         "blocks",
         "proven",
-        f"{joined(gone)} is missing, and Keras {version} imports it",
+        f"{joined(gone)} {'is' if len(gone) == 1 else 'are'} missing, and Keras {version} imports {'it' if len(gone) == 1 else 'them'}",
         (fact("environment.packages", f"without {joined(gone)}", case.packages_seen), case.package("keras")),
         "Install what Keras' metadata names.",
         code="requirement-missing",
         rows=(case.dataset.ref(row),),
-        subject={"packages": ",".join(gone), "wanted": ";".join(name + row.bounds[name] for name in gone)},
+        subject={"packages": ",".join(gone), "wanted": ";".join(name + row.bounds[name] for name in gone), "asked_by": "keras"},
     )
 
 

@@ -44,6 +44,11 @@ def sentence(text: str) -> str:
     return words + "."
 
 
+def set_at_start(name: str, place: str) -> str:
+    """What to do about a variable that the interpreter's own start-up sets: no shell and no activation comes after it."""
+    return f"{place} sets {name} whenever this Python starts, whatever the shell says: take the line away there."
+
+
 def weaker(*certainties: Certainty) -> Certainty:
     """The weakest of several certainties."""
     order: tuple[Certainty, ...] = ("proven", "likely", "possible", "cannot-tell")

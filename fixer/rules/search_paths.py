@@ -130,7 +130,12 @@ def _path_evidence(case: Case) -> tuple[Evidence, ...]:
     value = case.variables.get("LD_LIBRARY_PATH")
     if not case.variables_known:
         return ()
-    return (fact("variables.LD_LIBRARY_PATH", repr(value) if value is not None else "not set", case.facts.variables),)
+    given = fact("variables.LD_LIBRARY_PATH", repr(value) if value is not None else "not set", case.facts.variables)
+    late = case.changed_at_start("LD_LIBRARY_PATH")
+    if late is None:
+        return (given,)
+    words = f"{late.value!r}, set after the loader has read it: without effect"
+    return (given, fact("patient.set_at_start.LD_LIBRARY_PATH", words, case.variable("LD_LIBRARY_PATH")))
 
 
 def ld_library_path_missing(case: Case) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from fixer.model.finding import Finding
 from fixer.rules.cards import Card
 from fixer.rules.case import Case
 from fixer.rules.hardware import fits
-from fixer.rules.say import fact, finding, joined
+from fixer.rules.say import fact, finding, joined, set_at_start
 from fixer.rules.visibility import batch_system, picked
 
 
@@ -81,9 +81,11 @@ def unfit_card_picked(case: Case) -> Iterator[Finding]:
         return
     if not by_bus and 0 in left and all(judged[place].kind == "too old" for place in unfit):
         return  # the fastest card is hardly the one that is too old
-    scheduler = batch_system(case)
+    place = case.set_where("CUDA_VISIBLE_DEVICES")
+    scheduler = batch_system(case) if place is None else None
     bad = [judged[place] for place in sorted(places if by_bus else unfit)]
-    order = fact("variables.CUDA_DEVICE_ORDER", case.variables.get("CUDA_DEVICE_ORDER", "(not set: fastest first)"), case.facts.variables)
+    said = case.variables.get("CUDA_DEVICE_ORDER", "(not set: fastest first)")
+    order = fact("variables.CUDA_DEVICE_ORDER", said, case.variable("CUDA_DEVICE_ORDER"))
     yield finding(
         "cuda-visible-devices",
         case.gpu_severity if by_bus else "risks",
@@ -91,15 +93,17 @@ def unfit_card_picked(case: Case) -> Iterator[Finding]:
         f"CUDA_VISIBLE_DEVICES={value} {'leaves' if by_bus else 'may leave'} only {joined(one.card.name for one in bad)}, "
         f"for which {case.tensorflow_name} has no code",
         (
-            fact("variables.CUDA_VISIBLE_DEVICES", repr(value), case.facts.variables),
+            fact("variables.CUDA_VISIBLE_DEVICES", repr(value), case.variable("CUDA_VISIBLE_DEVICES")),
             *((order,) if counts else ()),
             *case.card_evidence(tuple(one.card for one in judged.values())),
         ),
         f"{scheduler} chose this card: ask for another one in the job's request."
         if scheduler
+        else set_at_start("CUDA_VISIBLE_DEVICES", place)
+        if place
         else "Take the variable away, or name the other card by its UUID (nvidia-smi -L).",
         code="unfit-card-picked",
-        plan="advise" if scheduler or not by_bus else None,
+        plan="advise" if scheduler or place or not by_bus else None,
         commands=() if scheduler else (("nvidia-smi", "-L"),),
         subject={"variable": "CUDA_VISIBLE_DEVICES", "value": value, **({"batch": scheduler} if scheduler else {})},
     )

@@ -56,7 +56,8 @@ def tensorflow_gpu_removed(case: Case) -> Iterator[Finding]:
         yield _removed(case, f"tensorflow-gpu {installed} is empty: the package was retired")
         return
     wish = wanted(case.wish, "tensorflow-gpu")
-    if wish is None or installed is not None:
+    # What is wished for by the retired name is there by the other one.
+    if wish is None or installed is not None or not wish[0] and case.distribution == "tensorflow":
         return
     rows = ask.releases(case.dataset, "tensorflow-gpu")
     alive = [row for row in rows if compare.release(row.version)[:2] < _FIRST_TOMBSTONE]

@@ -14,7 +14,7 @@ from fixer.rules import compare
 from fixer.rules.cards import Card
 from fixer.rules.case import Case
 from fixer.rules.driver_loading import libcuda_apart
-from fixer.rules.say import fact, finding
+from fixer.rules.say import fact, finding, set_at_start
 
 BATCH_VARIABLES = {
     "SLURM_JOB_ID": "Slurm",
@@ -138,8 +138,9 @@ def cuda_visible_devices(case: Case) -> Iterator[Finding]:
     why = _hidden(value, case.cards)
     if why is None:
         return
-    scheduler = batch_system(case)
-    evidence = [fact("variables.CUDA_VISIBLE_DEVICES", repr(value), case.facts.variables)]
+    place = case.set_where("CUDA_VISIBLE_DEVICES")
+    scheduler = batch_system(case) if place is None else None
+    evidence = [fact("variables.CUDA_VISIBLE_DEVICES", repr(value), case.variable("CUDA_VISIBLE_DEVICES"))]
     evidence += [fact(f"variables.{key}", "set", case.facts.variables) for key in BATCH_VARIABLES if key in case.variables][:1]
     yield finding(
         "cuda-visible-devices",
@@ -149,9 +150,11 @@ def cuda_visible_devices(case: Case) -> Iterator[Finding]:
         evidence,
         f"{scheduler} gave this job no GPU: ask for one in the job's request, and leave the variable as it is."
         if scheduler
+        else set_at_start("CUDA_VISIBLE_DEVICES", place)
+        if place
         else "Take the variable away, or set it to 0, where it is set: a profile, a launcher or the script itself.",
-        plan="advise" if scheduler else None,
-        commands=() if scheduler else None,
+        plan="advise" if scheduler or place else None,
+        commands=() if scheduler or place else None,
         subject={"variable": "CUDA_VISIBLE_DEVICES", "value": value, **({"batch": scheduler} if scheduler else {})},
     )
 

@@ -11,7 +11,8 @@ import pytest
 
 from fixer.errors import UsageError
 from fixer.host.real import RealHost
-from fixer.probes import python, python_as_data
+from fixer.model.facts import StartVariable
+from fixer.probes import python, python_as_data, start_up
 from fixer.probes.python import Description, Undescribed
 from tests import patients
 from tests.probes.trees import described, live, plant, script
@@ -229,3 +230,24 @@ def test_a_system_python_as_data_is_externally_managed(tmp_path: Path) -> None:
     told = python_as_data.read(host, "/usr/bin/python3")
     assert isinstance(told, Description)
     assert (told.version, told.externally_managed, told.folders) == ("3.12", True, ("/usr/lib/python3/dist-packages",))
+
+
+def test_what_start_up_changes_of_the_variables_is_seen_with_the_file_that_does_it(tmp_path: Path) -> None:
+    patient = patients.make_patient(tmp_path / "env", FEATURE, pip=False)
+    (patient.site_packages / "hide.pth").write_text("import os; os.environ['CUDA_VISIBLE_DEVICES'] = '-1'; os.environ['TF_API_TOKEN'] = 's'\n")
+    (patient.site_packages / "sitecustomize.py").write_text("import os\nos.environ.pop('TF_GPU_ALLOCATOR', None)\nos.environ['LANG'] = 'x'\n")
+    told = python.describe(live(TF_GPU_ALLOCATOR="x", TF_CPP_MIN_LOG_LEVEL="3"), patient.python)
+    assert isinstance(told, Description)
+    assert told.set_at_start == {"CUDA_VISIBLE_DEVICES": "-1", "TF_GPU_ALLOCATOR": None}
+    assert start_up.changed(live(), told, [str(patient.site_packages)]) == (
+        StartVariable("CUDA_VISIBLE_DEVICES", "-1", str(patient.site_packages / "hide.pth")),
+        StartVariable("TF_GPU_ALLOCATOR", None, str(patient.site_packages / "sitecustomize.py")),
+    )
+
+
+def test_a_start_up_that_says_the_same_as_the_shell_changes_nothing(tmp_path: Path) -> None:
+    patient = patients.make_patient(tmp_path / "env", FEATURE, pip=False)
+    (patient.site_packages / "hide.pth").write_text("import os; os.environ['CUDA_VISIBLE_DEVICES'] = '-1'\n")
+    told = python.describe(live(CUDA_VISIBLE_DEVICES="-1"), patient.python)
+    assert isinstance(told, Description)
+    assert told.set_at_start == {} and start_up.changed(live(), told, [str(patient.site_packages)]) == ()

@@ -9,6 +9,7 @@ from tests.lab.scenarios.libraries import named
 from tests.lab.scenarios.scenario import Scenario, Stage
 
 Change = Callable[[Stage], None]
+_SETS = "import os; os.environ[{!r}] = {!r}\n"
 
 
 def over(*requirements: str) -> Change:
@@ -58,6 +59,26 @@ def user_site(stage: Stage) -> None:
     stage.install("--target", str(stage.home / "elsewhere"), "numpy==2.2.6")
 
 
+def at_start(name: str, text: str) -> Change:
+    """A file that the environment's interpreter reads when it starts: sitecustomize.py, or one ending in .pth."""
+
+    def change(stage: Stage) -> None:
+        (stage.site / name).write_text(text)
+
+    return change
+
+
+def emptied(path: str) -> Change:
+    """A module whose text is gone, as a full disk or a crash leaves it."""
+
+    def change(stage: Stage) -> None:
+        file = stage.site / path
+        file.unlink()  # the installer may have linked it to its cache
+        file.touch()
+
+    return change
+
+
 def no_tensorflow(stage: Stage) -> None:
     stage.uninstall("tensorflow")
 
@@ -92,5 +113,11 @@ SCENARIOS = (
     Scenario("cut-short", "environment-broken", "2.20.0", change=cut_short, flip="healthy"),
     Scenario("numpy-of-mine", "module-shadowed", "2.20.0", change=shadow("numpy.py"), flip="other-file-of-mine"),
     Scenario("other-file-of-mine", None, "2.20.0", change=shadow("train.py")),
+    Scenario("hidden-by-a-sitecustomize", "cuda-visible-devices", change=at_start("sitecustomize.py", _SETS.format("CUDA_VISIBLE_DEVICES", "-1")), flip="card-named-by-a-sitecustomize"),
+    Scenario("card-named-by-a-sitecustomize", None, change=at_start("sitecustomize.py", _SETS.format("CUDA_VISIBLE_DEVICES", "0")), variables={"CUDA_VISIBLE_DEVICES": "-1"}),
+    Scenario("backend-by-a-pth-file", "keras-backend-setting", "2.20.0", change=at_start("team.pth", _SETS.format("KERAS_BACKEND", "torch")), flip="backend-of-a-pth-file-is-tensorflow"),
+    Scenario("backend-of-a-pth-file-is-tensorflow", None, "2.20.0", change=at_start("team.pth", _SETS.format("KERAS_BACKEND", "tensorflow")), variables={"KERAS_BACKEND": "torch"}),
+    Scenario("emptied-module", "environment-broken", change=emptied("tensorflow/python/framework/ops.py"), flip="healthy"),
+    Scenario("emptied-module", "environment-broken", "2.20.0", change=emptied("keras/src/backend/common/variables.py"), flip="healthy"),
     Scenario("backend-torch", "keras-backend-setting", "2.16.1", variables={**named(), "KERAS_BACKEND": "torch"}, flip="folders-named"),
 )
