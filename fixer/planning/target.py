@@ -35,6 +35,8 @@ def target(situation: Situation) -> Target:
         return Target("gpu", why="this machine has no NVIDIA GPU" if gpus.is_absent else "")
     if gpus.is_absent:
         return Target("cpu")
+    if situation.wishes.for_the_cpu:
+        return Target("cpu", why="tensorflow-cpu is wished for, which uses no GPU")
     if gpus.is_unknown:
         return Target(None, need="gpus")
     if any(card.compute_capability is None for card in situation.cards):

@@ -40,6 +40,11 @@ class Wishes:
         return any(name in self.packages for name in TENSORFLOWS)
 
     @once
+    def for_the_cpu(self) -> bool:
+        """Whether TensorFlow is wished for under the name of its build without CUDA alone."""
+        return "tensorflow-cpu" in self.packages and not {"tensorflow", "tensorflow-gpu"} & self.packages.keys()
+
+    @once
     def others(self) -> tuple[str, ...]:
         """The wished packages that are not TensorFlow."""
         return tuple(self.beside)

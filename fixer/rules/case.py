@@ -21,7 +21,7 @@ from fixer.model.once import once
 from fixer.model.pep440 import normal_name
 from fixer.model.plan import Wish
 from fixer.model.versions import CudnnVersion
-from fixer.rules import ask, compare
+from fixer.rules import ask, compare, wishes
 from fixer.rules.cards import Card, card
 from fixer.rules.say import fact
 
@@ -334,7 +334,7 @@ class Case:
         """The device that the wish means here: any is the GPU where some stack can use it, else the CPU."""
         if self.wish.device in ("gpu", "cpu"):
             return "gpu" if self.wish.device == "gpu" else "cpu"
-        if self.os == "macos" or self.no_gpu:
+        if self.os == "macos" or self.no_gpu or wishes.for_the_cpu(self.wish):
             return "cpu"
         if self.facts.gpus.is_unknown:
             return "unknown"

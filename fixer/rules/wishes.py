@@ -36,6 +36,11 @@ def wanted(wish: Wish, name: str) -> tuple[str, frozenset[str]] | None:
     return None
 
 
+def for_the_cpu(wish: Wish) -> bool:
+    """Whether TensorFlow is wished for under the name of its build without CUDA alone."""
+    return wanted(wish, "tensorflow-cpu") is not None and not any(wanted(wish, name) for name in ("tensorflow", "tensorflow-gpu"))
+
+
 def installable(wish: Wish, dataset: Dataset, python: str, platform: str) -> bool:
     """Whether some published TensorFlow that the wish admits has a wheel for this Python."""
     names = [name for name in ("tensorflow", "tensorflow-gpu", "tensorflow-cpu") if wanted(wish, name) is not None]
