@@ -75,7 +75,7 @@ STACKS: dict[str, tuple[Described, tuple[str, ...], set[str]]] = {
     "driver-390": (described("GTX 1080", "390.157"), ("tensorflow==2.10.1", "python==3.10"), {"driver.version"}),
     "hopper-ptx": (described("H100", "535.104.05"), ("tensorflow==2.21.0",), {"driver.version"}),
     "no-such-release": (described(), ("tensorflow==2.99.0",), {"wish.tensorflow"}),
-    "cpu-distribution": (described(), ("tensorflow-cpu==2.15.1",), {"wish.tensorflow"}),
+    "cpu-distribution": (described(), ("tensorflow-cpu==2.15.1", "python==3.12"), {"wish.python"}),
     "retired-distribution": (described(), ("tensorflow-gpu==2.12.0",), {"wish.tensorflow"}),
     "numpy-2-and-2.15": (described(), ("tensorflow==2.15.1", "numpy==2.0.2"), {"wish.numpy"}),
     "numpy-1-for-installed": (described(environment=venv(tensorflow="2.15.1", keras="2.15.0")), ("numpy>=2",), {"wish.numpy"}),
@@ -162,6 +162,12 @@ def test_a_reason_stays_when_another_fact_changes(name: str, dataset: Dataset) -
     if "distro" not in facts:
         other["distro"] = {"id": "debian", "version": "12"}
     assert asked(other, wanted, dataset).reasons == asked(told, wanted, dataset).reasons
+
+
+def test_the_build_without_cuda_is_for_the_cpu_alone(dataset: Dataset) -> None:
+    taken, refused = (asked(described(), ("tensorflow-cpu==2.15.1",), dataset, device) for device in ("any", "gpu"))
+    assert taken.possible and taken.device == "cpu" and not taken.reasons
+    assert refused.possible is False and any("built without CUDA" in one.text for one in refused.reasons)
 
 
 def test_there_are_thirty_stacks_and_every_kind_of_fact_is_flipped() -> None:
