@@ -252,9 +252,10 @@ class RepairFile:
 
 @record(frozen=True)
 class Launcher:
-    """What starts a Python beside the terminal: ``kind`` is jupyter, vscode, pycharm, systemd or cron.
+    """What starts a Python beside the terminal: ``kind`` is jupyter, vscode, pycharm, systemd, cron, slurm or pbs.
 
-    ``path`` is the file that says so; ``variables`` are those that it sets itself, of the ones that matter.
+    ``path`` is the file that says so; ``variables`` are those that it sets itself, of the ones that matter. ``inherits``
+    says that it gives the LD_LIBRARY_PATH of the shell from which it is submitted.
     """
 
     kind: str
@@ -262,6 +263,7 @@ class Launcher:
     path: str
     interpreter: str
     variables: Mapping[str, str] = field(default_factory=dict)
+    inherits: bool = False
 
 
 @record(frozen=True)

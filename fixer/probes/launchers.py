@@ -1,4 +1,4 @@
-"""Who else starts Pythons here: Jupyter's kernels, VS Code, PyCharm, services of systemd, cron's tables.
+"""Who else starts Pythons here: Jupyter's kernels, VS Code, PyCharm, services of systemd, cron's tables, job scripts.
 
 The unit is a ``Launcher``: the file that says which interpreter is started, and the variables that it sets for
 it. None of them reads a shell's profile by itself. Only files are read; a command line is never kept.
@@ -15,6 +15,7 @@ from typing import Any, Iterator
 from fixer.host.base import Host
 from fixer.model.facts import Launcher
 from fixer.model.observed import Observed, absent, found
+from fixer.probes import job_scripts
 from fixer.probes.plain import clean
 from fixer.probes.variables import matters
 
@@ -34,7 +35,8 @@ def observe(host: Host, prefix: str | None = None) -> Observed[tuple[Launcher, .
     if host.is_data:
         made = [*_kernels(host, _SYSTEM_KERNELS), *_services(host, _UNITS), *_tables(host)]
     else:
-        made = [*_kernels(host, _kernel_folders(host, prefix)), *_editors(host), *_services(host, _unit_folders(host)), *_tables(host)]
+        made = [*_kernels(host, _kernel_folders(host, prefix)), *_editors(host), *_services(host, _unit_folders(host))]
+        made += [*_tables(host), *_jobs(host)]
     unique = {(one.kind, one.path, one.interpreter): one for one in made}
     return found(tuple(unique.values())[:_MOST], *sorted({one.path for one in made})[:4]) if unique else absent(*_SYSTEM_KERNELS)
 
@@ -89,6 +91,11 @@ def _editors(host: Host) -> Iterator[Launcher]:
             interpreter = value.replace("$USER_HOME$", home)
             if interpreter.startswith("/") and os.path.basename(interpreter).startswith("python"):
                 yield Launcher("pycharm", "PyCharm", path, interpreter, {})
+
+
+def _jobs(host: Host) -> Iterator[Launcher]:
+    here = host.vantage.folder
+    yield from job_scripts.observe(host, here) if here else ()
 
 
 def _unit_folders(host: Host) -> tuple[str, ...]:

@@ -14,7 +14,15 @@ from fixer.rules.copies import folder
 from fixer.rules.loading import openings
 from fixer.rules.say import fact, few, finding
 
-_SHOWN = {"jupyter": "the Jupyter kernel {}", "vscode": "VS Code", "pycharm": "PyCharm", "systemd": "the service {}", "cron": "cron ({})"}
+_SHOWN = {
+    "jupyter": "the Jupyter kernel {}",
+    "vscode": "VS Code",
+    "pycharm": "PyCharm",
+    "systemd": "the service {}",
+    "cron": "cron ({})",
+    "slurm": "the job script {}",
+    "pbs": "the job script {}",
+}
 # These never inherit a shell's variables; the others do where they are started from such a shell.
 _NEVER = ("systemd", "cron")
 _WHERE = {
@@ -23,6 +31,8 @@ _WHERE = {
     "pycharm": "the run configuration, or a start from this shell",
     "systemd": "Environment= of the unit",
     "cron": "a line at the top of its table",
+    "slurm": "an export line of the script, or --export=ALL",
+    "pbs": "an export line of the script, or -V",
 }
 
 
@@ -42,6 +52,8 @@ def not_for_every_launcher(case: Case) -> Iterator[Finding]:
 
 
 def _sets(case: Case, launcher: Launcher, wanted: set[str]) -> bool:
+    if launcher.inherits and "LD_LIBRARY_PATH" not in launcher.variables:
+        return True
     value = launcher.variables.get("LD_LIBRARY_PATH", "")
     return wanted <= {folder(case, one) for one in value.split(":") if one}
 

@@ -169,3 +169,35 @@ def test_a_drop_in_that_starts_another_program_takes_the_first_away(home: Path) 
     path = write(plain / ".config/systemd/user/x.service", "[Service]\nExecStart=%h/tf/bin/python x.py\n")
     write(path.with_name("x.service.d") / "o.conf", "[Service]\nExecStart=\nExecStart=%h/other/bin/python3 x.py\n")
     assert [one.interpreter for one in seen(host(plain), plain)] == [f"{plain}/other/bin/python3"]
+
+
+JOB = "#!/bin/bash\n#SBATCH --gres=gpu:1{}\n{}/opt/tf/bin/python train.py --token hunter2\n"
+
+
+@pytest.mark.parametrize(("options", "lines", "inherits", "variables"), [
+    ("", "", True, {}),
+    ("\n#SBATCH --export=NONE", "", False, {}),
+    ("\n#SBATCH --export NONE", "export LD_LIBRARY_PATH=/opt/cuda/lib64\nexport HF_TOKEN=x\n", False, {"LD_LIBRARY_PATH": "/opt/cuda/lib64"}),
+    ("\n#SBATCH --export=ALL,N=1", "export LD_LIBRARY_PATH=\"/a:$LD_LIBRARY_PATH\"\n", True, {}),
+    ("\n#SBATCH --export=NONE", "export LD_LIBRARY_PATH=/a:$LD_LIBRARY_PATH\n", False, {"LD_LIBRARY_PATH": "/a:"}),
+    ("\n#SBATCH --export=PATH,LD_LIBRARY_PATH", "", True, {}),
+    ("\n#SBATCH --export=PATH", "", False, {}),
+])  # fmt: skip
+def test_a_job_script_of_slurm(home: Path, options: str, lines: str, inherits: bool, variables: dict[str, str]) -> None:
+    path = write(home / "train.sbatch", JOB.format(options, lines))
+    found = seen(host(home), home)
+    assert found == [Launcher("slurm", "train.sbatch", str(path), "/opt/tf/bin/python", variables, inherits)]
+    assert "hunter2" not in repr(found)
+
+
+@pytest.mark.parametrize("lines", ["module load cuda/11.2\n", "ml cuda\n", "source ~/set.sh\n", "export LD_LIBRARY_PATH=$CUDA_HOME/lib64\n"])
+def test_a_job_script_whose_variables_are_not_known_is_passed_over(home: Path, lines: str) -> None:
+    write(home / "train.sh", JOB.format("", lines))
+    write(home / "no-job.sh", "/opt/tf/bin/python train.py\n")
+    assert seen(host(home), home) == []
+
+
+@pytest.mark.parametrize(("option", "inherits"), [("-l ngpus=1", False), ("-V", True), ("-v A,LD_LIBRARY_PATH", True), ("-v A", False), ("-N -Vx", False)])
+def test_a_job_script_of_pbs_gets_the_shells_variables_only_where_it_asks(home: Path, option: str, inherits: bool) -> None:
+    path = write(home / "run.pbs", f"#!/bin/sh\n#PBS {option}\nsource /opt/tf/bin/activate\npython train.py\n")
+    assert seen(host(home), home) == [Launcher("pbs", "run.pbs", str(path), "/opt/tf/bin/python", {}, inherits)]

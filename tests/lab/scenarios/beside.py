@@ -100,6 +100,15 @@ def service(path: str) -> Change:
     return change
 
 
+def job(option: str) -> Change:
+    """A script for Slurm in the current folder that starts this environment's Python."""
+
+    def change(stage: Stage) -> None:
+        (stage.home / "train.sbatch").write_text(f"#!/bin/bash\n#SBATCH --gres=gpu:1\n#SBATCH --export={option}\nsrun {stage.home}/env/bin/python train.py\n")
+
+    return change
+
+
 _old_torch, _right_torch = torch_with("8.7.0.84", "12.2"), torch_with("8.9.7.29", "12.2")
 _old_rpath, _right_rpath = extension_by_rpath("8.1.1", "11.2"), extension_by_rpath("8.9.7", "12.2")
 _text = over("tensorflow-io-gcs-filesystem==0.37.1", "tensorflow-text==2.12.1")
@@ -130,5 +139,7 @@ SCENARIOS = (
     Scenario("two-gigabytes", None, machine=_TINY, named="gpu-memory-growth", flip="two-gigabytes-and-growth"),
     Scenario("two-gigabytes-and-growth", None, machine=_TINY, variables={_GROWTH: "true"}, named="gpu-too-small", flip="two-gigabytes"),
     Scenario("service-without-the-path", None, "2.10.1", change=both(toolkit("11.2", "8.1.1"), service("")), variables=_PATH_112, extra=("numpy<2",), named="env-not-inherited", flip="service-with-the-path"),
+    Scenario("job-without-the-shells-variables", None, "2.10.1", change=both(toolkit("11.2", "8.1.1"), job("NONE")), variables=_PATH_112, extra=("numpy<2",), named="env-not-inherited", flip="job-with-the-shells-variables"),
+    Scenario("job-with-the-shells-variables", None, "2.10.1", change=both(toolkit("11.2", "8.1.1"), job("ALL")), variables=_PATH_112, extra=("numpy<2",)),
     Scenario("service-with-the-path", None, "2.10.1", change=both(toolkit("11.2", "8.1.1"), service("/usr/local/cuda-11.2/lib64")), variables=_PATH_112, extra=("numpy<2",)),
 )  # fmt: skip
