@@ -73,7 +73,9 @@ def _applied(described: dict[str, Any], plan: Plan) -> dict[str, Any]:
         # What a person is asked to take away is gone.
         if step.summary.startswith("Take the variable away"):
             variables = {name: value for name, value in variables.items() if name not in _blamed(plan)}
-    environment["packages"] = packages
+    asked = [name for one in plan.findings if one.code == "requirement-missing" for name in one.subject["packages"].split(",")]
+    # The installer brings what metadata asks for, in a version that the dataset does not know either.
+    environment["packages"] = {**dict.fromkeys(asked, "1"), **packages}
     beside = dict(described.get("x-convfix") or {})
     if "patient" in beside:
         beside["patient"] = {**beside["patient"], "broken": []}
