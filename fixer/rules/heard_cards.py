@@ -13,6 +13,7 @@ from fixer.rules.heard import about, candidates, named
 
 # Every release that prints the line holds code for Pascal and later; none of them holds any for Blackwell.
 _LEFT_BEHIND, _SURELY_NEW = (6, 0), (10, 0)
+_CUDART = re.compile(r"libcudart\.so\.(\d+\.\d+)|cudart64_(\d{2})\d?\.dll", re.IGNORECASE)
 _CAPABILITY = re.compile(r"sm_(\d{2,3})")
 
 
@@ -39,6 +40,19 @@ def not_built_for(case: Case) -> Iterator[Finding]:
     if alone and not lines:
         weights = {"gpu-arch-too-new": 86.0, "gpu-arch-too-old": 14.0}
         yield from candidates("not-built-for", weights, about(alone[0]), (alone[0].evidence,), ("convfix", "doctor"))
+
+
+def newer_than_the_runtime(case: Case) -> Iterator[Finding]:
+    """The CUDA runtime that was opened is of a major version that knew no such card: nothing built with it has code for one."""
+    for one in said(case, "library-opened"):
+        text = _CUDART.search(one.event.values.get("library", ""))
+        opened = text and compare.cuda(text.group(1) or f"{text.group(2)}.0")
+        for card in case.cards if opened else ():
+            first = compare.cuda(card.family.first_cuda) if card.family is not None and card.family.first_cuda else None
+            if opened and first is not None and first.major > opened.major:
+                title = f"{card.name} needs CUDA {first}, and a runtime of CUDA {opened} was opened"
+                yield named("gpu-arch-too-new", "possible", title, (one.evidence, *case.card_evidence((card,))), "said-older-runtime")
+                return
 
 
 def torch_not_compatible(case: Case) -> Iterator[Finding]:

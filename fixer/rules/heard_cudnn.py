@@ -13,7 +13,7 @@ from fixer.model.finding import Evidence, Finding
 from fixer.model.versions import CudnnVersion
 from fixer.rules import ask, compare
 from fixer.rules.case import Case
-from fixer.rules.events import Heard, said
+from fixer.rules.events import Heard, heard, said
 from fixer.rules.heard import candidates, named
 from fixer.rules.say import fact
 
@@ -25,6 +25,14 @@ _FAILED = (
     "no-algorithm", "cudnn-execution-cudart", "cudnn-execution-failed", "cudnn-not-supported", "cudnn-arch-mismatch",
     "cudnn-internal-error",
 )  # fmt: skip
+# What stops a start of cuDNN, by how often the reports name it.
+_HANDLE_ALONE = {
+    "gpu-memory-growth": 54.0,
+    "unresolved-cudnn-init": 22.0,
+    "gpu-memory-held": 8.0,
+    "cudnn-too-old": 8.0,
+    "driver-too-old": 8.0,
+}
 _CUDA_FOLDER = re.compile(r"cuda|cudnn|nccl", re.IGNORECASE)
 
 
@@ -56,6 +64,13 @@ def cudnn_before_one(case: Case) -> Iterator[Finding]:
             weights = {cause: 78.0, "cudnn-shadowed": 22.0}
             yield from candidates("cudnn-as-loaded", weights, title, (one.evidence,), ("convfix", "doctor"))
             return
+
+
+def handle_alone(case: Case) -> Iterator[Finding]:
+    """cuDNN could not start, and the status was lost: no other line says more."""
+    seen = said(case, "cudnn-handle")
+    if seen and not any(one.row.causes and one.row.kind in ("error", "headline") for one in heard(case)):
+        yield from candidates("handle-alone", _HANDLE_ALONE, "cuDNN could not start", (seen[0].evidence,), ("convfix", "verify"))
 
 
 def cudnn_dropped_the_card(case: Case) -> Iterator[Finding]:

@@ -40,6 +40,15 @@ def halves_in_a_container(case: Case) -> Iterator[Finding]:
         yield from candidates("halves-in-a-container", weights, title, evidence(seen), ("nvidia-smi",))
 
 
+def halves_unread(case: Case) -> Iterator[Finding]:
+    """The halves of the driver differ, and the versions were left out: a person's dots in their place."""
+    for one in said(case, "driver-halves-differ"):
+        if any(compare.driver(one.event.values.get(name)) is None for name in ("kernel", "library")):
+            weights = {"driver-library-mismatch": 72.0, "cuda-compat-lib": 28.0}
+            yield from candidates("halves-unread", weights, "the halves of the driver differ", (one.evidence,), ("nvidia-smi",))
+            return
+
+
 def insufficient_by_number(case: Case) -> Iterator[Finding]:
     """cuDNN could not start and the driver that the log names is older than the CUDA asks for."""
     seen = said(case, "cudnn-driver-hint")

@@ -22,9 +22,13 @@ from fixer.rules.say import fact
 
 _PART = "cudnn-sub-missing"
 _OTHERWISE = ("container-driver-file", "library-unreadable", "library-damaged", "library-wrong-class")
-_LINES = ("library-not-loaded", "library-not-found", "dylib-not-loaded", "dll-not-found", "cudnn-sub-missing", "cudnn-dll-code")
+_LINES = (
+    "library-not-loaded", "library-not-found", "dylib-not-loaded", "dll-not-found", "cudnn-sub-missing", "cudnn-dll-code",
+    "library-import",
+)  # fmt: skip
 _OPTIONAL = re.compile(r"nvinfer|tensorrt|cupti|libnvrtc-builtins|amdhip|rocm|hip|libtpu|tcmalloc|libpython|libaoti", re.IGNORECASE)
 _DRIVER = re.compile(r"(?:^|/)(?:libcuda\.so|nvcuda\.dll|libnvidia-)", re.IGNORECASE)
+_RELEASE = re.compile(r"\.so\.(\d{3}\.\d+(?:\.\d+)?)$")
 _CUDNN = re.compile(r"cudnn", re.IGNORECASE)
 _CUDA = re.compile(r"(?:lib)?cu(?:dart|blas|blaslt|fft|rand|solver|sparse|pti)|nvrtc|nvjitlink|nccl|libnv", re.IGNORECASE)
 _CUDART = re.compile(r"cudart", re.IGNORECASE)
@@ -46,6 +50,16 @@ _TWO_RELEASES = {
     "ld-library-path-shadows-env": 20.0,
     "tf-torch-pin-conflict": 18.0,
 }
+
+
+# A part of cuDNN that refuses another part: the two lie in two folders, and both were searched.
+_TWO_CUDNN = {
+    "cudnn-shadowed": 52.0,
+    "ld-library-path-shadows-env": 26.0,
+    "cuda-libs-wrong-version": 12.0,
+    "tf-torch-pin-conflict": 10.0,
+}
+_OF_THE_SYSTEM = re.compile(r"^/(?:usr|opt)/(?!.*site-packages).*cuda", re.IGNORECASE)
 
 
 @record(frozen=True)
@@ -70,11 +84,18 @@ def lost(case: Case) -> tuple[Lost, ...]:
         found: dict[str, Lost] = {}
         parts = {one.event.line for one in said(case, _PART)}
         otherwise = {one.event.line for one in said(case, *_OTHERWISE)}
+        refused = {one.event.line for one in said(case, "library-symbol")}
         for one in said(case, *_LINES):
             if one.row.id == "library-not-found" and one.event.line in parts | otherwise:
                 # What a part of cuDNN needs: the part is what was lost. Or a file that is there, and of no use.
                 continue
+            if one.row.id == _PART and one.event.line in refused:
+                # It is there, and what it was linked with is of another release.
+                continue
             name = one.event.values.get("library", "").strip().rpartition("/")[2].strip("\"'")
+            if one.row.id == "library-import" and one.event.text.rpartition(name)[2].strip("\"'`.,:;) "):
+                # The sentence goes on, and says itself what is the matter.
+                continue
             kind = _kind(name)
             if kind and name not in found:
                 error = one.event.values.get("dlerror") or one.event.values.get("error", "")
@@ -127,11 +148,26 @@ def _opened(case: Case) -> set[str]:
 def driver_library_not_loaded(case: Case) -> Iterator[Finding]:
     """The driver's own library could not be loaded: that is not a matter of CUDA's libraries."""
     gone = [one for one in lost(case) if one.kind == "driver"]
-    if gone:
-        weights = {"driver-not-loaded": 36.0, "no-nvidia-gpu": 34.0, "container-without-gpu": 18.0, "wsl-libcuda-path": 12.0}
-        yield from candidates(
-            "driver-library", weights, f"the driver's {gone[0].name} could not be loaded", (gone[0].line.evidence,), ("nvidia-smi",)
-        )
+    if not gone:
+        return
+    module = compare.driver(case.driver.kernel_module.value) if case.driver is not None else None
+    weights = {"driver-not-loaded": 36.0, "no-nvidia-gpu": 34.0, "container-without-gpu": 18.0, "wsl-libcuda-path": 12.0}
+    if module is not None:
+        # The kernel's half is loaded: its libraries are not installed, lie where nobody looks, or are of another release.
+        weights["ld-library-path-missing"] = 34.0
+        other = next((lib for lib in gone if (compare.driver(_release_of(lib.name)) or module) != module), None)
+        if other is not None:
+            title = f"{other.name} is of another release than the driver {module}"
+            yield named("driver-library-mismatch", "likely", title, (other.line.evidence,), "driver-library-release")
+            return
+    title = f"the driver's {gone[0].name} could not be loaded"
+    yield from candidates("driver-library", weights, title, (gone[0].line.evidence,), ("nvidia-smi",))
+
+
+def _release_of(name: str) -> str | None:
+    """The driver's release that the name of one of its files ends in: libnvidia-fatbinaryloader.so.375.51."""
+    found = _RELEASE.search(name)
+    return found.group(1) if found else None
 
 
 def cudnn_not_loaded(case: Case) -> Iterator[Finding]:
@@ -275,11 +311,23 @@ def loader_trace(case: Case) -> Iterator[Finding]:
 
 def library_symbol(case: Case) -> Iterator[Finding]:
     """A library of the stack lacks a function that another wants: two releases meet."""
+    unopened = {one.event.line for one in said(case, "cudnn-old-symbol")}
     for one in said(case, "library-symbol"):
+        if one.event.line in unopened:
+            continue
         name, symbol = one.event.values.get("library", ""), one.event.values.get("symbol", "")
         if _OF_A_PLUGIN.search(name.replace("\\", "/")) and _OF_TENSORFLOW.search(symbol):
             title = f"{name.rpartition('/')[2]} asks for a function that this TensorFlow has not"
             yield named("plugin-built-for-other-tf", "likely", title, (one.evidence,), "said-plugin-symbol")
+            return
+        if _kind(name.rpartition("/")[2]) == "cudnn":
+            own = [line for line in said(case, "library-listed") if "site-packages" in line.event.text and _CUDNN.search(line.event.text)]
+            weights = dict(_TWO_CUDNN)
+            if own and _OF_THE_SYSTEM.search(name):
+                # The environment has this part too, and the system's came first.
+                weights["ld-library-path-shadows-env"] = 90.0
+            evidence = (one.evidence, *(line.evidence for line in own[:2]))
+            yield from candidates("library-symbol", weights, f"{name} lacks {symbol}", evidence, ("convfix", "doctor"))
             return
         if _kind(name.rpartition("/")[2]) or _CUDNN.match(symbol) or symbol.startswith(("cublas", "__nvJitLink", "nccl", "cusparse")):
             yield from candidates("library-symbol", _TWO_RELEASES, f"{name} lacks {symbol}", (one.evidence,), ("convfix", "doctor"))
