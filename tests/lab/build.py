@@ -130,7 +130,9 @@ def mathematics(soname: str, version: str) -> Library:
         needed = ("libnvJitLink.so.12", "libcusparse.so.12", "libcublas.so.12", "libcublasLt.so.12")
         runpath = "$ORIGIN:$ORIGIN/../../cublas/lib:$ORIGIN/../../nvjitlink/lib:$ORIGIN/../../cusparse/lib"
     elif name == "cusolver":
-        needed = ("libcublas.so.11", "libcublasLt.so.11")
+        # libcusolver.so.10 is of CUDA 10 up to its 10.3 and of CUDA 11.0 from 10.4 on. What that of CUDA 10 needs was not read.
+        major = "10" if version.startswith(("10.1.", "10.2.", "10.3.")) else "11"
+        needed = (f"libcublas.so.{major}", f"libcublasLt.so.{major}")
         runpath = "$ORIGIN:$ORIGIN/../../cublas/lib:$ORIGIN/../../cusparse/lib"
     elif name in ("nvJitLink", "nccl", "cupti"):
         runpath = ""

@@ -24,6 +24,7 @@ WORDS = {
     "2.15.1-part-of-8-7-in-the-wheel": "cudnn-shadowed",
     "2.15.1-cpu-build-over-it": "cpu-build-selected",
     "2.15.1-by-pythonpath": "numpy-abi",
+    "2.20.0-emptied-module": "keras-tf-mismatch",  # a module of Keras lacks a name: that its text is gone, no log says
     "2.20.0-cudnn-of-two-majors-of-cuda": None,
 }
 # What only a program of its own shows (a plugin's import, a compiled function) is in the log where that program was run.

@@ -13,6 +13,17 @@ from tests.lab.build import Builder, cudnn, mathematics, runtime
 
 # Full version of the runtime, then soname: version of the rest; from the release notes' component tables.
 TOOLKITS: dict[str, tuple[str, dict[str, str]]] = {
+    "10.1": (
+        "10.1.243",
+        {
+            "libcublas.so.10": "10.2.1.243",
+            "libcublasLt.so.10": "10.2.1.243",
+            "libcufft.so.10": "10.1.1.243",
+            "libcurand.so.10": "10.1.1.243",
+            "libcusolver.so.10": "10.2.0.243",
+            "libcusparse.so.10": "10.3.0.243",
+        },
+    ),
     "11.0": (
         "11.0.221",
         {

@@ -107,7 +107,12 @@ def named() -> dict[str, str]:
     return {"LD_LIBRARY_PATH": ":".join(f"{{site}}/nvidia/{name.replace('cuda-', 'cuda_')}/lib" for name in _ALL)}
 
 
+_TURING = Machine(gpu="RTX 2080 Ti")
+_PATH_101 = {"LD_LIBRARY_PATH": "/usr/local/cuda-10.1/lib64"}
 SCENARIOS = (
+    Scenario("toolkit-not-on-the-path", "ld-library-path-missing", "2.3.4", _TURING, standins=False, change=toolkit("10.1", "7.6.5"), flip="toolkit-on-the-path"),
+    Scenario("toolkit-on-the-path", None, "2.3.4", _TURING, standins=False, change=toolkit("10.1", "7.6.5"), variables=_PATH_101),
+    Scenario("toolkit-without-cudnn", "cudnn-missing", "2.3.4", _TURING, standins=False, change=toolkit("10.1", None), variables=_PATH_101, flip="toolkit-on-the-path"),
     Scenario("cusolver-not-searched", "pip-nvidia-libs-not-found", "2.21.0", _NEW, flip="cusolver-searched"),
     Scenario("folders-not-searched", "pip-nvidia-libs-not-found", "2.16.1", flip="folders-named"),
     Scenario("cu11-wheels-unnamed", "pip-nvidia-libs-not-found", "2.13.1", flip="cu11-wheels-named"),
