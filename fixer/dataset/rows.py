@@ -23,7 +23,8 @@ class TensorFlowRow:
     ``search_kind`` is RPATH or RUNPATH. ``bounds`` maps a required package to its specifier;
     ``extras`` maps an extra to such a map. ``build`` is "" for the index, a build string for conda-forge.
     ``bounds`` holds for the oldest Python of the row; ``python_bounds`` maps a newer Python to what differs.
-    ``needed`` and ``glibcxx`` are the ELF needs of the library that opens the CUDA libraries (``opener``).
+    ``opener`` is the library whose ELF was read for ``needed``, ``glibcxx`` and the search path. From 2.11 on it calls dlopen for
+    the CUDA libraries itself; from 1.14 to 2.10 the module beside it does, whose path ``probes.loader`` reads on the machine.
     """
 
     distribution: str
