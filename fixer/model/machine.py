@@ -98,7 +98,7 @@ def _fact(name: str, data: Any, where: str) -> Any:
     return codec.reader_of(Facts, name)(data, f"{where}: {name}")
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=512)
 def _read(name: str, known: bytes) -> Any:
     return codec.reader_of(Facts, name)(marshal.loads(known), name)
 

@@ -51,7 +51,7 @@ def all_here(dataset: Dataset, distribution: str, platform: str, seat: Seat) -> 
     return _places(dataset, distribution, platform, found, seat.python, False)
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=512)
 def all_elsewhere(dataset: Dataset, distribution: str, platform: str, shelf: Shelf) -> Places:
     """``elsewhere`` for every wheel of a distribution."""
     found = tuple([_elsewhere(dataset, shelf, row) for row in wheels(dataset, distribution, platform)])
@@ -91,7 +91,7 @@ def _elsewhere(dataset: Dataset, shelf: Shelf, row: TensorFlowRow) -> str | Reas
     return Reason(text, row_name(dataset, row), fact)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=2048)
 def _stand(shelf: Shelf, pythons: tuple[str, ...]) -> str | tuple[str, str] | None:
     """On which Python a wheel for ``pythons`` stands in a new environment, or why on none and the fact behind that."""
     wishes = read(shelf.wish)

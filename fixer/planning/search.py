@@ -174,7 +174,7 @@ class Search:
                 self.refusals.put(*_passed_over(*self._among, place, self._shortlist.fitting.verdicts[place].flaws, self.gpu))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _offer(
     dataset: Dataset, distribution: str, platform: str, fitting: Fitting, places: Places, present: str | None, here: bool
 ) -> Offer:
@@ -198,13 +198,13 @@ def _offer(
     return Offer(_options(dataset, distribution, platform, ordered), refused)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _options(dataset: Dataset, distribution: str, platform: str, ordered: tuple[tuple[int, str, str, Verdict], ...]) -> Options:
     rows = wheels(dataset, distribution, platform)
     return Options(ordered, bounded(dataset, [rows[place] for place, *_ in ordered]))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _best(
     distribution: str, platform: str, options: Options, site: Site, gpu: bool, forced: tuple[tuple[str, str], ...] = (),
     with_libraries: bool = False, renew: bool = False,

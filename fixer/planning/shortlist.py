@@ -61,7 +61,7 @@ def shortlist(dataset: Dataset, distribution: str, platform: str, wish: tuple[st
     return _shortlist(dataset, distribution, platform, wish, telling, ground)
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=512)
 def _shortlist(dataset: Dataset, distribution: str, platform: str, wish: tuple[str, ...], present: str, ground: Ground) -> Shortlist:
     wished = _admitted(dataset, distribution, platform, wish, present)
     rows, judged = wheels(dataset, distribution, platform), verdicts(dataset, distribution, platform, ground)
