@@ -35,8 +35,16 @@ KINDS: dict[str, re.Pattern[str]] = {
         "a stream": r"std(?:out|err): ?",
         "a task of Slurm's": r"\d{1,5}: ",
         "a quotation": r"> ?",
+        "a comment": r"(?:#{1,4}|//{1,2}|;{1,2}|--|::|REM) {1,4}(?=\S)",
+        "an item": r"[-+*\u2022] {1,4}(?=\S)",
+        "a line's number": r" {0,6}\d{1,5}(?:[.):|]| {0,2}\||\t| ) {1,4}(?=\S)",
+        "an error of a test report": r"E {3,12}(?=\S)",
+        "a stream in brackets": r"\[(?:stderr|stdout|err|out)\] ?",
+        "a record of Docker's": r'\{"log":"',
     }.items()
 }
+# Marks that may also stand within a message, after a line break.
+_MARKS = ("a quotation", "a task of Slurm's", "a comment", "an item", "a line's number", "an error of a test report")
 
 
 def without(lines: Iterable[Line]) -> Iterator[Line]:
@@ -50,7 +58,7 @@ def without(lines: Iterable[Line]) -> Iterator[Line]:
 
 def begins(text: str) -> bool:
     """Whether ``text`` begins as a service lets a line begin: it was not broken off from the one before."""
-    return any(pattern.match(text) for name, pattern in KINDS.items() if name not in ("a quotation", "a task of Slurm's"))
+    return any(pattern.match(text) for name, pattern in KINDS.items() if name not in _MARKS)
 
 
 def _learned(texts: Sequence[str]) -> tuple[re.Pattern[str], ...]:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from fixer.log import prefixes
 from fixer.log.line import Line
+from fixer.log.plain import plain
 from fixer.model import bounded_json
 
 LONGEST = 4096
@@ -29,6 +30,8 @@ _ESCAPES = re.compile(
     r"\x1b\[[0-?]{0,64}[ -/]{0,8}[@-~]|\x9b[0-?]{0,64}[ -/]{0,8}[@-~]"
     r"|\x1b\][^\x07\x1b\n]{0,2000}(?:\x07|\x1b\\)|\x1b[@-Z\\-_a-z=>]|.\x08"
 )
+# A text that was kept as a string of JSON holds its line ends as two characters; so does a path such as C:\new.
+_WINDOWS_PATH = re.compile(r"\b[A-Za-z]:\\")
 # How a new message begins: what comes after a full line and looks like this was not broken off from it.
 _BEGINS = re.compile(
     r"\s*(?:\d{4}-\d\d-\d\d[ T]\d|[IWEF]\d{4} |[IWEF] (?:tensorflow|external)/|Traceback \(|\[\[|File \""
@@ -42,10 +45,15 @@ def lines(read: Callable[[int], bytes]) -> Iterator[Line]:
     if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") and b'"cells"' in head or b'"nbformat"' in head:
         whole = _whole(head, read)
         if isinstance(whole, list):
-            yield from prefixes.without(_unwrapped(_numbered(_text_lines(whole))))
+            yield from _clean(_numbered(_text_lines(whole)))
             return
         head, read = whole, read
-    yield from prefixes.without(_unwrapped(_numbered(_decoded(_chunks(head, read)))))
+    yield from _clean(_numbered(_decoded(_chunks(head, read))))
+
+
+def _clean(found: Iterator[Line]) -> Iterator[Line]:
+    """Whole lines in plain characters, without what stands before each."""
+    return prefixes.without(Line(line.number, plain(line.text)) for line in _unwrapped(found))
 
 
 def _chunks(head: bytes, read: Callable[[int], bytes]) -> Iterator[bytes]:
@@ -129,7 +137,10 @@ def _pieces(number: int, text: str) -> Iterator[Line]:
         text = _ESCAPES.sub("", text)
     text = text.replace("\0", "")
     # A progress bar writes over its own line: each state is a line of its own, with the same number.
-    for part in text.rstrip("\r").split("\r"):
+    parts = text.rstrip("\r").split("\r")
+    if len(parts) == 1 and text.count("\\n") > 1 and not _WINDOWS_PATH.search(text):
+        parts = text.split("\\n")
+    for part in parts:
         for start in range(0, max(len(part), 1), LONGEST):
             yield Line(number, part[start : start + LONGEST])
 

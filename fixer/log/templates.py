@@ -2,12 +2,12 @@
 
 The unit is ``Template``, made from text such as ``kernel version {kernel:v} does not match DSO version {library:v}``.
 Literal text matches with any or no white space between its characters, so that a terminal's line break inside a
-word does not matter, and with any quotation marks. Values are bounded: ``{name}`` is one word, ``{name:v}`` a
-version, ``{name:n}`` a number, ``{name:q}`` all up to the closing quotation mark, ``{name:t}`` text to the end of the
-line (at most 300 characters), ``{name:w}`` a run of letters, digits and underscores, ``{name:a|b|c}`` one of the wordings
-given (a single one is written ``{name:a|}``) and not a part of a longer word, and ``{..}`` a gap of at most 160 characters on
-the same line. A template must hold a literal run of at least four characters: the
-longest one is its anchor, by which it is looked for before any pattern is tried.
+word does not matter, with any quotation marks, and without the colons between its words. Values are bounded:
+``{name}`` is one word, ``{name:v}`` a version, ``{name:n}`` a number, ``{name:q}`` all up to the closing quotation
+mark, ``{name:t}`` text to the end of the line (at most 300 characters), ``{name:w}`` a run of letters, digits and
+underscores, ``{name:a|b|c}`` one of the wordings given (a single one is written ``{name:a|}``) and not a part of a
+longer word, and ``{..}`` a gap of at most 160 characters on the same line. A template must hold a literal run of at
+least four characters: the longest one is its anchor, by which it is looked for before any pattern is tried.
 
 No repetition nests in another and every one is bounded or of single characters that the next part cannot
 match, so a pattern's cost is linear in the few hundred characters it is shown.
@@ -38,6 +38,9 @@ _MARKS_OR_BREAK = rf"[\s\\{re.escape(_QUOTES)}]{{0,12}}"
 _NO_WORD = r"(?![0-9A-Za-z_])"
 # A program's own name for an error at a template's end: CUDA_ERROR_INVALID_DEVICE is not the longer names that begin so.
 _NAME = re.compile(r"(?:[A-Z0-9]+_[A-Z0-9_]+|cuda[A-Z]\w+)$")
+_COLON = re.compile("\0")
+# A colon behind a value stays: it tells where the value ends.
+_INNER, _INNER_OR_LAST = re.compile(r"(?<=[^\s:]):(?= \S)"), re.compile(r"(?<=[^\s:]):(?= \S| ?$)")
 _SPLIT = re.compile(r"\{(\.\.|[a-z_]{1,30}(?::[^{}]{1,200})?)\}")
 
 
@@ -49,11 +52,12 @@ class Template:
         parts = _SPLIT.split(text)
         self._parts = tuple(parts)
         literals = [squeeze(part) for part in parts[0::2]]
-        self.anchor = max(literals, key=len)
+        # A colon that may be left out is in no anchor.
+        self.anchor = max((run for part in self._with_colons() for run in part), key=len)
         if len(self.anchor) < _LEAST:
             raise ValueError(f"template {text[:60]!r}: expected a literal run of at least {_LEAST} characters")
         # Where the wording begins with its anchor, it is tried at that place alone.
-        self.begins_with_anchor = literals[0] == self.anchor
+        self.begins_with_anchor = bool(literals[0]) and next(iter(self._with_colons()))[0] == self.anchor
         self._pattern: re.Pattern[str] | None = None
 
     @property
@@ -63,10 +67,25 @@ class Template:
             self._pattern = re.compile("".join(self._sources()), re.IGNORECASE)
         return self._pattern
 
+    def _with_colons(self) -> Iterable[list[str]]:
+        """The literal texts, squeezed, each split where a colon may be left out."""
+        for at in range(0, len(self._parts), 2):
+            yield [squeeze(run) for run in _COLON.split(self._marked(at))]
+
+    def _marked(self, at: int) -> str:
+        """Literal text ``at`` with ``_COLON`` for each colon that people leave out: between words, and before a plain number.
+
+        Before a word of any kind it stays: what follows it is a value only because of it.
+        """
+        text = self._parts[at]
+        following = self._parts[at + 1] if at + 1 < len(self._parts) else ""
+        sure = following.partition(":")[2] in ("v", "n")
+        return _INNER.sub(_COLON.pattern, text) if not sure else _INNER_OR_LAST.sub(_COLON.pattern, text)
+
     def _sources(self) -> Iterable[str]:
         for at, part in enumerate(self._parts):
             if at % 2 == 0:
-                yield _literal(part)
+                yield _OPTIONAL.join(_literal(run) for run in _COLON.split(self._marked(at)))
                 if at == len(self._parts) - 1 and _NAME.search(part):
                     yield _NO_WORD
             elif part == "..":
@@ -105,3 +124,4 @@ def _literal(text: str) -> str:
 
 
 _LOOSE = rf"[\s{re.escape(_QUOTES)}\\│┃╰╭╮╯─━└├×╎]{{0,60}}?"
+_OPTIONAL = rf"{_LOOSE}:?"

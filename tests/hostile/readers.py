@@ -377,7 +377,7 @@ def make(folder: Path) -> tuple[Reader, ...]:
         Reader("an interpreter's description", (describe.replace("<marker>", "").strip().encode()[:4000],), described, 3000),
         Reader("a verification's record", (b'{"step": "convolution", "passed": true, "seconds": 1.5, "detail": "x", "loaded": {"cudnn": "/x"}}', b'{"begin": "x"}', b'{"winners": {"a": null}}'), verified, 3000),
         Reader("pip's dry run", (report,), lambda data: dry_run._pip(("python", "-m", "pip", "install", "x"), _answering(_said(data)), "/", False), 2500),
-        Reader("uv's dry run", (b"Resolved 3 packages in 1ms\nWould install 2 packages\n + numpy==1.26.4\n - numpy==2.0.0\n",), lambda data: dry_run._uv(("uv", "pip", "install", "x"), _answering(_said(data)), "/", False), 2500),
+        Reader("uv's dry run", (b"Resolved 3 packages in 1ms\nWould install 2 packages\n + numpy==1.26.4\n - numpy==2.0.0\n",), lambda data: dry_run._uv(("uv", "pip", "install", "--python", "/p/bin/python", "x"), _answering(_said(data)), "/", False), 2500),
         Reader("listed hashes", (b"numpy==1.26.4 \\\n    --hash=sha256:" + b"0" * 64 + b"\n",), lambda data: dry_run._listed_hashes(_text(data, dry_run.LIMIT)), 9000),
         Reader("an installer's snapshot", (_json({"sites": ["/s"], "marks": {}, "kept": {}}),), from_file(snapshot._json, most=OF_AN_ENVIRONMENT), 2000),
         Reader("pip.conf", (b"[global]\nindex-url = https://u:p@example.invalid/simple\n[install]\nno-index = true\n",), on_host("/etc/pip.conf", _pip), 3000),

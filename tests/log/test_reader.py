@@ -80,7 +80,7 @@ def test_a_message_that_is_said_twice_is_no_width() -> None:
     "before",
     ["2024-05-06T07:08:09.0123456Z ", "2024-05-06T07:08:09.012345678Z stderr F ", "2024-05-06T07:08:09Z ##[error]", "trainer-1  | ",
      "May 06 07:08:09 node17 python3[42]: ", "[   12.345678] ", "[Mon May  6 07:08:09 2024] ", "[1,0]<stderr>:", "[rank0]: ",
-     "(train pid=42, ip=10.0.0.3) ", "stderr: ", "0: ", "> ", "trainer-1  | 2024-05-06T07:08:09Z "],
+     "(train pid=42, ip=10.0.0.3) ", "stderr: ", "0: ", "> ", "trainer-1  | 2024-05-06T07:08:09Z ", "# ", "// ", "- ", "  12: ", "E       ", "[stderr] "],
 )  # fmt: skip
 def test_what_a_service_puts_before_every_line_is_taken_off(before: str) -> None:
     made = read("".join(f"{before}{line}\n" for line in ("first", "NumPy 2.0.2", "third")).encode())
@@ -90,6 +90,32 @@ def test_what_a_service_puts_before_every_line_is_taken_off(before: str) -> None
 def test_what_stands_before_few_lines_stays() -> None:
     text = "stderr: one\ntwo\nthree\n2024-05-06 07:08:09.012345: E tensorflow/a.cc:1] four"
     assert [line.text for line in read(text.encode())] == text.split("\n")
+
+
+@pytest.mark.parametrize(
+    ("pasted", "printed"),
+    [
+        ("Couldn&#39;t open &lt;x&gt; &amp; y", "Couldn't open <x> & y"),
+        ("Can&amp;#39;t", "Can't"),
+        ("<pre>line</pre><br/>", "line"),
+        ("**CUDNN\\_STATUS\\_NOT\\_INITIALIZED**", "CUDNN_STATUS_NOT_INITIALIZED"),
+        ("a\u00a0b\u2009c \uff08d\uff09 \u2026 e\u2011f g\u200bh", "a b c (d) ... e-f gh"),
+    ],
+)
+def test_what_mark_up_made_of_characters_is_undone(pasted: str, printed: str) -> None:
+    assert read(pasted.encode()) == [Line(1, printed)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["File C:\\tf\\python\\_pywrap.pyd", "in <module>, std::vector<int>", "a && b; c", "__init__", "x ** 2 ** 3", "&#1;&#27;&unknown;", "C:\\new\\net"],
+)
+def test_what_only_looks_like_mark_up_stays(text: str) -> None:
+    assert [line.text for line in read(text.encode())] == [text]
+
+
+def test_a_text_kept_as_one_string_is_its_lines() -> None:
+    assert read(b'"first\\nsecond\\nthird"') == [Line(1, '"first'), Line(1, "second"), Line(1, 'third"')]
 
 
 def test_a_notebook_speaks_through_its_outputs_alone() -> None:

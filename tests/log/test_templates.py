@@ -63,6 +63,14 @@ def test_every_wording_is_found_in_capitals_doubled_spaces_and_in_two_lines() ->
     assert not missed
 
 
+def test_a_colon_between_words_or_before_a_number_may_be_left_out() -> None:
+    assert Template("Num GPUs Available: {count:n}").pattern.search("num gpus available 0")
+    assert Template("Loaded library: but compiled with: {v:v}").pattern.search("Loaded library but compiled with 8.1.0")
+    # Behind a value, and before a word of any kind, the colon is what tells where the value lies.
+    assert not Template("nouveau {pci}: NVIDIA").pattern.search("nouveau -e nvidia NVIDIA")
+    assert not Template("unknown device name: {name}").pattern.search("unknown device name here")
+
+
 def test_every_anchor_stands_in_its_own_wording() -> None:
     for _, text in WORDINGS:
         assert Template(text).anchor in squeeze(filled(text)), text

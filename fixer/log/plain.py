@@ -1,0 +1,43 @@
+"""Gives a line the characters that programs print: what word processors, web pages and mark-up made of them is undone.
+
+The unit is ``plain(text) -> text``, one line in and one line out. Typographic quotation marks stay: they are passed
+over wherever wordings are sought. Nothing is recognised here, and no character that a terminal acts on is made.
+"""
+
+from __future__ import annotations
+
+import re
+
+# Full-width forms of ASCII lie in the same order; spaces and hyphens of every width stand for the plain ones.
+_FULL_WIDTH = {0xFF01 + at: 0x21 + at for at in range(94)}
+_SPACES = dict.fromkeys((0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000), " ")
+_HYPHENS = dict.fromkeys((*range(0x2010, 0x2016), 0x2212, 0xFE63), "-")
+_UNSEEN = dict.fromkeys((0xAD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2065), 0xFEFF))
+_CHARACTERS = {**_FULL_WIDTH, **_SPACES, **_HYPHENS, **_UNSEEN, 0x2026: "...", 0xFF0E: "."}
+_NAMED = {"lt": "<", "gt": ">", "amp": "&", "quot": '"', "apos": "'", "nbsp": " ", "lsquo": "'", "rsquo": "'", "ldquo": '"', "rdquo": '"'}
+_ENTITY = re.compile(r"&(?:#(\d{2,4})|#[xX]([0-9a-fA-F]{2,4})|([a-z]{2,5}));")
+_TAG = re.compile(r"</?(?:br|p|pre|code|li|ul|div|span|strong|em|b|tt|samp|font|td|tr)(?:\s[^<>]{0,200})?/?>", re.IGNORECASE)
+# Mark-up guards an underscore by a backslash; in a path it parts folders, python\\_pywrap for one.
+_WINDOWS_PATH = re.compile(r"\\[A-Za-z]")
+_BOLD = re.compile(r"^(\s*)\*\*(?!\*)(.*[^*])\*\*(\s*)$")
+
+
+def plain(text: str) -> str:
+    """``text`` in the characters of a program's own output."""
+    if not text.isascii():
+        text = text.translate(_CHARACTERS)
+    if "&" in text and ";" in text:
+        text = _ENTITY.sub(_character, text.replace("&amp;", "&"))
+    if "<" in text:
+        text = _TAG.sub("", text)
+    if "\\_" in text and not _WINDOWS_PATH.search(text):
+        text = text.replace("\\_", "_")
+    return _BOLD.sub(r"\1\2\3", text) if text.endswith("**") else text
+
+
+def _character(found: re.Match[str]) -> str:
+    decimal, hexadecimal, name = found.groups()
+    if name is not None:
+        return _NAMED.get(name, found.group())
+    code = int(decimal) if decimal else int(hexadecimal, 16)
+    return chr(code) if 0x20 <= code < 0x7F or 0x2018 <= code <= 0x201D else " " if code == 0xA0 else found.group()
