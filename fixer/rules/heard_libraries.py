@@ -93,6 +93,8 @@ def lost(case: Case) -> tuple[Lost, ...]:
                 # It is there, and what it was linked with is of another release.
                 continue
             name = one.event.values.get("library", "").strip().rpartition("/")[2].strip("\"'")
+            if not name:
+                continue
             if one.row.id == "library-import" and one.event.text.rpartition(name)[2].strip("\"'`.,:;) "):
                 # The sentence goes on, and says itself what is the matter.
                 continue
