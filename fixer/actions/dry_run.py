@@ -115,14 +115,10 @@ def of_conda(argv: Sequence[str], host: Host, cwd: str, offline: bool = False) -
     run([*argv, "--dry-run", *(["--offline"] if offline else [])], host, cwd, offline)
 
 
-def run(
-    argv: Sequence[str], host: Host, cwd: str, offline: bool, stdin: bytes | None = None, temporary: str | None = None
-) -> Ran:
-    """Run an installer to its end, with a folder for its temporary files; raises NotProved with its own words when it fails."""
+def run(argv: Sequence[str], host: Host, cwd: str, offline: bool, stdin: bytes | None = None) -> Ran:
+    """Run an installer to its end, its temporary files in convfix's cache; raises NotProved with its own words when it fails."""
     called = located(argv, host)
-    world = environment(host.environ, offline)
-    if temporary is not None:
-        world["TMPDIR"] = temporary
+    world = {**environment(host.environ, offline), "TMPDIR": shadow.temporary(host)}
     ran = host.run(called, timeout=SECONDS, environ=world, stdin=stdin, cwd=cwd, limit=LIMIT)
     if not ran.ok:
         if "no such option: --dry-run" in ran.stderr:
@@ -174,7 +170,7 @@ def _uv(argv: Sequence[str], host: Host, cwd: str, offline: bool) -> Change:
     called = [shown if word == real else word for word in argv]
     called.insert(called.index("install") + 1, "--dry-run")
     try:
-        ran = run(called, host, cwd, offline, temporary=shadow.temporary(host))
+        ran = run(called, host, cwd, offline)
     except NotProved as error:
         # uv's words name the environment that it was shown.
         told = error.message.replace(os.path.dirname(os.path.dirname(shown)), os.path.dirname(os.path.dirname(real)))

@@ -3,15 +3,17 @@
 The unit is one environment. uv locks a virtual environment even for a dry run, by a file in the folder that holds
 ``pyvenv.cfg``, and never removes it. So the dry run is given a folder of ours with the same ``pyvenv.cfg`` and links to the
 same interpreter and packages. It stays, as a cache does, for the next time. An environment of another kind (conda's, a
-Python of its own) uv locks in the temporary folder.
+Python of its own) uv locks in the temporary folder, which lies in the cache for every installer's dry run.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import tempfile
+import time
 
 from fixer.actions.base import StepFailed
 from fixer.actions.interpreter import ask
@@ -22,6 +24,9 @@ from fixer.model.digest import digest
 _CONFIGURATION = "pyvenv.cfg"
 _LARGEST = 1 << 20
 _LINKED = ("lib", "lib64")
+# A shadow's folder, and a lock of uv's: an empty file that the next one uses again.
+_OURS = re.compile(r"[0-9a-f]{24}|uv-.*\.lock")
+_OLD = 2 * 86_400
 
 
 class NoShadow(StepFailed):
@@ -31,7 +36,7 @@ class NoShadow(StepFailed):
 
 
 def temporary(host: Host) -> str:
-    """The folder for what uv's dry run keeps for a moment, and leaves. Raises NoShadow."""
+    """The folder for what an installer's dry run keeps for a moment, and leaves when it is killed. Raises NoShadow."""
     folder = os.path.join(cache_folder(host.environ), "proving")
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
@@ -40,7 +45,16 @@ def temporary(host: Host) -> str:
         raise NoShadow("no-cache", f"{folder}: {error.strerror}", "set XDG_CACHE_HOME to a folder of your own") from None
     if found.st_uid != os.geteuid() or found.st_mode & 0o022:
         raise NoShadow("no-cache", f"{folder}: others may write to it", "set XDG_CACHE_HOME to a folder of your own")
+    _sweep(folder)
     return folder
+
+
+def _sweep(folder: str) -> None:
+    """Remove what killed installers left, once it is so old that none can be at work on it."""
+    with contextlib.suppress(OSError):
+        for one in os.scandir(folder):
+            if not _OURS.fullmatch(one.name) and time.time() - one.stat(follow_symlinks=False).st_mtime > _OLD:
+                shutil.rmtree(one.path, ignore_errors=True)
 
 
 def interpreter(real: str, host: Host) -> str:

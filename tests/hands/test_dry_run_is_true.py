@@ -92,7 +92,7 @@ KINDS = [
     *(f"new {name}" for name in conda_standin.NAMES),
 ]  # fmt: skip
 # CI watches one of each sort; check --all watches every kind and every command.
-IN_CI = ("hook", "profile bash", "packages uv", "doctor", "plan", "plan --prove --manager uv", "facts", "explain LOG", "why-not tensorflow==2.4 python==3.12")
+IN_CI = ("hook", "profile bash", "packages uv", "doctor", "plan", "plan --prove --manager uv", "plan --prove --manager pip", "facts", "explain LOG", "why-not tensorflow==2.4 python==3.12")
 
 
 def shared(names: list[str]) -> list[Any]:
@@ -164,7 +164,7 @@ def own_changes(seen: Watched, place: Place, actions: tuple[ActionSpec, ...]) ->
 
 
 LOOKING = [
-    "doctor", "doctor --all --json", "plan", "plan --prove --manager uv", "plan --json --device cpu", "plan --format requirements", "plan --format dockerfile",
+    "doctor", "doctor --all --json", "plan", "plan --prove --manager uv", "plan --prove --manager pip", "plan --json --device cpu", "plan --format requirements", "plan --format dockerfile",
     "plan --want tensorflow==2.10.*", "facts", "facts --json", "explain LOG", "explain --this-machine LOG",
     "why-not tensorflow==2.4 python==3.12", "history", "activate --shell bash", "undo --dry-run -y", "data show 2.15.1",
     "apply --dry-run -y",
@@ -179,17 +179,20 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> patients.Patient:
     house = patients.Wheelhouse(folder / "wheels")
     house.add("numpy", "2.2.6")
     house.add("tensorflow", "2.15.1", requires=["numpy"])
-    made = patients.make_patient(folder / "env", "3.11", ["tensorflow"], pip=False, options=["--no-index", "--find-links", str(house.folder)])
+    made = patients.make_patient(folder / "env", "3.11", ["tensorflow"], options=["--no-index", "--find-links", str(house.folder)])
     (made.path / ".lock").unlink()
     return made
 
 
 @pytest.mark.parametrize("command", shared(LOOKING))
 def test_looking_changes_and_asks_nothing(tmp_path: Path, broken: patients.Patient, command: str) -> None:
-    """No file but in convfix's cache is opened for writing, and no connection is made; some ask uv, which has a cache of its own."""
-    home = Home(tmp_path / "home", {"PATH": f"{broken.path}/bin:{os.environ['PATH']}", "VIRTUAL_ENV": str(broken.path)})
+    """No file but in convfix's cache is opened for writing, and no connection is made; some ask an installer, which has a cache of its own."""
+    # No rustc: pip asks it for its version, and rustup's writes to HOME then.
+    path = f"{broken.path}/bin:{os.path.dirname(patients.need('uv'))}:/usr/bin:/bin"
+    home = Home(tmp_path / "home", {"PATH": path, "VIRTUAL_ENV": str(broken.path)})
     environ = {name: value for name, value in home.host.environ.items() if name != "CONVFIX_STATE_DIR"}
     environ |= {"PYTHONDONTWRITEBYTECODE": "1", "TMPDIR": str(tmp_path / "tmp"), "UV_CACHE_DIR": str(tmp_path / "installers"), "UV_NO_INDEX": "1"}
+    environ |= {"PIP_CACHE_DIR": str(tmp_path / "installers"), "PIP_NO_INDEX": "1"}
     (tmp_path / "tmp").mkdir()
     (tmp_path / "home" / ".cache").mkdir()
     (tmp_path / "log").write_text(LOG)
@@ -200,7 +203,7 @@ def test_looking_changes_and_asks_nothing(tmp_path: Path, broken: patients.Patie
     caches = [tmp_path / "home" / ".cache" / "convfix", *([tmp_path / "installers"] if asks else [])]
     assert not seen.changed(*caches)
     # An installer that was not asked would have nothing to change.
-    assert asks == any(os.path.basename(argv[0]) == "uv" and "--dry-run" in argv for _, argv in seen.programs)
+    assert asks == any("--dry-run" in argv for _, argv in seen.programs if argv[0] != sys.executable)
     assert asks or not seen.connected
     tally.add(ROW, 1)
 
