@@ -115,3 +115,13 @@ def test_a_proof_that_is_killed_leaves_the_environment_as_it_was(
     # What the killed one left of its shadow hinders no later one.
     assert subprocess.run(argv, env=home.host.environ, capture_output=True).returncode == 0
     assert exact(patient.path) == before
+
+
+def test_what_a_killed_installer_left_goes_when_nobody_can_be_at_work_on_it(home: Home) -> None:
+    folder = Path(shadow.temporary(home.host))
+    names = {"pip-install-old": 3, "pip-install-new": 0, "uv-0123.lock": 3, "0123456789abcdef01234567": 30}
+    for name, days in names.items():
+        (folder / name).mkdir()
+        os.utime(folder / name, (time.time() - days * 86_400,) * 2)
+    shadow.temporary(home.host)
+    assert set(os.listdir(folder)) == names.keys() - {"pip-install-old"}
