@@ -9,6 +9,7 @@ Python of its own) uv locks in the temporary folder, which lies in the cache for
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import shutil
@@ -37,6 +38,13 @@ class NoShadow(StepFailed):
 
 def temporary(host: Host) -> str:
     """The folder for what an installer's dry run keeps for a moment, and leaves when it is killed. Raises NoShadow."""
+    folder = _proving(host)
+    _sweep(folder)
+    return folder
+
+
+def _proving(host: Host) -> str:
+    """The folder in the cache, made and checked. Raises NoShadow."""
     folder = os.path.join(cache_folder(host.environ), "proving")
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
@@ -45,7 +53,6 @@ def temporary(host: Host) -> str:
         raise NoShadow("no-cache", f"{folder}: {error.strerror}", "set XDG_CACHE_HOME to a folder of your own") from None
     if found.st_uid != os.geteuid() or found.st_mode & 0o022:
         raise NoShadow("no-cache", f"{folder}: others may write to it", "set XDG_CACHE_HOME to a folder of your own")
-    _sweep(folder)
     return folder
 
 
@@ -68,7 +75,7 @@ def interpreter(real: str, host: Host) -> str:
         return real
     except OSError as error:
         raise NoShadow("no-shadow", f"{configuration}: {error.strerror}") from None
-    whole = temporary(host)
+    whole = _proving(host)
     folder = os.path.join(whole, digest(os.fsencode(f"{prefix}\0{real}"))[:24])
     name = os.path.join(folder, "bin", "python")
     if not _is_made(folder, name, real, prefix, text):
@@ -113,8 +120,11 @@ def _make(whole: str, folder: str, real: str, prefix: str, text: bytes) -> None:
         for name, path in _wanted(prefix).items():
             os.symlink(path, os.path.join(work, name))
         shutil.rmtree(folder, ignore_errors=True)
-        # The other one's is as good as ours.
-        with contextlib.suppress(FileExistsError):
+        try:
             os.rename(work, folder)
+        except OSError as error:
+            # The other one's is as good as ours.
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                raise
     finally:
         shutil.rmtree(work, ignore_errors=True)

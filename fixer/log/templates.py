@@ -38,7 +38,8 @@ _MARKS_OR_BREAK = rf"[\s\\{re.escape(_QUOTES)}]{{0,12}}"
 _NO_WORD = r"(?![0-9A-Za-z_])"
 # A program's own name for an error at a template's end: CUDA_ERROR_INVALID_DEVICE is not the longer names that begin so.
 _NAME = re.compile(r"(?:[A-Z0-9]+_[A-Z0-9_]+|cuda[A-Z]\w+)$")
-_COLON = re.compile("\0")
+# Stands in a wording for a colon that may be left out.
+_COLON = "\0"
 # A colon behind a value stays: it tells where the value ends.
 _INNER, _INNER_OR_LAST = re.compile(r"(?<=[^\s:]):(?= \S)"), re.compile(r"(?<=[^\s:]):(?= \S| ?$)")
 _SPLIT = re.compile(r"\{(\.\.|[a-z_]{1,30}(?::[^{}]{1,200})?)\}")
@@ -51,13 +52,13 @@ class Template:
         self.text = text
         parts = _SPLIT.split(text)
         self._parts = tuple(parts)
-        literals = [squeeze(part) for part in parts[0::2]]
         # A colon that may be left out is in no anchor.
-        self.anchor = max((run for part in self._with_colons() for run in part), key=len)
+        runs = [[squeeze(run) for run in self._marked(at).split(_COLON)] for at in range(0, len(parts), 2)]
+        self.anchor = max((run for part in runs for run in part), key=len)
         if len(self.anchor) < _LEAST:
             raise ValueError(f"template {text[:60]!r}: expected a literal run of at least {_LEAST} characters")
         # Where the wording begins with its anchor, it is tried at that place alone.
-        self.begins_with_anchor = bool(literals[0]) and next(iter(self._with_colons()))[0] == self.anchor
+        self.begins_with_anchor = runs[0][0] == self.anchor
         self._pattern: re.Pattern[str] | None = None
 
     @property
@@ -67,11 +68,6 @@ class Template:
             self._pattern = re.compile("".join(self._sources()), re.IGNORECASE)
         return self._pattern
 
-    def _with_colons(self) -> Iterable[list[str]]:
-        """The literal texts, squeezed, each split where a colon may be left out."""
-        for at in range(0, len(self._parts), 2):
-            yield [squeeze(run) for run in _COLON.split(self._marked(at))]
-
     def _marked(self, at: int) -> str:
         """Literal text ``at`` with ``_COLON`` for each colon that people leave out: between words, and before a plain number.
 
@@ -80,12 +76,12 @@ class Template:
         text = self._parts[at]
         following = self._parts[at + 1] if at + 1 < len(self._parts) else ""
         sure = following.partition(":")[2] in ("v", "n")
-        return _INNER.sub(_COLON.pattern, text) if not sure else _INNER_OR_LAST.sub(_COLON.pattern, text)
+        return (_INNER_OR_LAST if sure else _INNER).sub(_COLON, text)
 
     def _sources(self) -> Iterable[str]:
         for at, part in enumerate(self._parts):
             if at % 2 == 0:
-                yield _OPTIONAL.join(_literal(run) for run in _COLON.split(self._marked(at)))
+                yield _OPTIONAL.join(_literal(run) for run in self._marked(at).split(_COLON))
                 if at == len(self._parts) - 1 and _NAME.search(part):
                     yield _NO_WORD
             elif part == "..":

@@ -21,14 +21,21 @@ if TYPE_CHECKING:
     from dataclasses import dataclass as record
 else:
 
-    def record(*, frozen: bool) -> Callable[[type], type]:
-        """Make the decorated class a frozen dataclass; ``frozen`` is spelled out because readers look for it."""
+    def record(*, frozen: bool, eq: bool = True) -> Callable[[type], type]:
+        """Make the decorated class a frozen dataclass; ``frozen`` is spelled out because readers look for it.
+
+        Without ``eq`` an instance equals itself alone.
+        """
         if not frozen:
             raise TypeError("a record is frozen; use dataclasses.dataclass for what changes")
-        return _record
+        return _record if eq else _identical
 
 
-def _record(kind: type) -> type:
+def _identical(kind: type) -> type:
+    return _record(kind, eq=False)
+
+
+def _record(kind: type, eq: bool = True) -> type:
     made: Any = dataclasses.dataclass(init=False, repr=False, eq=False)(kind)
     fields = dataclasses.fields(made)
     made.__record_names__ = tuple(field.name for field in fields)
@@ -36,6 +43,8 @@ def _record(kind: type) -> type:
     made.__record_values__ = _getter(made.__record_names__)
     made.__record_count__ = itertools.count()
     for name, method in _METHODS.items():
+        if not eq and name in ("__eq__", "__hash__"):
+            continue
         if name not in kind.__dict__ or (name == "__hash__" and kind.__dict__[name] is None):
             setattr(made, name, method)
     return made  # type: ignore[no-any-return]

@@ -20,7 +20,7 @@ from fixer.planning.situation import Seat, Shelf, Situation
 from fixer.planning.wishes import read
 
 
-@record(frozen=True)
+@record(frozen=True, eq=False)
 class Places:
     """Of many wheels, each by its number: on which Python it may go there, or why not; what is in neither is not in question.
 
@@ -29,9 +29,6 @@ class Places:
 
     python: Mapping[int, str]
     refused: Mapping[int, tuple[Key, Refusal]]
-
-    __eq__ = object.__eq__
-    __hash__ = object.__hash__
 
 
 def here(situation: Situation, row: TensorFlowRow) -> str | Reason | None:

@@ -31,7 +31,7 @@ from fixer.planning.situation import Ground, Situation
 _NEW = rung_place("environment")
 
 
-@record(frozen=True)
+@record(frozen=True, eq=False)
 class Options:
     """Wheels that may go to one place, best first: the place in ``rows``, Python, rung and verdict of each.
 
@@ -40,9 +40,6 @@ class Options:
 
     ordered: tuple[tuple[int, str, str, Verdict], ...]
     bounded: frozenset[str]
-
-    __eq__ = object.__eq__
-    __hash__ = object.__hash__
 
 
 @record(frozen=True)

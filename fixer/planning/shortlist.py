@@ -24,7 +24,7 @@ _OLD_API = ("0.", "1.")
 _TOO_OLD = Reason(f"{ANOTHER}: only where it is wished for", fact=RELEASE)
 
 
-@record(frozen=True)
+@record(frozen=True, eq=False)
 class Fitting:
     """The wheels that come into question, by place and newest first, with the gates' word on each.
 
@@ -34,9 +34,6 @@ class Fitting:
 
     verdicts: Mapping[int, Verdict]
     drawbacks: Mapping[int, int]
-
-    __eq__ = object.__eq__
-    __hash__ = object.__hash__
 
 
 @record(frozen=True)

@@ -29,7 +29,7 @@ def asked(python: str, home: Home, *requirements: str) -> Change:
 
 @pytest.mark.parametrize("version", ["3.8", "3.11", "3.13"])
 def test_the_answer_is_that_of_the_environment(tmp_path: Path, home: Home, house: patients.Wheelhouse, version: str) -> None:
-    """What is there, what a system's site-packages add, and what changes between two calls."""
+    """What is there, and what changes between two calls."""
     options = ["--no-index", "--find-links", str(house.folder)]
     patient = patients.make_patient(tmp_path / "env", version, ["one==1.0"], pip=False, options=options)
     (patient.path / ".lock").unlink()
@@ -125,3 +125,15 @@ def test_what_a_killed_installer_left_goes_when_nobody_can_be_at_work_on_it(home
         os.utime(folder / name, (time.time() - days * 86_400,) * 2)
     shadow.temporary(home.host)
     assert set(os.listdir(folder)) == names.keys() - {"pip-install-old"}
+
+
+def test_a_shadow_that_another_convfix_made_meanwhile_is_taken(tmp_path: Path, home: Home, small: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It appears between the look and the rename: the one that is there stays, and nothing of ours is left beside it."""
+    patient = small(tmp_path / "env")
+    folder = Path(shadow.interpreter(patient.python, home.host)).parents[1]
+    monkeypatch.setattr(shadow, "_is_made", lambda *given: False)
+    real = shutil.rmtree
+    monkeypatch.setattr(shutil, "rmtree", lambda path, **more: None if path == str(folder) else real(path, **more))
+    before = exact(folder)
+    assert Path(shadow.interpreter(patient.python, home.host)).parents[1] == folder
+    assert exact(folder) == before and os.listdir(folder.parent) == [folder.name]
