@@ -147,6 +147,7 @@ OF_A_LOG: tuple[Rule, ...] = (
     heard.said_outright,
     heard.said_among_several,
     heard_cudnn.cudnn_as_loaded,
+    heard_cudnn.cudnn_of_others,
     heard_cudnn.cudnn_before_one,
     heard_cudnn.cudnn_dropped_the_card,
     heard_cudnn.handle_alone,
@@ -173,6 +174,7 @@ OF_A_LOG: tuple[Rule, ...] = (
     heard_imports.module_missing,
     heard_imports.attribute_missing,
     heard_imports.name_missing,
+    heard_imports.name_missing_without_module,
     heard_imports.half_imported,
     heard_imports.not_a_package,
     heard_imports.own_file_in_the_way,
@@ -181,6 +183,7 @@ OF_A_LOG: tuple[Rule, ...] = (
     heard_imports.user_site_in_traceback,
     heard_installers.requirement_unmet,
     heard_installers.left_incompatible,
+    heard_installers.python_excluded,
 )
 RULES: tuple[Rule, ...] = (*OF_MACHINES, *OF_CARDS, *OF_LIBRARIES, *OF_A_PATIENT, *OF_A_PROCESS, *OF_A_LOG)
 

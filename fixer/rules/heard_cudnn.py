@@ -54,6 +54,29 @@ def cudnn_as_loaded(case: Case) -> Iterator[Finding]:
         yield from candidates("cudnn-as-loaded", weights, title, (one.evidence, *evidence), ("convfix", "doctor"))
 
 
+def cudnn_of_others(case: Case) -> Iterator[Finding]:
+    """PyTorch, Caffe2, Theano, MXNet or Paddle says itself that it loaded another cuDNN than it was compiled with.
+
+    The first three stop. The other two warn of any difference: one that this generation of cuDNN allows is none.
+    """
+    for one in said(case, "cudnn-of-others", "cudnn-of-others-warned"):
+        loaded_text, compiled_text = (one.event.values.get(name, "") for name in ("loaded", "compiled"))
+        loaded, compiled = _parts(loaded_text), _parts(compiled_text)
+        wanted = number(compiled_text.strip("() ").replace(", ", "."))
+        if loaded == compiled or wanted is None:
+            continue
+        if one.row.id == "cudnn-of-others-warned" and fits_compiled(number(loaded_text), wanted):
+            continue
+        title = f"cuDNN {loaded_text} was loaded by a program compiled with {compiled_text}"
+        weights, evidence = _winner(case, "cudnn-too-new" if loaded > compiled else "cudnn-too-old", wanted)
+        yield from candidates("cudnn-of-others", weights, title, (one.evidence, *evidence), ("convfix", "doctor"))
+
+
+def _parts(text: str) -> tuple[int, ...]:
+    """The numbers of a version, patch included, as they compare: 7605, or 9, 10, 2."""
+    return tuple(int(part) for part in re.findall(r"\d{1,9}", text))
+
+
 def cudnn_before_one(case: Case) -> Iterator[Finding]:
     """Before 1.0 TensorFlow wanted the very release that it was compiled with, patch number and all."""
     for one in said(case, "cudnn-loaded-against"):

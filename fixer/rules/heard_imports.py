@@ -7,13 +7,14 @@ wins. A module that stands in no table is the user's own business.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from fixer.model.finding import Certainty, Finding
 from fixer.model.record import record
 from fixer.rules import compare
 from fixer.rules.case import Case
-from fixer.rules.events import Heard, said
+from fixer.rules.events import Heard, evidence, said
 from fixer.rules.heard import about, candidates, named
 
 _SITE = ("site-packages", "dist-packages")
@@ -92,6 +93,14 @@ LACKING: dict[str, Meaning] = {
 # Every TensorFlow has these: a module that lacks one is no TensorFlow, or half of one.
 _ALWAYS_THERE = ("__version__", "constant", "Variable", "keras", "config", "compat", "io", "math", "nn", "data", "function", "python")
 _NOT_TENSORFLOW = Meaning({"module-shadowed": 46, "environment-broken": 36, "duplicate-tf-packages": 10, "tensorflow-missing": 8})
+# How many lines a traceback has between an import that failed and the error.
+_NEAR = 2
+# Names that one generation of Keras had and the next has not, and that no other package has.
+_KERAS_HAD = frozenset((
+    "AtrousConvolution1D", "AtrousConvolution2D", "Deconvolution2D", "Deconvolution3D", "LRN2D", "MaxoutDense", "TimeDistributedDense",
+    "conv_utils", "initializations", "layer_from_config", "multi_gpu_model", "normalize_data_format", "np_utils",
+    "set_image_dim_ordering",
+))  # fmt: skip
 # "cannot import name Y from X".
 NAMELESS: dict[str, Meaning] = {
     "google.protobuf": _one("protobuf-too-old"),
@@ -199,6 +208,19 @@ def name_missing(case: Case) -> Iterator[Finding]:
         yield from _told(one, meaning, "name-missing", f"{module} has no {name}")
 
 
+def name_missing_without_module(case: Case) -> Iterator[Finding]:
+    """Before Python 3.7 the sentence does not say which module lacks the name: the import that it stopped does, or the name."""
+    whole = {(one.event.line, _value(one, "name")) for one in said(case, "cannot-import-name", "half-imported-name")}
+    imports = said(case, "import-line")
+    for one in said(case, "cannot-import-name-old"):
+        name, line = _value(one, "name"), one.event.line
+        if (line, name) in whole:
+            continue
+        near = [row for row in imports if 0 < line - row.event.line <= _NEAR and name in re.findall(r"\w+", _value(row, "names"))]
+        if near or name in _KERAS_HAD:
+            yield named(_KERAS, "likely", f"Keras has no {name} in this release", evidence((one, *near[-1:])), "said-name-of-keras")
+
+
 def half_imported(case: Case) -> Iterator[Finding]:
     """A module that is asked before it is loaded: mostly a file of the user's under its name."""
     for one in said(case, "half-imported", "half-imported-name"):
@@ -254,10 +276,10 @@ def protobuf_majors(case: Case) -> Iterator[Finding]:
 def windows_runtime(case: Case) -> Iterator[Finding]:
     """TensorFlow's own module needs a DLL that Windows does not find; before Python 3.8 the sentence does not say which module."""
     seen, traced = said(case, "dll-load-old"), said(case, "tensorflow-runtime", "native-runtime")
-    if seen and traced:
+    if seen and (traced or case.tensorflow):
         title = "TensorFlow's native library could not be loaded on Windows"
         weights = {"windows-msvc-or-avx": 70.0, "windows-dll-missing": 30.0}
-        yield from candidates("dll-load-old", weights, title, (seen[0].evidence, traced[0].evidence), ("where", "msvcp140_1.dll"))
+        yield from candidates("dll-load-old", weights, title, evidence((*seen[:1], *traced[:1])), ("where", "msvcp140_1.dll"))
 
 
 def user_site_in_traceback(case: Case) -> Iterator[Finding]:

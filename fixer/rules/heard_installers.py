@@ -46,7 +46,7 @@ def _unmet(case: Case, one: Heard, name: str, text: str) -> Iterator[Finding]:
         title = "tensorflow-gpu ended with 2.12: the package is called tensorflow"
         yield named("tensorflow-gpu-removed", "likely", title, (one.evidence,), "said-gpu-package")
     elif is_framework(name):
-        if case.facts.distro.value is not None and case.facts.distro.value.id == "alpine":
+        if _is_musl(case) and not _names_versions(listed):
             yield named("libc-musl", "likely", f"there are no wheels of {name} for musl", (one.evidence,), "said-musl")
         elif case.os == "macos" and not _names_versions(listed):
             weights = {"python-unsupported": 62.0, "apple-silicon": 38.0}
@@ -56,6 +56,12 @@ def _unmet(case: Case, one: Heard, name: str, text: str) -> Iterator[Finding]:
             title = f"there is no {name}{' ' + version if version else ''} for this Python"
             certainty: Certainty = "likely" if not version or _is_release(case, name, version) else "possible"
             yield named("python-unsupported", certainty, title, (one.evidence,), "said-no-wheel")
+
+
+def _is_musl(case: Case) -> bool:
+    """Whether the report tells of Alpine, or the log shows its image or its packages."""
+    distro = case.facts.distro.value
+    return distro is not None and distro.id == "alpine" or bool(said(case, "musl-image"))
 
 
 def _beyond(version: str) -> bool:
@@ -101,3 +107,11 @@ def _by_dependency(dependency: str, needs: str, have: str) -> str | None:
     if dependency in DISTRIBUTIONS:
         return "plugin-built-for-other-tf"
     return "tf-torch-pin-conflict" if dependency.startswith("nvidia-") or dependency == "typing-extensions" else None
+
+
+def python_excluded(case: Case) -> Iterator[Finding]:
+    """conda's solver: a framework's builds are for other Pythons than the one that the environment has."""
+    seen, asked = said(case, "mamba-python"), said(case, "mamba-asked")
+    if seen and asked:
+        title = f"conda has no {asked[0].event.values['name']} for the Python of the environment"
+        yield named("python-unsupported", "likely", title, (asked[0].evidence, seen[0].evidence), "said-conda-python-excluded")

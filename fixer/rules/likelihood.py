@@ -23,6 +23,7 @@ _AMPLE_BYTES = 1 << 30
 _FIRST_WITHOUT_PASCAL = 91100
 _SERVED_BY_ALL = (7, 5)
 _MOST_FREE, _LITTLE_FREE = 0.7, 0.2
+_SMALL_MIB = 2560
 _WINDOWS = ("windows-dll-missing", "windows-dll-search-path", "windows-msvc-or-avx", "zlibwapi-missing", "windows-native-no-gpu")
 _LINUX = ("ld-library-path-missing", "ld-library-path-shadows-env", "pip-nvidia-libs-not-found", "secure-boot", "nouveau-active",
           "device-permissions", "libc-musl", "glibc-too-old", "libcuda-stub-loaded", "driver-wrong-module-flavour",
@@ -197,6 +198,12 @@ def _share_free(case: Case) -> float | None:
     return min(shares, default=None)
 
 
+def _small_card(case: Case) -> bool:
+    """The largest card has little more memory than a context and cuDNN's work take."""
+    known = [card.gpu.memory_mib for card in case.cards if card.gpu.memory_mib]
+    return bool(known) and max(known) <= _SMALL_MIB
+
+
 def _capability_below(case: Case, limit: tuple[int, int]) -> bool | None:
     """Whether a card is older than ``limit``; None where no card's capability is known."""
     numbers = [compare.capability(card.capability) for card in case.cards if card.capability]
@@ -319,6 +326,7 @@ HINTS: tuple[Hint, ...] = (
     Hint("most of the card was free", lambda case: (_share_free(case) or 0.0) > _MOST_FREE, {"gpu-memory-held": 0.15}),
     Hint("little of the card was free", lambda case: _share_free(case) is not None and (_share_free(case) or 0.0) < _LITTLE_FREE,
          {"gpu-memory-held": 5, "gpu-too-small": 0.5}),
+    Hint("a card of little memory", _small_card, {"gpu-too-small": 8}),
     Hint("a card that every binary still serves", lambda case: _capability_below(case, _SERVED_BY_ALL) is False,
          {"gpu-arch-too-old": 0.04, "cudnn-drops-gpu": 0.05}),
     Hint("a build with CUDA", _says_cuda_build, {"cpu-build-selected": 0.03, "windows-native-no-gpu": 0.02, "apple-silicon": 0.02}),
