@@ -22,6 +22,7 @@ from fixer.rules.folk import tried
 from fixer.rules.hearsay import weakened
 from fixer.rules.likelihood import hints
 from fixer.rules.ranking import rank
+from fixer.rules.surroundings import SURROUNDINGS
 
 FAILING = ("error", "headline")
 SAID, SAID_FACT = "said-", "said"
@@ -120,9 +121,14 @@ class _Reading:
         names = list(dict.fromkeys(cause for cause, _ in ordered))
         # Beside a line that names its cause, what is also wrong with the machine is the doctor's affair.
         alone = [] if self.said else [found.cause for found in self.facts if found.cause not in names]
-        names += list(dict.fromkeys(alone))
+        # What the facts say by themselves comes before what such surroundings most often suffer from.
+        names = list(dict.fromkeys((*alone, *names) if self._only_surroundings() else (*names, *alone)))
         best = dict(ordered)
         return tuple(self._named(cause, best.get(cause)) for cause in names[:_MOST_CAUSES])
+
+    def _only_surroundings(self) -> bool:
+        """Whether no line was known, and all candidates are those of the surroundings."""
+        return {found.subject["group"] for found in self.shared} == {SURROUNDINGS}
 
     def _is_well(self) -> bool:
         """Whether the log shows a run that got somewhere, or nothing but harmless lines."""

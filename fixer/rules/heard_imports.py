@@ -99,7 +99,7 @@ _NEAR = 2
 _KERAS_HAD = frozenset((
     "AtrousConvolution1D", "AtrousConvolution2D", "Deconvolution2D", "Deconvolution3D", "LRN2D", "MaxoutDense", "TimeDistributedDense",
     "conv_utils", "initializations", "layer_from_config", "multi_gpu_model", "normalize_data_format", "np_utils",
-    "set_image_dim_ordering",
+    "generic_utils", "set_image_dim_ordering", "tf_utils",
 ))  # fmt: skip
 # "cannot import name Y from X".
 NAMELESS: dict[str, Meaning] = {

@@ -340,7 +340,7 @@ def library_unusable(case: Case) -> Iterator[Finding]:
     """A library of the stack is there and is damaged, or closed to this user."""
     for one in said(case, "library-damaged"):
         name = one.event.values.get("library", "")
-        if _kind(name):
+        if _kind(name) or "tensorflow" in name:
             cause = "cudnn-missing" if _kind(name) == "cudnn" else "environment-broken"
             yield named(cause, "likely", f"{name}: {about(one)}", (one.evidence,), "library-damaged")
     for one in said(case, "library-unreadable"):

@@ -16,8 +16,12 @@ from fixer.rules.heard import candidates
 from fixer.rules.likelihood import refuted
 from fixer.rules.say import fact
 
+# The group's name.
+SURROUNDINGS = "surroundings"
 _WITHOUT_SEARCH = ((2, 14), (2, 15), (2, 16))
 _FIRST_WITHOUT_WINDOWS = (2, 11)
+# From 2.6 on each TensorFlow asks for the Keras of its own minor version, from 2.16 on for Keras 3.
+_FIRST_WITH_KERAS, _FIRST_WITH_KERAS_3 = (2, 6), (2, 16)
 
 
 def silent_log(case: Case) -> Iterator[Finding]:
@@ -51,6 +55,8 @@ def silent_log(case: Case) -> Iterator[Finding]:
             add(case.package(case.distribution or ""), **{cause.replace("-", "_"): 60})
         if compare.minor(case.tensorflow) in _WITHOUT_SEARCH:
             add(case.package(case.distribution or ""), pip_nvidia_libs_not_found=24, cuda_libs_missing=10)
+    if _keras_of_another(case):
+        add(case.package("keras"), keras_tf_mismatch=90)
     if case.os == "linux" and case.tensorflow is None and not case.container and (case.cards or case.driver_version):
         seen_as = case.facts.gpus if case.cards else case.facts.driver
         words = case.cards[0].name if case.cards else case.driver_version or ""
@@ -62,7 +68,7 @@ def silent_log(case: Case) -> Iterator[Finding]:
     weights = {cause: weight for cause, weight in weights.items() if cause not in refused}
     if weights:
         title = "nothing in the log is known; this is what such surroundings most often suffer from"
-        yield from candidates("surroundings", weights, title, tuple(seen), ("convfix", "doctor"))
+        yield from candidates(SURROUNDINGS, weights, title, tuple(seen), ("convfix", "doctor"))
 
 
 def _only_states(case: Case) -> bool:
@@ -73,3 +79,12 @@ def _only_states(case: Case) -> bool:
 
 def _modern(case: Case) -> bool:
     return case.tensorflow is None or compare.minor(case.tensorflow) >= _FIRST_WITHOUT_WINDOWS
+
+
+def _keras_of_another(case: Case) -> bool:
+    """Whether the Keras that is told is of another generation than the TensorFlow, or, up to 2.15, of another minor version."""
+    keras = case.packages.get("keras")
+    if keras is None or case.tensorflow is None or compare.minor(case.tensorflow) < _FIRST_WITH_KERAS:
+        return False
+    theirs, minor = compare.minor(keras), compare.minor(case.tensorflow)
+    return theirs != minor if minor < _FIRST_WITH_KERAS_3 else theirs < (3, 0)
