@@ -190,6 +190,8 @@ def _merged(mine: Observed[Any], theirs: Observed[Any]) -> Observed[Any]:
             return Observed(kind(**inner), "found", mine.via + theirs.via, mine.detail)
     if isinstance(mine.value, Mapping) and isinstance(theirs.value, Mapping):
         return Observed({**theirs.value, **mine.value}, "found", mine.via + theirs.via, theirs.detail)
+    if isinstance(mine.value, tuple) and isinstance(theirs.value, tuple) and mine.value and isinstance(mine.value[0], Event):
+        return Observed((*mine.value, *theirs.value), "found", mine.via + theirs.via)
     if isinstance(mine.value, tuple) and isinstance(theirs.value, tuple) and mine.value and isinstance(mine.value[0], Gpu):
         return Observed(tuple(_completed(card, theirs.value) for card in mine.value), "found", mine.via + theirs.via)
     return mine

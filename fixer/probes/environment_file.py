@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fixer.errors import UsageError
+from fixer.model.events import Event
 from fixer.model.facts import SOME_PACKAGES, Distro, Driver, Environment, Facts, Gpu, Launcher, Library, Toolkit
 from fixer.model.observed import absent, found
 from fixer.model.pep440 import is_version
@@ -33,6 +34,10 @@ _TENSORFLOW = re.compile(
     r"(?:(tf-nightly(?:-gpu)?|tensorflow-(?:gpu|cpu|macos|rocm|directml|intel)|tensorflow|tf|rocm)\s*)?"
     r"v?(\d+\.\d+(?:\.\d+)?(?:[.\-]?(?:rc|a|b|dev|post)\d*|-dev\d+)?(?:\.\d{6,8})?)",
     re.IGNORECASE,
+)
+_CALLS = (
+    ("wheels-asked", re.compile(r"\[[\w,\s-]*and-cuda", re.IGNORECASE)),
+    ("pip-asked", re.compile(r"pip3? install (?:-{1,2}[\w-]+ )*tensorflow(?![\w-])", re.IGNORECASE)),
 )
 _LAUNCHERS = {
     "jupyter": r"jupyter|notebook|ipykernel",
@@ -79,7 +84,16 @@ def facts(texts: Mapping[str, str]) -> Facts:
         slots["environment"] = found(environment, _SOURCE)
     slots.update(_cuda(texts))
     slots.update(_launchers(texts))
+    slots.update(_commands(texts))
     return Facts(**slots)
+
+
+def _commands(texts: Mapping[str, str]) -> dict[str, Any]:
+    """How pip was called, where the report quotes the call: said like a line of a log."""
+    method = texts.get("install_method", "")
+    symptom = next((name for name, words in _CALLS if words.search(method)), None)
+    source = f"{_SOURCE}: install_method"
+    return {"events": found((Event(symptom, method, source),), source)} if symptom is not None else {}
 
 
 def _launchers(texts: Mapping[str, str]) -> dict[str, Any]:

@@ -62,10 +62,13 @@ def explain(case: Case, findings: Iterable[Finding], lines: int = 0) -> Explanat
 
 def _unexplained(every: Sequence[Heard]) -> Iterator[Heard]:
     """What failed by a known wording, and errors of which nothing else is known than that they are some."""
-    told = {one.event.line for one in every if one.row.id != _AN_ERROR}
-    for one in every:
-        if one.row.kind in FAILING or one.row.id == _AN_ERROR and one.event.line not in told:
-            yield one
+    return (one for one in _told(every) if one.row.kind in FAILING or one.row.id == _AN_ERROR)
+
+
+def _told(every: Sequence[Heard]) -> tuple[Heard, ...]:
+    """``every`` without the word that a line is an error, where the line says which."""
+    known = {one.event.line for one in every if one.row.id != _AN_ERROR}
+    return tuple(one for one in every if one.row.id != _AN_ERROR or one.event.line not in known)
 
 
 def _aside(one: Heard) -> Aside:
@@ -132,7 +135,7 @@ class _Reading:
 
     def _is_well(self) -> bool:
         """Whether the log shows a run that got somewhere, or nothing but harmless lines."""
-        kinds = {one.row.kind for one in self.events}
+        kinds = {one.row.kind for one in _told(self.events)}
         return "success" in kinds or bool(kinds) and "fact" not in kinds
 
     def _harmless(self) -> tuple[NamedCause, ...]:

@@ -108,6 +108,10 @@ def lost(case: Case) -> tuple[Lost, ...]:
     return known
 
 
+# TensorFlow's own libraries: a cut one was half written.
+_IN_TENSORFLOW = re.compile(r"-packages/(?:tensorflow|keras|jaxlib|torch)/|/(?:lib|_pywrap_)tensorflow[\w.]*$")
+
+
 def _kind(name: str) -> str:
     if _OPTIONAL.search(name):
         return ""
@@ -332,7 +336,11 @@ def library_symbol(case: Case) -> Iterator[Finding]:
             yield from candidates("library-symbol", weights, f"{name} lacks {symbol}", evidence, ("convfix", "doctor"))
             return
         if _kind(name.rpartition("/")[2]) or _CUDNN.match(symbol) or symbol.startswith(("cublas", "__nvJitLink", "nccl", "cusparse")):
-            yield from candidates("library-symbol", _TWO_RELEASES, f"{name} lacks {symbol}", (one.evidence,), ("convfix", "doctor"))
+            weights = dict(_TWO_RELEASES)
+            if "-packages/" in name.replace("\\", "/"):
+                # A wheel's own copy met a companion of another release: what the loader looks at first brought it.
+                weights["ld-library-path-shadows-env"] += 30.0
+            yield from candidates("library-symbol", weights, f"{name} lacks {symbol}", (one.evidence,), ("convfix", "doctor"))
             return
 
 
@@ -340,7 +348,7 @@ def library_unusable(case: Case) -> Iterator[Finding]:
     """A library of the stack is there and is damaged, or closed to this user."""
     for one in said(case, "library-damaged"):
         name = one.event.values.get("library", "")
-        if _kind(name) or "tensorflow" in name:
+        if _kind(name) or _IN_TENSORFLOW.search(name.replace("\\", "/")):
             cause = "cudnn-missing" if _kind(name) == "cudnn" else "environment-broken"
             yield named(cause, "likely", f"{name}: {about(one)}", (one.evidence,), "library-damaged")
     for one in said(case, "library-unreadable"):

@@ -141,8 +141,13 @@ def _smi_works(case: Case) -> bool:
 
 
 def _has_wheels(case: Case) -> bool:
-    listed = said(case, "wheels-listed")
+    listed = said(case, "wheels-listed", "wheels-asked")
     return bool(listed) or any(name.startswith("nvidia-cud") for name in case.packages)
+
+
+def _asked_without_wheels(case: Case) -> bool:
+    """pip was asked for a TensorFlow that has the extra and not for the extra; what lies there otherwise nobody says."""
+    return _recent_tensorflow(case) and bool(said(case, "pip-asked")) and not _has_wheels(case)
 
 
 def _tensorflow_without_windows(case: Case) -> bool:
@@ -290,6 +295,8 @@ HINTS: tuple[Hint, ...] = (
     Hint("both halves of the driver are of one release", _halves_agree, {"driver-library-mismatch": 0.02, "cuda-compat-lib": 0.1}),
     Hint("CUDA_VISIBLE_DEVICES names the first card", _names_first_card, {"cuda-visible-devices": 0.05}),
     Hint("CUDA_VISIBLE_DEVICES names a further card", _names_further_card, {"cuda-visible-devices": 6}),
+    Hint("device files of one group alone", lambda case: bool(said(case, "device-file-closed")), {"device-permissions": 8}),
+    Hint("device files open to everybody", lambda case: bool(said(case, "device-file-open")), {"device-permissions": 0.02}),
     Hint("a failure that has nothing to do with the GPU", lambda case: bool(said(case, "unrelated-exception")),
          {"no-nvidia-gpu": 8, "benign-noise": 8}),
     # RPM Fusion builds the module on the machine and signs it with a key that nobody has enrolled yet.
@@ -300,7 +307,7 @@ HINTS: tuple[Hint, ...] = (
     Hint("no memory was free", _none_free, {"gpu-memory-growth": 5, "gpu-memory-held": 1.5}),
     Hint("cuBLAS was called, so the libraries were there", lambda case: bool(said(case, "cublas-execution-failed", "cublas-arch")),
          {"cuda-libs-wrong-version": 0.25, "cuda-libs-missing": 0.1}),
-    Hint("the card is newer than the CUDA", _new_card, {"gpu-arch-too-new": 12, "gpu-arch-too-old": 0.1}),
+    Hint("the card is newer than the CUDA", _new_card, {"gpu-arch-too-new": 30, "gpu-arch-too-old": 0.1}),
     Hint("the CUDA knows the card", _known_card, {"gpu-arch-too-new": 0.08}),
     Hint("a card that every wheel knows", _long_known, {"gpu-arch-too-new": 0.1}),
     Hint("the wheel has code for the card", _has_code, {"gpu-arch-too-new": 0.02, "gpu-arch-too-old": 0.02}),
@@ -309,6 +316,7 @@ HINTS: tuple[Hint, ...] = (
     Hint("the driver is too old", lambda case: driver_fits(case, False), {"driver-too-old": 12}),
     Hint("nvidia wheels are there", _has_wheels, {"pip-nvidia-libs-not-found": 6, "cuda-libs-missing": 0.1, "cudnn-missing": 0.3,
          "cudnn-shadowed": 3, "ld-library-path-shadows-env": 3}),
+    Hint("TensorFlow was asked for without its wheels", _asked_without_wheels, {"pip-nvidia-libs-not-found": 0.2, "cuda-libs-missing": 2}),
     Hint("TensorFlow that brings no wheels of its own", lambda case: case.tensorflow is not None and not _recent_tensorflow(case),
          {"pip-nvidia-libs-not-found": 0.05}),
     Hint("a toolkit is there", lambda case: case.facts.toolkits.is_found, {"cuda-libs-missing": 0.4, "cpu-build-selected": 0.8}),
