@@ -17,7 +17,7 @@ from fixer.planning.draft import Draft
 from fixer.planning.loader_repair import compiler_of_wheels, load_first
 from fixer.planning.loading import Preload, preload
 from fixer.planning.packages import bounds_of
-from fixer.planning.remedies import Demands, wrong_sonames
+from fixer.planning.remedies import Demands, twin, wrong_sonames
 from fixer.planning.search import Search
 from fixer.planning.situation import Situation
 
@@ -31,8 +31,10 @@ def carry_out(
     wanting: tuple[str, ...],
 ) -> None:
     """Find the stack and add its actions; where there is none, say so and name the ways out."""
-    libraries = gpu and (demanded.replace or any(one.cause in causes.LIBRARIES for one in findings))
-    search = Search(situation, gpu, demanded.forced, with_libraries=libraries, renew=demanded.replace)
+    # The same release under another name asks for the packages and the libraries that are there.
+    anew = demanded.replace and not (gpu and twin(findings))
+    libraries = gpu and (anew or any(one.cause in causes.LIBRARIES for one in findings))
+    search = Search(situation, gpu, demanded.forced, with_libraries=libraries, renew=anew)
     stack = search.first()
     because = tuple(one.code for one in findings) or tuple(f"wish: {name}" for name in wanting)
     if conda_install.instead(situation, draft, search, stack, because):

@@ -132,7 +132,7 @@ def _packages(
     gpu = aim.device == "gpu"
     about_packages = tuple(one for one in blocking if one.cause in causes.PACKAGES)
     about_stack = tuple(one for one in blocking if one.cause in causes.STACK)
-    about_libraries = tuple(one for one in blocking if one.cause in causes.LIBRARIES and one.code not in causes.BY_SETTING)
+    about_libraries = tuple(one for one in blocking if one.cause in causes.LIBRARIES and not _by_person(situation, one))
     if not (about_packages or about_stack or about_libraries or wanting):
         return
     demanded = remedies.demands(situation, (*about_packages, *about_stack, *about_libraries))
@@ -155,6 +155,11 @@ def _packages(
     carry_out(situation, draft, gpu, demanded, (*about_packages, *about_stack, *about_libraries), wanting)
 
 
+def _by_person(situation: Situation, finding: Finding) -> bool:
+    """Whether a library is no package's: the driver's own, and all of CUDA's on Windows, where no wheel brings them."""
+    return finding.code in causes.BY_SETTING or situation.os == "windows"
+
+
 def _settings(situation: Situation, draft: Draft, blocking: tuple[Finding, ...]) -> None:
     for finding in blocking:
         if finding.cause in causes.SETTINGS or finding.code in causes.BY_SETTING:
@@ -171,7 +176,7 @@ def _people(situation: Situation, draft: Draft, blocking: tuple[Finding, ...]) -
             _driver(situation, draft, finding)
         elif finding.cause == "container-without-gpu":
             draft.step(container.start_step(situation, finding))
-        elif finding.cause not in settled:
+        elif finding.cause not in settled or situation.os == "windows" and finding.cause in causes.LIBRARIES:
             if finding.remedy.plan == "none":
                 draft.note(finding.remedy.summary)
             else:
@@ -188,7 +193,7 @@ def _present_floor(situation: Situation) -> str | None:
     row = situation.dataset.tensorflow_row(situation.distribution, situation.tensorflow)
     if row is None or not row.is_cuda_build or row.cuda is None:
         return None
-    floor, _ = floor_of(situation.dataset, row.cuda, situation.wsl)
+    floor, _ = floor_of(situation.dataset, row.cuda, situation.wsl or situation.os == "windows")
     return str(floor) if floor is not None else None
 
 

@@ -53,7 +53,7 @@ def demands(situation: Situation, findings: Iterable[Finding]) -> Demands:
             remove += ["tensorflow-gpu"] if "tensorflow-gpu" in situation.packages else []
             replace = True
         elif finding.cause == "cpu-build-selected":
-            remove += [one for one in situation.distributions if one != "tensorflow"]
+            remove += [one for one in situation.distributions if one != (wanted or "tensorflow")]
             replace = True
         elif finding.cause == "nvidia-wheel-collision":
             both = tuple(one for one in subject.get("packages", "").split(",") if one in situation.packages)
@@ -73,6 +73,11 @@ def demands(situation: Situation, findings: Iterable[Finding]) -> Demands:
         elif finding.cause in causes.PACKAGES and name and name not in situation.distributions:
             forced[name] = _joined(forced.get(name), wanted if wanted.startswith(_OPERATORS) else "")
     return Demands(forced, tuple(dict.fromkeys(remove)), again, replace, complete)
+
+
+def twin(findings: Iterable[Finding]) -> bool:
+    """Whether the same release under the name tensorflow-gpu is what a build without CUDA lacks: its libraries are there."""
+    return any(one.cause == "cpu-build-selected" and one.subject.get("wanted") == "tensorflow-gpu" for one in findings)
 
 
 def _named(packages: str, wanted: str) -> dict[str, str]:

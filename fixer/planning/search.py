@@ -24,6 +24,7 @@ from fixer.planning.order import steps
 from fixer.planning.packages import bounded
 from fixer.planning.places import Places, all_elsewhere, all_here
 from fixer.planning.refusals import MOST_LISTED, Key, Refusal, Refusals, refusal
+from fixer.planning.remedies import twin
 from fixer.planning.shortlist import Fitting, Shortlist, shortlist
 from fixer.planning.site import Site, site
 from fixer.planning.situation import Ground, Situation
@@ -117,7 +118,7 @@ class Search:
             return "tensorflow-cpu"
         if not situation.wishes.names_tensorflow and situation.distribution == "tensorflow-gpu":
             return "tensorflow-gpu" if compare.minor(situation.tensorflow or "") < (2, 1) else "tensorflow"
-        return "tensorflow"
+        return "tensorflow-gpu" if self.gpu and twin(situation.findings) else "tensorflow"
 
     @once
     def _ground(self) -> Ground:

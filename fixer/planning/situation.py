@@ -215,8 +215,20 @@ class Situation:
 
     @once
     def driver_version(self) -> str | None:
+        """The driver's release; the running module's where a libcuda that is not the driver's own must go."""
         driver = self.facts.driver.value
-        return (driver.version.value or driver.kernel_module.value) if driver is not None else None
+        if driver is None:
+            return None
+        halves = (driver.version.value, driver.kernel_module.value)
+        return (halves[1] or halves[0]) if self._libcuda_must_go else (halves[0] or halves[1])
+
+    @property
+    def _libcuda_must_go(self) -> bool:
+        return any(
+            one.certainty != "cannot-tell"
+            and (one.cause == "cuda-compat-lib" or one.cause == "driver-library-mismatch" and one.subject.get("step") == "remove")
+            for one in self.findings
+        )
 
     @once
     def driver_unknown(self) -> bool:

@@ -44,6 +44,7 @@ from fixer.rules import (
     system,
     tensorflow_itself,
     visibility,
+    windows,
     xla,
 )
 from fixer.rules.case import Case, Target
@@ -112,6 +113,10 @@ OF_CARDS: tuple[Rule, ...] = (
     xla.ptxas_too_old,
     memory.gpu_memory_held,
     memory.gpu_too_small,
+    windows.dll_missing,
+    windows.dll_search_path,
+    windows.windows_cudnn,
+    windows.zlibwapi_missing,
 )
 # Nor these where TensorFlow opens no library of CUDA's, or nobody knows which.
 OF_LIBRARIES: tuple[Rule, ...] = (

@@ -14,6 +14,7 @@ from fixer.rules import ask, compare
 from fixer.rules.case import Case
 from fixer.rules.driver_loading import install_steps
 from fixer.rules.hardware import fits
+from fixer.rules.libcuda import own_release
 from fixer.rules.say import fact, finding
 
 
@@ -21,7 +22,7 @@ def driver_too_old(case: Case) -> Iterator[Finding]:
     """The driver is older than TensorFlow's CUDA runs on, or older than the GPU."""
     if not case.cards or case.is_cuda_build is False or case.driver is None or case.os == "macos":
         return
-    present = compare.driver(case.driver_version)
+    present = own_release(case)
     built = compare.cuda(case.cuda_built)
     if present is None:
         if case.driver_version is None and not _halves_absent(case) and case.tensorflow_may_use_gpu:
@@ -84,12 +85,15 @@ def _too_old(
     case: Case, title: str, floor: DriverRelease, rows: tuple[RowRef, ...], major: str, code: str = "driver-too-old"
 ) -> Finding:
     steps, commands = install_steps(case)
+    driver = case.driver
+    own = driver is not None and own_release(case) != compare.driver(case.driver_version)
+    seen = fact("driver.kernel_module", str(driver.kernel_module.value), driver.kernel_module) if driver and own else case.driver_evidence()
     return finding(
         "driver-too-old",
         case.gpu_severity,
         "proven" if case.metadata_trust == "proven" or not major else "likely",
         f"{title} (it needs {floor} or newer)" if major else title,
-        (case.driver_evidence(), *case.tensorflow_evidence(), *case.card_evidence(case.cards)),
+        (seen, *case.tensorflow_evidence(), *case.card_evidence(case.cards)),
         "Take a TensorFlow built for an older CUDA, which changes only this environment, or have the driver updated.",
         code=code,
         rows=(*rows, *case.row_refs, *steps),

@@ -55,6 +55,20 @@ def _is_compat(case: Case, library: DriverRelease, module: DriverRelease) -> boo
     return library > module and (found == "compat" or (bool(case.container) and found in ("unknown", "stray")))
 
 
+def _is_stray(case: Case, library: DriverRelease, module: DriverRelease) -> bool:
+    """Whether an older libcuda is a copy that no package of the driver's put there."""
+    where = origin(_path(case))
+    return library < module and where != "stub" and (where in ("stray", "compat") or bool(case.container))
+
+
+def own_release(case: Case) -> DriverRelease | None:
+    """The driver's own release: the running module's where another libcuda, which must go, answers in its place."""
+    halves = _halves(case)
+    if halves is not None and (_is_stray(case, *halves) or _is_compat(case, *halves) and _kind_of_cards(case) != "data center"):
+        return halves[1]
+    return compare.driver(case.driver_version)
+
+
 def is_refused_compat(case: Case) -> bool:
     """Whether a run was refused as by a compatibility library, and its libcuda is one of a newer branch from nobody knows where.
 
@@ -87,10 +101,18 @@ def driver_library_mismatch(case: Case) -> Iterator[Finding]:
         advice = "Find out which libcuda it is: in the distribution's folder a reboot repairs it, elsewhere it is a stray copy "
         yield _mismatch(case, "cannot-tell", title, advice + "that must go.", "")
     else:
-        path = _path(case) or "the container image's own copy"
         title = f"a stray libcuda {library} hides the running driver's {module}"
-        advice = f"Take {path} off the loader's path or remove it; a reboot cannot help."
+        advice = f"{_put_away(case)}; a reboot cannot help."
         yield _mismatch(case, "likely" if case.container else "proven", title, advice, "remove")
+
+
+def _put_away(case: Case) -> str:
+    """How the stray copy loses: by the variable that leads to it, where that is what leads to it."""
+    path = _path(case) or "the container image's own copy"
+    folder = path.rpartition("/")[0]
+    if folder and folder in (one.rstrip("/") for one in case.variables.get("LD_LIBRARY_PATH", "").split(":")):
+        return f"Take {folder} off LD_LIBRARY_PATH, where it is set"
+    return f"Take {path} off the loader's path or remove it"
 
 
 def _both(case: Case) -> tuple[Evidence, ...]:

@@ -9,8 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fixer.model.finding import Finding
+from fixer.model.observed import found
+from fixer.model.record import altered
 from fixer.rules import ask, compare
 from fixer.rules.case import CPU_DISTRIBUTIONS, Case
+from fixer.rules.hardware import fits
+from fixer.rules.loading import openings
 from fixer.rules.say import fact, finding, joined, sentence
 from fixer.rules.wishes import wanted
 
@@ -116,24 +120,46 @@ def cpu_build_selected(case: Case) -> Iterator[Finding]:
     elif case.arch != "x86_64":
         evidence.append(fact("arch", case.arch, case.facts.arch))
     by_name = case.distribution in CPU_DISTRIBUTIONS
+    wanted_name = _with_cuda(case)
     yield finding(
         "cpu-build-selected",
         case.gpu_severity,
         "proven" if measured or by_name else case.row_trust,
         f"{case.distribution} {case.tensorflow} is built without CUDA and never uses a GPU",
         evidence,
-        _cpu_build_advice(case),
+        _cpu_build_advice(case, wanted_name),
         rows=() if measured else case.row_refs,
         plan=None if case.arch == "x86_64" else "advise",
-        subject={"package": case.distribution or "", "wanted": "tensorflow"},
+        subject={"package": case.distribution or "", "wanted": wanted_name},
     )
 
 
-def _cpu_build_advice(case: Case) -> str:
+def _with_cuda(case: Case) -> str:
+    """The distribution to put in place of a build without CUDA.
+
+    1.15.2 and later and 2.0.x have CUDA under the name tensorflow-gpu alone. Their CUDA has no wheels, so that name serves
+    where its libraries lie outside, for these cards; elsewhere a later tensorflow does.
+    """
+    twin = ask.wheel(case.dataset, "tensorflow-gpu", case.tensorflow or "", case.platform)
+    environment = case.environment
+    if case.distributions != ("tensorflow",) or twin is None or not twin.is_cuda_build or environment is None:
+        return "tensorflow"
+    held = {name: version for name, version in case.packages.items() if name != "tensorflow"}
+    packages = found({**held, "tensorflow-gpu": twin.version}, *case.packages_seen.via)
+    facts = altered(case.facts, environment=found(altered(environment, packages=packages), *case.facts.environment.via))
+    other = Case(facts, case.dataset, case.wish)
+    opened, judged = openings(other), fits(other)
+    whole = bool(opened) and all(one.verdict == "ok" for one in opened)
+    return "tensorflow-gpu" if whole and all(one.kind in ("served", "compiled first") for one in judged) else "tensorflow"
+
+
+def _cpu_build_advice(case: Case, wanted_name: str) -> str:
     if case.arch != "x86_64":
         return "The index has no TensorFlow with CUDA for this processor: use NVIDIA's container or conda-forge's build."
     if case.by_conda:
         return "Choose the build with CUDA (conda: tensorflow=*=cuda*; CONDA_OVERRIDE_CUDA where no driver is seen)."
+    if wanted_name == "tensorflow-gpu":
+        return f"Install tensorflow-gpu {case.tensorflow} in place of it: the same release with CUDA, whose libraries are here."
     return "Install tensorflow (or, for 1.15 and 2.0, tensorflow-gpu) in place of the CPU build."
 
 
