@@ -1,5 +1,7 @@
 """The dataset as it stands for a patient whose TensorFlow it does not know: with one row more, read from the patient's files.
 
+Where nobody read them, a local version still tells that the build is somebody's own.
+
 The unit is ``with_own_build(dataset, facts)``, a pure function. The row counts as a pre-release, so it is
 kept where it is installed and never offered elsewhere; what its files do not tell stays unknown.
 """
@@ -8,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from fixer.dataset.questions import Dataset
+from fixer.dataset.questions import TENSORFLOWS, Dataset
 from fixer.dataset.rows import TensorFlowRow
 from fixer.model.facts import Facts, TensorFlowBuild
 from fixer.model.finding import RowRef
@@ -16,8 +18,9 @@ from fixer.model.pep440 import is_version, normal_name
 
 R = TypeVar("R")
 # In the order in which a distribution counts where several are installed.
-NAMES = ("tensorflow", "tensorflow-gpu", "tf-nightly", "tf-nightly-gpu", "tensorflow-cpu", "tf-nightly-cpu")
+NAMES = TENSORFLOWS
 TABLE = "the installed files"
+_ARCHITECTURES = {"amd64": "x86_64", "x64": "x86_64", "arm64": "aarch64"}
 _MOST_KEPT = 16
 
 
@@ -54,16 +57,19 @@ class WithOwnBuild(Dataset):
 def with_own_build(dataset: Dataset, facts: Facts) -> Dataset:
     """``dataset``, with a row for the installed TensorFlow where it has none and the files told of it."""
     build = facts.tensorflow_build.value
-    if build is None or build.opener is None or build.is_cuda_build is None:
-        return dataset
     packages = {normal_name(name): version for name, version in facts.packages.or_else({}).items()}
     name = next((one for one in NAMES if one in packages), None)
     if name is None or dataset.tensorflow(name, packages[name]) or not is_version(packages[name]):
         return dataset
     environment = facts.environment.value
     python = environment.python.value if environment is not None else None
-    sources = tuple(facts.tensorflow_build.via) or (build.opener,)
-    row = _row(build, name, packages[name], python, facts.arch.or_else("x86_64"), sources)
+    arch = _ARCHITECTURES.get(facts.arch.or_else("x86_64").lower(), facts.arch.or_else("x86_64").lower())
+    if build is not None and build.opener is not None and build.is_cuda_build is not None:
+        row = _row(build, name, packages[name], python, arch, tuple(facts.tensorflow_build.via) or (build.opener,))
+    elif "+" in packages[name]:
+        row = _foreign(dataset, name, packages[name], python, f"linux_{arch}")
+    else:
+        return dataset
     # The same dataset for the same row: what others remember of it serves a fleet of such machines, too.
     told = repr(row)
     if told not in dataset.own:
@@ -71,6 +77,24 @@ def with_own_build(dataset: Dataset, facts: Facts) -> Dataset:
             dataset.own.clear()
         dataset.own[told] = WithOwnBuild(dataset, row)
     return dataset.own[told]
+
+
+def _foreign(dataset: Dataset, name: str, version: str, python: str | None, platform: str) -> TensorFlowRow:
+    """Somebody's own build, told by its local version (2.17.0+nv25.2): of its code nothing is known.
+
+    What it asks of other packages is presumed to be what the release of that number asks.
+    """
+    near = dataset.tensorflow_row(name, version.partition("+")[0], platform)
+    return TensorFlowRow(
+        distribution=name,
+        version=version,
+        python=(".".join(python.split(".")[:2]),) if python else (),
+        platform=platform,
+        prerelease=True,
+        bounds=near.bounds if near is not None else {},
+        sources=("its local version: the index takes no such release",),
+        confidence="inference",
+    )
 
 
 def _row(

@@ -50,6 +50,7 @@ _VENDOR_WORDS = {"nvidia", "corporation", "corp", "gpu", "graphics", "card", "r"
 _BRAND_WORDS = {"geforce", "tesla", "quadro", "generation"}
 _MEMORY = re.compile(r"\d+gb|hbm\d?e?")
 _MOST_KEPT = 4096
+TENSORFLOWS = ("tensorflow", "tensorflow-gpu", "tf-nightly", "tf-nightly-gpu", "tensorflow-cpu", "tf-nightly-cpu")
 _MODEL = re.compile(r"[a-z]{1,2}\d{1,3}[a-z]?")
 
 
@@ -77,8 +78,9 @@ class Dataset:
 
     def with_patient(self, facts: Facts) -> Dataset:
         """This dataset, and a row for the patient's TensorFlow where only its own files tell how it was built."""
-        build = facts.tensorflow_build.value
-        if build is None or build.opener is None:
+        build, packages = facts.tensorflow_build.value, facts.packages.value or {}
+        read = build is not None and build.opener is not None
+        if not read and not any("+" in packages.get(name, "") for name in TENSORFLOWS):
             return self
         from fixer.dataset.own_build import with_own_build
 

@@ -72,7 +72,7 @@ def decode(data: Any, place: str = "machine file") -> Facts:
     values: dict[str, Any] = dict.fromkeys(codec.hints(Facts), codec.NOT_GIVEN_HERE)
     _read_into(values, data, CONTRACT_KEYS, place)
     _read_into(values, beside, OTHER_KEYS, f"{place}: {BESIDE}")
-    facts = _with_normal_names(Facts(**values))
+    facts = _with_plain_versions(_with_normal_names(Facts(**values)))
     _check_versions(facts, place)
     return _with_sources(facts, beside, place)
 
@@ -177,6 +177,27 @@ def _with_normal_names(facts: Facts) -> Facts:
     packages: Observed[typing.Mapping[str, str]] = environment.packages.map(_normal_names)
     environment = altered(environment, packages=packages)
     return altered(facts, environment=facts.environment.map(lambda _: environment))
+
+
+def _with_plain_versions(facts: Facts) -> Facts:
+    """People copy what their package manager prints: the release counts, the package's revision does not."""
+    for holder, names, version in _VERSIONED:
+        held: Any = getattr(facts, holder).value if holder else facts
+        for name in names if held is not None else ():
+            value = getattr(held, name).value
+            plain = version.plain(value) if value is not None else value
+            if plain == value:
+                continue
+            held = altered(held, **{name: getattr(held, name).map(lambda _, plain=plain: plain)})
+            facts = altered(facts, **{holder: _holding(getattr(facts, holder), held)}) if holder else held
+    pythons = facts.pythons.or_else(())
+    if any(versions.PythonVersion.plain(one) != one for one in pythons):
+        facts = altered(facts, pythons=facts.pythons.map(lambda held: tuple(map(versions.PythonVersion.plain, held))))
+    return facts
+
+
+def _holding(seen: Observed[Any], value: Any) -> Observed[Any]:
+    return seen.map(lambda _: value)
 
 
 def _check_versions(facts: Facts, place: str) -> None:

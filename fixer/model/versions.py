@@ -24,6 +24,8 @@ class _Dotted:
 
     shape: ClassVar[str] = r"[0-9]{1,9}(\.[0-9]{1,9}){0,5}"
     expected: ClassVar[str] = "numbers with dots between them"
+    # What a distribution's package version has after the release, as in 550.54.15-0ubuntu1.
+    tail: ClassVar[str] = r"[-~+][A-Za-z0-9.~+:-]{0,60}"
 
     @classmethod
     def parse(cls: type[V], text: str) -> V:
@@ -32,6 +34,12 @@ class _Dotted:
         if not re.fullmatch(cls.shape, text):
             raise ValueError(f"expected {cls.expected}, not {text!r}")
         return cls(tuple(int(part) for part in text.split(".")), text)
+
+    @classmethod
+    def plain(cls, text: str) -> str:
+        """The release alone: 550.54.15 for 550.54.15-0ubuntu1 and 3:550.54.15-1.fc40; ``text`` where it is nothing like it."""
+        packaged = re.fullmatch(rf"(?:[0-9]{{1,2}}:)?(?P<release>{cls.shape})(?:{cls.tail})", text)
+        return packaged["release"] if packaged else text
 
     @property
     def major(self) -> int:
@@ -119,6 +127,8 @@ class PythonVersion(_Dotted):
 
     shape = r"[0-9](\.[0-9]{1,3}){1,2}"
     expected = "a Python version such as 3.11"
+    # 3.13.0rc2, and the plus that Debian's own builds show.
+    tail = r"(a|b|c|rc)[0-9]{1,3}\+?|\+"
 
     @property
     def feature(self) -> str:

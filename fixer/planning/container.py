@@ -12,6 +12,7 @@ from __future__ import annotations
 import posixpath
 import shlex
 from dataclasses import replace
+from typing import Iterable
 
 from fixer.model.action import ActionSpec, HumanStep
 from fixer.model.finding import Finding
@@ -48,13 +49,17 @@ _TOOLKIT = (
     "NVIDIA_DRIVER_CAPABILITIES=compute,utility."
 )
 
+# Their --nv takes the host's driver along by itself.
+_DRIVER_ALONE = "The host needs the NVIDIA driver."
+
 
 def start_step(situation: Situation, finding: Finding | None) -> HumanStep:
     """How the host starts this kind of container with the GPU."""
     kind = situation.facts.container.value or ""
     commands = _COMMANDS.get(kind, (*_DOCKER[-1:], *_PODMAN[-1:]))
     told = finding.title if finding is not None else "no GPU reaches this container"
-    why = f"{told}: nothing inside the container can change that. {_TOOLKIT} {_WHY.get(kind, '')}".rstrip()
+    host = _DRIVER_ALONE if kind in _READ_ONLY else _TOOLKIT
+    why = f"{told}: nothing inside the container can change that. {host} {_WHY.get(kind, '')}".rstrip()
     how = "with nvidia.com/gpu in its limits" if kind == "kubernetes" else "with the GPU"
     return HumanStep(f"On the host, start the container {how}", commands, f"{why} Afterwards run: convfix plan", "person")
 
@@ -82,9 +87,17 @@ def _lines(action: ActionSpec) -> list[str]:
         return ["RUN " + " && ".join(shlex.join(argv) for argv in action.commands)]
     if action.kind == "preload_hook":
         folders = dict.fromkeys(posixpath.dirname(str(path)) for path in action.params.get("libraries", ()))
-        return [f"ENV LD_LIBRARY_PATH={':'.join(folders)}"]
+        return [_led("LD_LIBRARY_PATH", folders)]
     if action.kind == "activation_script" and action.params.get("shell") != "fish":
-        led = [f"ENV {name}={':'.join(folders)}" for name, folders in action.params.get("prepend", {}).items()]
+        led = [_led(name, folders) for name, folders in action.params.get("prepend", {}).items()]
         led += [f'ENV {name}="{value}"' for name, value in action.params.get("set", {}).items()]
-        return led + [f"ENV {name}=" for name in action.params.get("unset", ())]
+        led += [f"# no ENV {name} at all: an empty value is one, too" for name in action.params.get("unset", ())]
+        dropped = action.params.get("drop", {}).items()
+        return led + [f"# no {folder} in ENV {name}" for name, folders in dropped for folder in folders]
     return []
+
+
+def _led(name: str, folders: Iterable[str]) -> str:
+    """``ENV`` with the folders before what the image has; a folder below the working directory must be named in full there."""
+    full = (folder if folder.startswith(("/", "<")) else f"<WORKDIR>/{folder}" for folder in folders)
+    return f"ENV {name}={':'.join(full)}${{{name}:+:${name}}}"

@@ -211,6 +211,9 @@ def _on_card(dataset: Dataset, distribution: str, platform: str, capability: str
 
 def _built(dataset: Dataset, row: TensorFlowRow) -> Verdict | None:
     name = row_name(dataset, row)
+    if row.is_cuda_build is None and "+" in row.version:
+        # Somebody's own build, offered to whom has it alone: nothing is known against it.
+        return _FREE
     if row.is_cuda_build is False or row.distribution == "tensorflow-cpu":
         return Verdict((Reason(f"its wheel for {row.platform} is built without CUDA", name, RELEASE),))
     if row.is_cuda_build is None or row.cuda is None:

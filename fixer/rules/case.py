@@ -219,7 +219,7 @@ class Case:
     def code_row(self) -> TensorFlowRow | None:
         """The row that tells of the compiled code: ``row``, else the nearest of its minor version that was looked into."""
         row = self.row
-        if row is None or self.by_conda:
+        if row is None or self.by_conda or self.is_foreign_build:
             return None
         if row.sonames or row.is_cuda_build is False:
             return row
@@ -229,7 +229,12 @@ class Case:
     def row_is_exact(self) -> bool:
         """Whether ``row`` describes the very release that is installed."""
         row = self.row
-        return row is not None and row.version == self.tensorflow
+        return row is not None and row.version == self.tensorflow and row.confidence != "inference"
+
+    @once
+    def is_foreign_build(self) -> bool:
+        """Whether somebody else than the index built it, by its local version (2.17.0+nv25.2): the index takes no such one."""
+        return "+" in (self.tensorflow or "") and not self.row_is_own
 
     @property
     def row_is_own(self) -> bool:

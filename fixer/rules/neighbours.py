@@ -84,7 +84,7 @@ def _holds_beside(case: Case, row: PackageFaultRow) -> bool:
 def _trust(case: Case, row: PackageFaultRow) -> Certainty:
     """Measured pairs prove; an inference is likely; another builder's TensorFlow may differ from what was measured."""
     measured = row.measured and row.confidence == "primary"
-    return weaker("proven" if measured else "likely", "likely" if case.by_conda else "proven")
+    return weaker("proven" if measured else "likely", "likely" if case.by_conda or case.is_foreign_build else "proven")
 
 
 def _broken(case: Case, name: str, row: PackageFaultRow, bound: str | None) -> Finding:

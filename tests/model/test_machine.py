@@ -113,3 +113,19 @@ def test_what_is_wrong_is_named(data, named):
 
 def test_every_fact_is_a_key_of_the_file():
     assert set(machine.CONTRACT_KEYS) | set(machine.OTHER_KEYS) == {field.name for field in dataclasses.fields(Facts)}
+
+
+def test_versions_as_package_managers_print_them_are_read():
+    facts = machine.decode(
+        {
+            "schema": machine.SCHEMA,
+            "glibc": "2.35-0ubuntu3.8",
+            "pythons": ["3.13.0rc2", "3.11"],
+            "driver": {"version": "550.54.15-0ubuntu1", "kernel_module": "550.54.15"},
+            "environment": {"python": "3.9.2+"},
+        }
+    )
+    driver, environment = facts.driver.value, facts.environment.value
+    assert driver is not None and driver.version.value == driver.kernel_module.value == "550.54.15"
+    assert facts.glibc.value == "2.35" and facts.pythons.value == ("3.13.0", "3.11")
+    assert environment is not None and environment.python.value == "3.9.2"

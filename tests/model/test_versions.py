@@ -41,3 +41,21 @@ def test_the_load_rule_is_same_major_and_at_least_the_minor(loaded, compiled, fi
 def test_rubbish_is_refused_with_what_was_expected(kind, text):
     with pytest.raises(ValueError, match="expected a"):
         kind.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "plain"),
+    [
+        (DriverRelease, "550.54.15-0ubuntu1", "550.54.15"),
+        (DriverRelease, "3:570.133.07-1.fc42", "570.133.07"),
+        (DriverRelease, "535.104.05", "535.104.05"),
+        (DriverRelease, "550.54.15 (nvidia)", "550.54.15 (nvidia)"),
+        (GlibcVersion, "2.35-0ubuntu3.8", "2.35"),
+        (GlibcVersion, "2.35ubuntu", "2.35ubuntu"),
+        (PythonVersion, "3.13.0rc2", "3.13.0"),
+        (PythonVersion, "3.9.2+", "3.9.2"),
+        (PythonVersion, "3.13-dev", "3.13-dev"),
+    ],
+)
+def test_a_package_s_revision_is_no_part_of_the_release(kind, text, plain):
+    assert kind.plain(text) == plain

@@ -100,7 +100,9 @@ def _sound(plan: Plan, pins: dict[str, str], described: dict[str, Any], dataset:
     python = outcome.python or ""
     row = row_of(outcome.distribution or "", outcome.tensorflow or "", described, dataset)
     if row is None:
-        yield f"no row for {outcome.distribution} {outcome.tensorflow}"
+        # A local version is somebody's own build, which no row can know: it may stay, and never be installed.
+        if "+" not in (outcome.tensorflow or "") or outcome.distribution in pins:
+            yield f"no row for {outcome.distribution} {outcome.tensorflow}"
         return
     if python not in row.python:
         yield f"TensorFlow {row.version} has no wheel for Python {python}"
