@@ -317,7 +317,7 @@ def loader_trace(case: Case) -> Iterator[Finding]:
 
 def library_symbol(case: Case) -> Iterator[Finding]:
     """A library of the stack lacks a function that another wants: two releases meet."""
-    unopened = {one.event.line for one in said(case, "cudnn-old-symbol")}
+    unopened = {one.event.line for one in said(case, "cudnn-old-symbol", "stub-by-path")}
     for one in said(case, "library-symbol"):
         if one.event.line in unopened:
             continue
