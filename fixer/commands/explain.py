@@ -49,6 +49,7 @@ def command(ctx: click.Context, /, **given: Any) -> Outcome:
 def _heard(session: options.Session, path: str, other: Facts | None) -> Explanation:
     """What the log at ``path`` says, joined with what another witness knows of the same machine."""
     from fixer.log import facts as told
+    from fixer.log.listings import Listings
     from fixer.log.matcher import Matcher
     from fixer.log.reader import lines
     from fixer.probes import log_file
@@ -61,10 +62,11 @@ def _heard(session: options.Session, path: str, other: Facts | None) -> Explanat
         sys.stderr.write("  paste the log, then end it with Ctrl-D on a line of its own\n")
     stream = log_file.opened(path)
     try:
-        hits, count = Matcher(session.dataset.symptoms()).hits(lines(stream.read))
+        read = Listings(lines(stream.read))
+        hits, count = Matcher(session.dataset.symptoms()).hits(read)
     finally:
         stream.close()
-    log = told.hear(hits)
+    log = told.hear(hits, read.packages)
     case = Case(log if other is None else told.joined(log, other), session.dataset, session.wish)
     answer = explain(case, (found for rule in RULES for found in rule(case)), count)
     differ = contradictions(log, other) if other is not None else ()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from fixer.log.matcher import Hit
@@ -26,9 +27,11 @@ _GPU = ("name", "compute_capability", "memory_mib", "free_mib", "pci_id")
 ABSENT = "absent"
 
 
-def hear(hits: Iterable[Hit], name: str = "log") -> Facts:
-    """Facts from the recognised lines of one log; ``name`` is what its lines are called ("log line 12")."""
+def hear(hits: Iterable[Hit], listed: Mapping[str, tuple[str, int]] = MappingProxyType({}), name: str = "log") -> Facts:
+    """Facts from the recognised lines of one log and the packages that it lists; ``name`` is what its lines are called ("log line 12")."""
     told = _Told(name)
+    for package, (version, line) in listed.items():
+        told.values[f"package.{package}"] = (version, f"{name} line {line}")
     for hit in hits:
         told.take(hit)
     return told.facts()

@@ -89,7 +89,7 @@ def chosen(situation: Situation, draft: Draft, stack: Stack, search: Search, *, 
         draft.note(
             f"TensorFlow {stack.row.version} names no CUDA wheels of its own; these are the ones of "
             f"{stack.libraries.borrowed_from}, "
-            "for the same CUDA and cuDNN."
+            "for the same major versions of CUDA and cuDNN."
         )
     if search.gpu and "jax" in stack.packages and not any(name.endswith("-plugin") for name in stack.packages):
         draft.note("jax is its build for the CPU: none of its GPU plugins can share this environment's CUDA libraries.")

@@ -110,9 +110,12 @@ def cudnn_version(case: Case) -> Iterator[Finding]:
     if not versions or wanted_major is None:
         return
     newest = max(versions)
-    new = newest.major > wanted_major or (
-        newest.major == wanted_major and opening.winner is not None and not _older(case, newest)
-    )
+    if opening.verdict == "other generation" and newest.major == wanted_major and not _older(case, newest):
+        # Its version would do; it is linked with the libraries of another CUDA.
+        title = f"{shown}, built for another CUDA than {case.tensorflow_name} uses"
+        yield _missing(case, opening, title, opening.soname, "cudnn-for-another-cuda")
+        return
+    new = newest.major > wanted_major or (newest.major == wanted_major and not _older(case, newest))
     need = f"{built.major}.{built.minor}" if built is not None else str(wanted_major)
     yield finding(
         "cudnn-too-new" if new else "cudnn-too-old",

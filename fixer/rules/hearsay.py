@@ -36,7 +36,11 @@ _RAN = (*_GOT_THERE, "epoch")
 def weakened(case: Case, found: Finding) -> Certainty:
     """The certainty of ``found`` once it is asked who speaks, and when."""
     lines = _lines(case, found)
-    if not lines or found.certainty not in ("proven", "likely"):
+    if found.certainty not in ("proven", "likely"):
+        return found.certainty
+    if _rests_on_a_list(case, found):
+        return "likely"
+    if not lines:
         return found.certainty
     if (found.certainty == "proven" or found.stage == "import") and _overtaken(case, found, lines):
         return "possible"
@@ -49,6 +53,13 @@ def weakened(case: Case, found: Finding) -> Certainty:
 def _lines(case: Case, found: Finding) -> list[Heard]:
     sources = {item.source for item in found.evidence}
     return [one for one in heard(case) if one.event.source in sources and one.row.kind in ("error", "headline")]
+
+
+def _rests_on_a_list(case: Case, found: Finding) -> bool:
+    """Whether an installer's list tells some of it: which environment it lists, and whether it still holds, nobody says."""
+    said = {one.event.source for one in heard(case) if any(name.startswith("package.") for name in one.row.states)}
+    told = [item.source for item in found.evidence if item.fact.startswith("environment.packages.")]
+    return any(" line " in source and source not in said for source in told)
 
 
 def _overtaken(case: Case, found: Finding, lines: Iterable[Heard]) -> bool:

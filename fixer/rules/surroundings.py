@@ -49,7 +49,7 @@ def silent_log(case: Case) -> Iterator[Finding]:
     if len({one.version for one in toolkits}) > 1:
         versions = ", ".join(one.version or "?" for one in toolkits)
         add(fact("toolkits", f"CUDA {versions}", case.facts.toolkits), cuda_libs_wrong_version=40, ld_library_path_shadows_env=8)
-    if case.tensorflow is not None and case.os == "linux":
+    if case.tensorflow is not None and case.os == "linux" and not _only_listed(case):
         broken = {row.cause for row in ask.known_faults(case.dataset, "tensorflow", case.tensorflow)}
         for cause in broken & set(CAUSES):
             add(case.package(case.distribution or ""), **{cause.replace("-", "_"): 60})
@@ -75,6 +75,11 @@ def _only_states(case: Case) -> bool:
     """Whether the log states facts alone, and a report tells of trouble with them."""
     kinds = {one.row.kind for one in heard(case)}
     return kinds == {"fact"} and (is_reported(case.facts.os) or is_reported(case.facts.environment))
+
+
+def _only_listed(case: Case) -> bool:
+    """Whether all that is known of the packages is a list in the log: that alone tells of no trouble."""
+    return bool(case.packages_seen.via) and all(" line " in via for via in case.packages_seen.via)
 
 
 def _modern(case: Case) -> bool:

@@ -39,6 +39,7 @@ from fixer.loader import remember, system
 from fixer.loader.cache import parse_cache
 from fixer.loader.elf import read_elf
 from fixer.log import facts as heard
+from fixer.log.listings import Listings
 from fixer.log.matcher import Matcher
 from fixer.log.reader import lines
 from fixer.model import machine
@@ -182,8 +183,9 @@ def _logs() -> tuple[bytes, ...]:
 
 def _hear(matcher: Matcher) -> Callable[[Data], object]:
     def read(data: Data) -> object:
-        hits, _ = matcher.hits(lines(reading(data)))
-        return heard.hear(hits)
+        read = Listings(lines(reading(data)))
+        hits, _ = matcher.hits(read)
+        return heard.hear(hits, read.packages)
 
     return read
 

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from fixer.dataset.questions import Dataset
 from fixer.log import facts as told
+from fixer.log.listings import Listings
 from fixer.log.matcher import Hit, Matcher
 from fixer.log.reader import lines
 from fixer.model.facts import Facts
@@ -50,8 +51,9 @@ def matcher() -> Matcher:
 def hear(text: str | bytes, environment: Mapping[str, str] | None = None) -> Heard:
     """``text`` as a log, joined with a report's own words about its machine."""
     data = text.encode("utf-8", "surrogateescape") if isinstance(text, str) else text
-    hits, count = matcher().hits(lines(io.BytesIO(data).read))
-    facts = told.hear(hits)
+    read = Listings(lines(io.BytesIO(data).read))
+    hits, count = matcher().hits(read)
+    facts = told.hear(hits, read.packages)
     if environment is not None:
         facts = told.joined(facts, environment_file.facts(environment))
     case = Case(facts, dataset(), Wish())
