@@ -181,6 +181,8 @@ def ways_out(situation: Situation, draft: Draft, *, gpu_absent: bool) -> None:
         draft.note(f"Way out: loosen the wish ({', '.join(situation.wish.requirements)}).")
     if gpu_absent or situation.wish.device == "gpu":
         draft.note("Way out: run on the CPU: --device cpu.")
+    if not _wheels_can_run(situation, draft):
+        return
     if situation.owner is not None and not gpu_absent:
         draft.note("Way out: an environment of its own outside the project, which its lock file does not bind.")
     if not situation.can_fetch_python and not gpu_absent:
@@ -199,3 +201,17 @@ def ways_out(situation: Situation, draft: Draft, *, gpu_absent: bool) -> None:
         draft.note(f"Way out: a container image that carries the whole stack ({ours}NVIDIA's nvcr.io/nvidia/tensorflow).")
     if wishes.others:
         draft.note("Way out: an environment of its own for each framework; their exact pins then cannot meet.")
+
+
+def _wheels_can_run(situation: Situation, draft: Draft) -> bool:
+    """Whether another Python or image could help; says what helps where no wheel can run here at all."""
+    if not situation.ground(False).avx:
+        if situation.os == "macos":
+            draft.note("Way out: on Apple silicon, a Python built for arm64.")
+        else:
+            draft.note("Way out: another machine; in a virtual machine, pass the host's processor through; or a build made without AVX.")
+        return False
+    if situation.glibc == "" and situation.os == "linux":
+        draft.note("Way out: a container image with glibc (python:3.12-slim, ubuntu, tensorflow/tensorflow) in place of this system.")
+        return False
+    return True

@@ -59,6 +59,9 @@ def repair_loader(situation: Situation, draft: Draft, findings: tuple[Finding, .
     place = (situation.interpreter, situation.prefix, situation.site_packages)
     harmful = _harmful(situation, findings, first)
     load_first(situation, draft, first, place, because, conda=situation.kind == "conda", harmful=harmful)
+    too_old = next((one for one in situation.findings if one.code == "ptxas-too-old"), None)
+    if too_old is not None and compare.within(too_old.subject["wanted"], nvidia.get(too_old.subject["package"], "0")):
+        _name_compiler(situation, draft, place, because, f"{too_old.title}.", conda=situation.kind == "conda")
     explain.setting_left(situation, draft)
     return True
 
@@ -178,8 +181,15 @@ def compiler_of_wheels(
         for toolkit in situation.facts.toolkits.or_else(())
         if toolkit.version and first and compare.release(toolkit.version)[:2] < compare.release(first)[:2]
     ]
-    if not older or not any(kind == "compiled" for kind, _ in stack.verdict.flaws):
-        return
+    if older and any(kind == "compiled" for kind, _ in stack.verdict.flaws):
+        why = f"The toolkit {older[0]} holds a ptxas that does not know this GPU, and XLA would take it first."
+        _name_compiler(situation, draft, place, because, why, conda=conda)
+
+
+def _name_compiler(
+    situation: Situation, draft: Draft, place: tuple[str, str, str], because: tuple[str, ...], why: str, *, conda: bool
+) -> None:
+    """XLA_FLAGS names the compiler of the wheels when the environment is activated, unless the person named another."""
     interpreter, prefix, site = place
     flag = f"--xla_gpu_cuda_data_dir={posixpath.join(site, 'nvidia', 'cuda_nvcc')}"
     given = situation.variables.get("XLA_FLAGS", "")
@@ -194,8 +204,8 @@ def compiler_of_wheels(
         setting={"XLA_FLAGS": f"{given} {flag}".strip()},
     )
     draft.note(
-        f"The toolkit {older[0]} holds a ptxas that does not know this GPU, and XLA would take it first: XLA_FLAGS names "
-        "the wheel's when the environment is activated. Convolutions of Keras do not need it; jit_compile does."
+        f"{why[:1].upper()}{why[1:]} XLA_FLAGS names the wheel's when the environment is activated. Convolutions of Keras do "
+        "not need it; jit_compile does."
     )
 
 

@@ -110,7 +110,7 @@ def _cudnn(situation: Situation, wheels: Mapping[str, str], actions: tuple[Actio
     known = {
         library.version
         for library in situation.facts.libraries.or_else(())
-        if library.name == "cudnn" and library.version
+        if library.name.lower().removeprefix("lib") == "cudnn" and library.version
     }
     return known.pop() if len(known) == 1 else None
 

@@ -171,7 +171,10 @@ def _people(situation: Situation, draft: Draft, blocking: tuple[Finding, ...]) -
     settled = causes.PACKAGES | causes.STACK | causes.LIBRARIES | causes.SETTINGS
     if draft.driver_floor is None:
         draft.driver_floor = _present_floor(situation)
+    anew = any(one.code in ("driver-drops-gpu", "driver-wrong-module-flavour", "nouveau-active") for one in blocking)
     for finding in blocking:
+        if anew and finding.code == "driver-not-loaded":
+            continue  # The module that is there cannot be loaded for this card; the one that is installed will be.
         if finding.cause in causes.DRIVER and finding.cause not in causes.STACK:
             _driver(situation, draft, finding)
         elif finding.cause == "container-without-gpu":
@@ -213,7 +216,7 @@ def _driver(situation: Situation, draft: Draft, finding: Finding) -> None:
         return
     if finding.cause == "driver-wrong-module-flavour":
         step, draft.driver = people.driver_step(situation, draft.driver_floor, f"{finding.title}.")
-        draft.step(own if own.commands else step)
+        draft.step(step if step.commands else own)
         return
     draft.step(own)
 

@@ -231,14 +231,20 @@ def cudnn_drops_gpu(case: Case) -> Iterator[Finding]:
         return
     refs: tuple[RowRef, ...] = (case.dataset.ref(row), *case.row_refs, *served[0].rows)
     old = compare.older_than_all(row.compute_capabilities, served[0].capability or "")
-    wanted = f"{wanted_cudnn(case)},{'<9.11' if old else '>=9.10'}"
+    # Only cuDNN 9 has served new cards in a later minor version that this TensorFlow takes.
+    kept = opening.soname.endswith(".so.9")
+    wanted = ",".join(filter(None, (wanted_cudnn(case), "<9.11" if old else ">=9.10" if kept else "")))
     yield finding(
         "cudnn-drops-gpu",
         case.gpu_severity if len(served) == len(case.cards) else "note",
         "proven" if row.confidence == "primary" and trust(case, opening) == "proven" else "likely",
         f"cuDNN {opening.winner.version} has no code for {served[0].name} (compute capability {served[0].capability})",
         (*loader_evidence(case, opening), *case.card_evidence(tuple(served))),
-        f"Pin a cuDNN that still serves it: {wanted}." if old else f"Take a cuDNN that knows it: {wanted}.",
+        f"Pin a cuDNN that still serves it: {wanted}."
+        if old
+        else f"Take a cuDNN that knows it: {wanted}."
+        if kept
+        else "Take a TensorFlow for a newer cuDNN: none of this one's knows the card.",
         rows=refs,
         subject={"package": "cudnn", "wanted": wanted, "installed": opening.winner.version, "sonames": opening.soname},
     )

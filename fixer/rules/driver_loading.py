@@ -150,7 +150,7 @@ def driver_not_loaded(case: Case) -> Iterator[Finding]:
         "handed-over": "the GPU is handed over to a virtual machine (vfio-pci), so the driver cannot have it",
         "half": "the kernel module runs, but the driver's user-space library (libcuda) is missing",
     }
-    rows, commands = install_steps(case) if reason in ("not-installed", "half") else ((), (("modprobe", "nvidia"),))
+    rows, commands = install_steps(case) if reason in ("not-installed", "half") else ((), (("sudo", "modprobe", "nvidia"),))
     advice = {
         "not-loaded": "Load it (as root: modprobe nvidia); where that fails, rebuild it for the running kernel "
         "(dkms autoinstall, or reinstall the driver) and reboot.",
@@ -258,15 +258,17 @@ def _wrong(card: Card, is_open: bool | None) -> bool:
     return (is_open is True and module == "proprietary") or (is_open is False and module == "open")
 
 
-def install_steps(case: Case) -> tuple[tuple[RowRef, ...], Commands]:
-    """The distribution's own commands that install a driver for these cards, for a person; empty when not known."""
+def install_steps(case: Case, branch: int = 0) -> tuple[tuple[RowRef, ...], Commands]:
+    """The distribution's own commands that install a driver of ``branch`` or newer for these cards; empty when not known."""
     distro: Distro | None = case.facts.distro.value
     if distro is None:
         return (), ()
-    fitting = [row for row in case.dataset.driver_steps(distro) if all(_serves(row, card) for card in case.cards)]
+    known = (row for row in case.dataset.driver_steps(distro) if row.branch >= branch)
+    fitting = [row for row in known if all(_serves(row, card) for card in case.cards)]
     if not fitting:
         return (), ()
-    best = fitting[0]
+    # As a plan chooses: another's repository only where the distribution's own packages are too old.
+    best = max(fitting, key=lambda row: (not row.origin, row.module == "open", row.branch))
     return (case.dataset.ref(best),), best.commands
 
 

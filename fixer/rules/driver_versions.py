@@ -84,7 +84,7 @@ def _floor(case: Case, major: int, built: str) -> tuple[DriverRelease | None, tu
 def _too_old(
     case: Case, title: str, floor: DriverRelease, rows: tuple[RowRef, ...], major: str, code: str = "driver-too-old"
 ) -> Finding:
-    steps, commands = install_steps(case)
+    steps, commands = install_steps(case, floor.branch)
     driver = case.driver
     own = driver is not None and own_release(case) != compare.driver(case.driver_version)
     seen = fact("driver.kernel_module", str(driver.kernel_module.value), driver.kernel_module) if driver and own else case.driver_evidence()

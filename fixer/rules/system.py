@@ -46,6 +46,9 @@ def cpu_without_avx(case: Case) -> Iterator[Finding]:
         return
     if case.tensorflow and compare.minor(case.tensorflow) < _FIRST_WITH_AVX:
         return
+    if case.os == "macos":
+        yield _rosetta(case)
+        return
     # conda builds some without it, and TensorFlow 1.5 needs none: both may be there where nobody could look.
     unsure = case.by_conda or case.kind == "conda" or case.packages_seen.is_unknown
     yield finding(
@@ -56,6 +59,26 @@ def cpu_without_avx(case: Case) -> Iterator[Finding]:
         (fact("cpu_flags", "avx is not among them", case.facts.cpu_flags), *case.tensorflow_evidence()),
         "Run TensorFlow on another machine, or use a build made without AVX; in a virtual machine, pass the host's "
         "processor through (CPU type host).",
+    )
+
+
+def _rosetta(case: Case) -> Finding:
+    """Every Intel Mac of the last years has AVX; Apple's Rosetta, which runs x86_64 programs on Apple silicon, hides it."""
+    return finding(
+        "apple-silicon",
+        "blocks",
+        "likely",
+        "this Python is built for x86_64 and sees no AVX: on Apple silicon it runs under Rosetta, where TensorFlow stops",
+        (
+            fact("os", "macos", case.facts.os),
+            fact("arch", case.arch, case.facts.arch),
+            fact("cpu_flags", "avx is not among them", case.facts.cpu_flags),
+            *case.tensorflow_evidence(),
+        ),
+        "Use a Python built for arm64 (python3 -c 'import platform; print(platform.machine())' says arm64), and install "
+        "TensorFlow there; an Intel Mac so old that it has no AVX runs no TensorFlow wheel since 1.6.",
+        code="apple-silicon-rosetta",
+        stage="import",
     )
 
 

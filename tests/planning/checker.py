@@ -12,6 +12,7 @@ from typing import Any
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from fixer.dataset.questions import Dataset
@@ -60,7 +61,8 @@ def _commands(plan: Plan, described: dict[str, Any]) -> Iterator[str]:
 
 def _outcome(plan: Plan, described: dict[str, Any]) -> Iterator[str]:
     """What the plan says will be, against what its own commands do."""
-    state = dict(((described.get("environment") or {}).get("packages")) or {})
+    installed = ((described.get("environment") or {}).get("packages")) or {}
+    state = {canonicalize_name(name): version for name, version in installed.items()}
     for action in plan.actions:
         for argv in action.commands:
             words = list(argv)
