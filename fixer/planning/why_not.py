@@ -118,7 +118,7 @@ class _Case:
             if compare.key(row.version) == compare.key(situation.tensorflow) and situation.not_editable is None:
                 new = None
         for python, rung in ((here, self._rung(row)), (new, "environment")):
-            reasons = list(verdict.reasons)
+            reasons = [*self._about_gpu(row), *verdict.reasons]
             if isinstance(python, Reason):
                 reasons.append(python)
             elif python is not None:
@@ -131,7 +131,7 @@ class _Case:
 
     def _fits(self, option: Option) -> tuple[Reason, ...]:
         """The reasons of the packages and libraries; a sound stack is noted, with the unknown facts it rests on."""
-        refused = bool(option.verdict.reasons)
+        refused = bool(option.verdict.reasons) or bool(self._about_gpu(option.row))
         place = site(self.situation, option.gpu, option.rung != "environment", bounded(self.situation.dataset, (option.row,)))
         made = fit(place, replace(option, gpu=False, with_libraries=False) if refused else option)
         if isinstance(made, tuple):
@@ -142,11 +142,38 @@ class _Case:
             self.needs += [need for need in option.verdict.needs if need not in self.needs]
         return ()
 
+    def _about_gpu(self, row: TensorFlowRow) -> tuple[Reason, ...]:
+        """What a person must change before any wheel uses the GPU: there is none, or its driver is not one that serves it."""
+        situation = self.situation
+        if not self.gpu or situation.os == "macos":
+            return ()
+        if situation.facts.gpus.is_absent:
+            where = "no GPU reaches this container" if situation.facts.container.value else "this machine has no NVIDIA GPU"
+            return (Reason(where, row_name(situation.dataset, row), "gpus"),)
+        return _unfit_driver(situation)
+
     def _rung(self, row: TensorFlowRow) -> str:
         present = self.situation.tensorflow
         if present is None or compare.key(row.version) == compare.key(present):
             return "pin"
         return _RUNGS[compare.minor(row.version) != compare.minor(present)]
+
+
+def _unfit_driver(situation: Situation) -> tuple[Reason, ...]:
+    """Why the present driver serves none of the cards: its branch has left them, or its kernel module is the other one."""
+    driver, present = situation.facts.driver.value, compare.driver(situation.driver_version)
+    if driver is None or present is None or situation.wsl or situation.os != "linux":
+        return ()
+    is_open, found = driver.open_module.value, []
+    for row in situation.families:
+        name = row_name(situation.dataset, row)
+        if row.last_driver_branch is not None and present.branch > row.last_driver_branch:
+            text = f"driver {present} no longer serves {row.name}: branch {row.last_driver_branch} is the last that does"
+            found.append(Reason(text, name, "driver.version"))
+        elif is_open is not None and row.module not in ("either", "open" if is_open else "proprietary"):
+            text = f"{row.name} needs the {row.module} kernel module, this machine has the other one"
+            found.append(Reason(text, name, "driver.open_module"))
+    return tuple(dict.fromkeys(found)) if len(found) == len(situation.cards) else ()
 
 
 def _unpublished(situation: Situation, row: TensorFlowRow) -> Reason:
@@ -269,6 +296,7 @@ def _value(situation: Situation, fact: str) -> str:
     cards = (f"{card.name or card.pci_id or 'GPU'} ({card.compute_capability or 'unknown'})" for card in situation.cards)
     known = {
         "driver.version": situation.driver_version or "",
+        "driver.open_module": _flavour(situation),
         "glibc": situation.glibc or "",
         "gpus": ", ".join(cards) or "none",
         "os": situation.platform,
@@ -280,6 +308,12 @@ def _value(situation: Situation, fact: str) -> str:
     return known.get(fact, "")
 
 
+def _flavour(situation: Situation) -> str:
+    driver = situation.facts.driver.value
+    is_open = driver.open_module.value if driver is not None else None
+    return "" if is_open is None else "open" if is_open else "proprietary"
+
+
 def _hints(case: _Case, possible: bool | None, rejected: tuple[Rejected, ...]) -> list[str]:
     """What else a reader must know, and where a reason can be got round."""
     situation = case.situation
@@ -288,8 +322,8 @@ def _hints(case: _Case, possible: bool | None, rejected: tuple[Rejected, ...]) -
         found.append(f"It would go into a new environment: the present one is left alone, {situation.not_editable}.")
     if possible is not False:
         return found
-    if any({reason.fact for reason in one.reasons} == {"driver.version"} for one in rejected):
-        found.append("Only the driver stands in the way; convfix plan names the steps that a person takes for a newer one.")
+    if any(all(reason.fact.startswith("driver.") for reason in one.reasons) for one in rejected):
+        found.append("Only the driver stands in the way; convfix plan names what a person does about it.")
     if case.gpu and _on_cpu(case):
         found.append("On the CPU nothing stands against it: --device cpu.")
     return found

@@ -32,6 +32,12 @@ def described(card: str | None = "RTX 3080", driver: str | None = "580.65.06", *
     return {**made, **keys}
 
 
+def with_module(card: str, is_open: bool) -> Described:
+    """The same, with a kernel module of the flavour that is asked for."""
+    made = described(card)
+    return {**made, "driver": {**made["driver"], "open_module": is_open}}
+
+
 def venv(python: str = "3.11.7", **packages: str) -> Described:
     named = {name.replace("_", "-"): version for name, version in packages.items()}
     return {"kind": "venv", "python": python, "owner": None, "packages": named}
@@ -73,6 +79,9 @@ STACKS: dict[str, tuple[Described, tuple[str, ...], set[str]]] = {
     "driver-450": (described(driver="450.80.02"), ("tensorflow==2.15.1",), {"driver.version"}),
     "driver-470": (described("V100", "470.57.02"), ("tensorflow==2.18.1",), {"driver.version"}),
     "driver-390": (described("GTX 1080", "390.157"), ("tensorflow==2.10.1", "python==3.10"), {"driver.version"}),
+    "volta-590": (described("V100", "590.48.01"), ("tensorflow==2.18.1",), {"driver.version"}),
+    "pascal-open-module": (with_module("GTX 1080", True), ("tensorflow==2.18.1",), {"driver.open_module"}),
+    "blackwell-closed-module": (with_module("RTX 5090", False), ("tensorflow==2.21.0",), {"driver.open_module"}),
     "hopper-ptx": (described("H100", "535.104.05"), ("tensorflow==2.21.0",), {"driver.version"}),
     "no-such-release": (described(), ("tensorflow==2.99.0",), {"wish.tensorflow"}),
     "cpu-distribution": (described(), ("tensorflow-cpu==2.15.1", "python==3.12"), {"wish.python"}),
@@ -132,6 +141,7 @@ def flipped(told: Described, wanted: tuple[str, ...], reason: Argument) -> tuple
         "cpu_flags": {"cpu_flags": ["avx", "avx2", "fma"]},
         "gpus": {"gpus": [{"compute_capability": _card(reason, told)}]},
         "driver.version": {"driver": {**(told["driver"] or {}), "version": "580.65.06", "kernel_module": "580.65.06"}},
+        "driver.open_module": {"driver": {**(told["driver"] or {}), "open_module": not (told["driver"] or {}).get("open_module")}},
         "os": {"os": "linux", "arch": "x86_64"},
     }
     return {**told, **change[reason.fact]}, wanted
@@ -168,6 +178,12 @@ def test_the_build_without_cuda_is_for_the_cpu_alone(dataset: Dataset) -> None:
     taken, refused = (asked(described(), ("tensorflow-cpu==2.15.1",), dataset, device) for device in ("any", "gpu"))
     assert taken.possible and taken.device == "cpu" and not any("CUDA" in one.text for one in taken.reasons)
     assert refused.possible is False and any("built without CUDA" in one.text for one in refused.reasons)
+
+
+def test_no_gpu_is_a_no_and_not_an_unknown(dataset: Dataset) -> None:
+    answer = asked(described(None, None), ("tensorflow==2.20.0",), dataset, "gpu")
+    assert answer.possible is False and answer.exit_code == 9 and {one.fact for one in answer.reasons} == {"gpus"}
+    assert not any(one.fact == "gpus" for one in asked(described(), ("tensorflow==2.20.0",), dataset, "gpu").reasons)
 
 
 def test_there_are_thirty_stacks_and_every_kind_of_fact_is_flipped() -> None:
