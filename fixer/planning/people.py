@@ -29,7 +29,7 @@ def from_finding(finding: Finding) -> HumanStep:
 
 def driver_step(situation: Situation, floor: str | None, why: str) -> tuple[HumanStep, Any]:
     """How a person gets a driver that serves this GPU and CUDA, and what the driver will be."""
-    minimum, last = _limits(situation, floor)
+    minimum, last = limits(situation, floor)
     wanted = {"minimum": minimum, "branch": None}
     if situation.wsl:
         text = (
@@ -79,7 +79,7 @@ def _at_least(minimum: str | None) -> str:
     return f" ({minimum} or newer)" if minimum else ""
 
 
-def _limits(situation: Situation, floor: str | None) -> tuple[str | None, int | None]:
+def limits(situation: Situation, floor: str | None) -> tuple[str | None, int | None]:
     """The oldest driver for the CUDA and the GPU, and the last branch that serves the GPU."""
     first = max((row.first_driver_branch or 0 for row in situation.families), default=0)
     lasts = [row.last_driver_branch for row in situation.families if row.last_driver_branch is not None]

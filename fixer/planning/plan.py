@@ -39,7 +39,9 @@ def make_plan(facts: Facts, findings: Iterable[Finding], dataset: Dataset, wish:
     device = aim.device or "cpu"
     if draft.device is not None:
         device = draft.device
-    state = outcome.derive(situation, actions, device, draft.driver, draft.driver_floor) if draft.decided else None
+    # The oldest driver for the CUDA is no driver for a card that came later.
+    floor = people.limits(situation, draft.driver_floor)[0]
+    state = outcome.derive(situation, actions, device, draft.driver, floor) if draft.decided else None
     return Plan(
         format=FORMAT,
         version=version,

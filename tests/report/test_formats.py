@@ -37,6 +37,11 @@ def plans() -> dict[str, Plan]:
     return made
 
 
+def plan_of(name: str) -> Plan:
+    case = harness.load(name)
+    return harness.plan_of(case["machine"], harness.wish_of(case["wish"]), Dataset.open())
+
+
 @pytest.fixture(scope="module")
 def blackwell() -> Plan:
     """A new environment with CUDA wheels and a hook."""
@@ -161,6 +166,27 @@ def test_hostile_words_stay_in_their_comment(blackwell: Plan) -> None:
         assert all(char == "\n" or char.isprintable() for char in text)
         assert not any(line.lstrip().startswith(("RUN rm", "; touch")) for line in text.splitlines()), form
     assert {step.cmd.upper() for step in dockerfile.parse_string(document(plan, "dockerfile"))} <= {"FROM", "RUN", "ENV"}
+
+
+def test_what_lies_outside_the_environment_is_no_image() -> None:
+    plan = plan_of("cpu-build-1-15-same-release--a")
+    assert plan.outcome is not None and plan.outcome.libraries_from == ("system",)
+    with pytest.raises(NoDocument, match="outside the environment"):
+        document(plan, "dockerfile")
+    assert "# Not in this file: the CUDA libraries" in document(plan, "requirements")
+
+
+def test_somebody_s_own_build_is_named_and_never_pinned() -> None:
+    plan = plan_of("nvidia-s-own-build-numpy--a")
+    for form in ("conda", "dockerfile"):
+        with pytest.raises(NoDocument, match="no index serves"):
+            document(plan, form)
+    text = document(plan, "requirements")
+    assert "# Not in this file: tensorflow 2.17.0+nv25.2" in text and pins_of(text) == {"numpy": "1.26.4"}
+
+
+def test_the_host_s_driver_is_one_that_serves_the_card() -> None:
+    assert "NVIDIA driver (570 or newer)" in document(plan_of("blackwell-driver--a"), "dockerfile")
 
 
 def test_a_plan_that_leads_nowhere_gives_no_document(convfix: Any, tmp_path: Path) -> None:

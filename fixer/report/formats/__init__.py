@@ -34,6 +34,12 @@ def document(plan: Plan, form: str) -> str:
         raise NoDocument("no-document", f"--format {form}: only a person's steps make these packages work", hint)
     if form in ("conda", "dockerfile") and plan.outcome.tensorflow is None:
         raise NoDocument("no-document", f"--format {form}: there is no TensorFlow in what this plan leaves")
+    if form in ("conda", "dockerfile") and "+" in (plan.outcome.tensorflow or ""):
+        hint = "use the image or the index that it came from"
+        raise NoDocument("no-document", f"--format {form}: no index serves tensorflow {plan.outcome.tensorflow}", hint)
+    if form == "dockerfile" and plan.outcome.device == "gpu" and "system" in plan.outcome.libraries_from:
+        hint = "an image of NVIDIA's with that CUDA and cuDNN (nvidia/cuda) holds them; --format requirements has the packages"
+        raise NoDocument("no-document", f"--format {form}: the CUDA libraries lie outside the environment here", hint)
     return FORMATS[form](plan)
 
 

@@ -19,11 +19,15 @@ def changes(plan: Plan) -> list[str]:
 
 def whole(plan: Plan) -> list[str]:
     """Exact pins of all that is known of the environment after the plan; what no index serves is left out."""
-    if any(action.kind == "new_environment" for action in plan.actions):
+    if _makes_new(plan):
         return changes(plan)
     state = plan.outcome.packages if plan.outcome is not None else {}
     made = (f"{name}=={version}" for name, version in state.items())
     return sorted((text for text in made if _PIN.match(text)), key=_order)
+
+
+def _makes_new(plan: Plan) -> bool:
+    return any(action.kind == "new_environment" for action in plan.actions)
 
 
 def conda_packages(plan: Plan) -> list[str]:
@@ -60,6 +64,10 @@ def headline(plan: Plan) -> list[str]:
 def left(plan: Plan) -> list[str]:
     """What no package can do: the plan's other actions and a person's steps, in words."""
     said = [one.summary for one in plan.actions if one.kind not in (*PACKAGE_KINDS, "conda_packages")]
+    if plan.outcome is not None and plan.outcome.device == "gpu" and "system" in plan.outcome.libraries_from:
+        said.append("the CUDA libraries: they lie outside the environment on this machine")
+    own = {} if plan.outcome is None or _makes_new(plan) else plan.outcome.packages
+    said += [f"{name} {version}: somebody's own build, which no common index serves" for name, version in own.items() if "+" in version]
     return said + [f"by {'root' if one.privilege == 'root' else 'you'}: {one.summary}" for one in plan.human_steps]
 
 
