@@ -53,6 +53,10 @@ _TWO_RELEASES = {
 
 
 # A part of cuDNN that refuses another part: the two lie in two folders, and both were searched.
+# TensorFlow's own files of two releases lie over each other.
+_TWO_TENSORFLOWS = {"environment-broken": 56.0, "duplicate-tf-packages": 44.0}
+_OLD_RUNTIME = {"libstdcxx-too-old": 80.0, "environment-broken": 20.0}
+_OF_LIBSTDCXX = ("_ZSt", "_ZNSt", "_ZNKSt")
 _TWO_CUDNN = {
     "cudnn-shadowed": 52.0,
     "ld-library-path-shadows-env": 26.0,
@@ -108,7 +112,8 @@ def lost(case: Case) -> tuple[Lost, ...]:
     return known
 
 
-# TensorFlow's own libraries: a cut one was half written.
+# TensorFlow's own libraries, and those of frameworks beside it: a cut one was half written.
+_OF_TENSORFLOWS_OWN = re.compile(r"-packages/tensorflow/|/(?:lib|_pywrap_)tensorflow[\w.]*$")
 _IN_TENSORFLOW = re.compile(r"-packages/(?:tensorflow|keras|jaxlib|torch)/|/(?:lib|_pywrap_)tensorflow[\w.]*$")
 
 
@@ -334,6 +339,10 @@ def library_symbol(case: Case) -> Iterator[Finding]:
                 weights["ld-library-path-shadows-env"] = 90.0
             evidence = (one.evidence, *(line.evidence for line in own[:2]))
             yield from candidates("library-symbol", weights, f"{name} lacks {symbol}", evidence, ("convfix", "doctor"))
+            return
+        if _OF_TENSORFLOWS_OWN.search(name.replace("\\", "/")) and symbol.startswith("_Z"):
+            weights = _OLD_RUNTIME if symbol.startswith(_OF_LIBSTDCXX) else _TWO_TENSORFLOWS
+            yield from candidates("library-symbol", weights, f"{name} lacks {symbol}", (one.evidence,), ("convfix", "doctor"))
             return
         if _kind(name.rpartition("/")[2]) or _CUDNN.match(symbol) or symbol.startswith(("cublas", "__nvJitLink", "nccl", "cusparse")):
             weights = dict(_TWO_RELEASES)

@@ -14,7 +14,7 @@ from fixer.model.facts import Library
 from fixer.model.finding import Certainty, Finding
 from fixer.model.versions import CudaVersion, CudnnVersion
 from fixer.rules import ask, compare
-from fixer.rules.case import Case
+from fixer.rules.case import Case, is_reported
 from fixer.rules.copies import toolkit_serves, toolkit_version
 from fixer.rules.say import Commands, fact, finding, joined
 
@@ -39,7 +39,8 @@ def _wanted(case: Case) -> _Wanted | None:
     built, row = compare.cuda(case.cuda_built), case.code_row
     if built is None or row is None or row.cudnn_major is None:
         return None
-    if case.facts.toolkits.is_unknown or case.facts.libraries.is_unknown:
+    # A report names the CUDA that somebody speaks of; what else lies there it does not list.
+    if any(seen.is_unknown or is_reported(seen) for seen in (case.facts.toolkits, case.facts.libraries)):
         return None
     number = "110" if built.major == 11 else f"{built.major}{built.minor}"
     return _Wanted(built, f"cudart64_{number}.dll", row.cudnn_major, f"cudnn64_{row.cudnn_major}.dll")
