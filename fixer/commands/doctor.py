@@ -71,7 +71,7 @@ def _every(session: options.Session, given: dict[str, Any]) -> Outcome:
 
 def tensorflow_of(facts: Facts) -> str | None:
     """The TensorFlow of these facts in words: its version, led by its distribution's name where that is another."""
-    from fixer.probes import TENSORFLOW_NAMES
+    from fixer.probes.packages import TENSORFLOW_NAMES
 
     packages = facts.packages.or_else({})
     name = next((name for name in TENSORFLOW_NAMES if name in packages), None)

@@ -116,7 +116,8 @@ class BrokenPackage:
     """A distribution whose files disagree with its metadata.
 
     ``problem`` is one of: record-missing-files, metadata-missing, truncated, leftover, two-versions, replaced (a library
-    is whole and not the one that was installed), mixed (its libraries themselves say that they are of two releases).
+    is whole and not the one that was installed), mixed (its libraries themselves say that they are of two releases),
+    unreadable (``path`` is a file or folder of it that this user may not read).
     """
 
     name: str
@@ -267,6 +268,23 @@ class Launcher:
 
 
 @record(frozen=True)
+class ModuleLine:
+    """A line of an environment modulefile that is loaded in this shell and changes a variable.
+
+    ``deed`` is set, prepend, append or unset; ``value`` as the line gives it, what the file set above filled in. ``mine``
+    says that this user may write to the file.
+    """
+
+    module: str
+    path: str
+    line: int
+    deed: str
+    name: str
+    value: str = ""
+    mine: bool = False
+
+
+@record(frozen=True)
 class Mapped:
     """A library file that a running process has mapped; ``deleted`` when it was replaced or removed since."""
 
@@ -343,6 +361,7 @@ class Facts:
     keras_setting: Observed[KerasSetting] = _unknown()
     resolutions: Observed[tuple[Resolution, ...]] = _unknown()
     launchers: Observed[tuple[Launcher, ...]] = _unknown()
+    modules: Observed[tuple[ModuleLine, ...]] = _unknown()
     process: Observed[Process] = _unknown()
     kernel_modules: Observed[tuple[str, ...]] = _unknown()
     device_nodes: Observed[Mapping[str, bool]] = _unknown()

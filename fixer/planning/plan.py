@@ -137,6 +137,12 @@ def _packages(
     about_libraries = tuple(one for one in blocking if one.cause in causes.LIBRARIES and not _by_person(situation, one))
     if not (about_packages or about_stack or about_libraries or wanting):
         return
+    closed = [one for one in about_packages if one.code == "environment-broken/unreadable"]
+    if closed:
+        # No installer gets into such a folder; what else there is to do shows when its owner has opened it.
+        for one in closed:
+            draft.step(people.from_finding(one))
+        return
     demanded = remedies.demands(situation, (*about_packages, *about_stack, *about_libraries))
     only_loader = about_libraries and not (about_packages or about_stack or wanting)
     if only_loader and repair_loader(situation, draft, about_libraries):

@@ -21,6 +21,7 @@ from fixer.model.facts import (
     Interpreter,
     Launcher,
     Library,
+    ModuleLine,
     Process,
     RepairFile,
     Resolution,
@@ -30,14 +31,13 @@ from fixer.model.facts import (
 from fixer.model.observed import Observed, absent, found, unknown
 from fixer.probes import disk, driver, gpu, interpreters, keras, kernel_log, managers, nvml, system, tensorflow
 from fixer.probes import variables as environment_variables
+from fixer.probes.packages import TENSORFLOW_NAMES
 from fixer.probes.patient import Seen, look
 from fixer.probes.plain import clean
 
 if TYPE_CHECKING:
     from fixer.probes.environments import Place
     from fixer.probes.process import Running
-
-TENSORFLOW_NAMES = ("tensorflow", "tensorflow-gpu", "tensorflow-cpu", "tf-nightly", "tf-nightly-gpu", "tf-nightly-cpu")
 
 
 class Look:
@@ -186,6 +186,14 @@ def _launchers(at: Look) -> Observed[tuple[Launcher, ...]]:
     return launchers.observe(at.host, patient.prefix if patient is not None else None)
 
 
+def _modules(at: Look) -> Observed[tuple[ModuleLine, ...]]:
+    if not at.host.environ.get("LOADEDMODULES"):
+        return absent("LOADEDMODULES")
+    from fixer.probes import modulefiles
+
+    return modulefiles.observe(at.host)
+
+
 def _process(at: Look) -> Observed[Process]:
     from fixer.probes import process
 
@@ -252,6 +260,7 @@ TABLE: tuple[tuple[str, Callable[[Look], Observed[Any]]], ...] = (
     ("disk_free_mib", _disk),
     ("toolkits", _toolkits),
     ("launchers", _launchers),
+    ("modules", _modules),
     ("process", _process),
     ("libraries", _libraries),
     ("resolutions", _resolutions),

@@ -52,6 +52,7 @@ _DECIDES = ("cudnn", "cudart")
 _PAYLOAD = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "payloads", "library_versions.py")
 _LIMIT = 10.0
 _VERSION = re.compile(r"[0-9]{1,4}(\.[0-9]{1,5}){1,3}")
+_DATA_DIR = re.compile(r"--xla_gpu_cuda_data_dir=[\"']?(/[^\s\"']{1,4000})")
 _RELEASE = re.compile(r"release [0-9.]+, V([0-9]{1,2}(?:\.[0-9]{1,4}){1,2})")
 
 
@@ -82,13 +83,15 @@ def observe(
     for one in mapped:
         if one.soname in names and not one.deleted and (own is None or not one.path.startswith(own)):
             seen.setdefault(host.real_path(one.path), (names[one.soname], one.path))
-    tools = _compilers(host, patient, kits, ask)
-    if not seen and not tools:
-        return absent(*folders[:2])
+    tools = _compilers(host, patient, (*kits, *_data_dir(variables)), ask)
     records = {host.real_path(kit): _recorded(host, kit) for kit in kits}
     copies = [_with_record(host, Library(name, None, path), records) for name, path in seen.values()]
     versions = _versions(host, _worth_asking(copies)) if ask else {}
     copies = [replace(copy, version=versions.get(copy.path) or copy.version) for copy in copies]
+    # A link whose library was moved away is no copy: the loader passes it over.
+    copies = [copy for copy in copies if copy.version or host.exists(copy.path)]
+    if not copies and not tools:
+        return absent(*folders[:2])
     tools = [copy if copy.version else _with_record(host, copy, records) for copy in tools]
     return found(tuple(sorted((*copies, *tools), key=lambda copy: copy.path)), *folders[:2])
 
@@ -164,6 +167,12 @@ def _compilers(host: Host, patient: Patient | None, kits: tuple[str, ...], ask: 
         if host.exists(path):
             made.append(Library("ptxas", _ptxas_version(host, path) if ask else None, path))
     return made
+
+
+def _data_dir(variables: Mapping[str, str]) -> list[str]:
+    """The folder that XLA is told to look into first."""
+    named = _DATA_DIR.search(variables.get("XLA_FLAGS", ""))
+    return [posixpath.normpath(named[1])] if named else []
 
 
 def _ptxas_version(host: Host, path: str) -> str | None:

@@ -113,7 +113,9 @@ def _process(host: Host, patient: Patient, variables: Mapping[str, str], memory:
         cache = None
     system = learn(host, DEFAULT_LOADER, executable, variables)
     preload = host.text("/etc/ld.so.preload", 1 << 16) or ""
-    process = Process(HostFiles(host, memory), Setting(system, cache, variables, preload_file=preload), executable)
+    # A relative or empty element of a path list means the folder in which the program is started: ours stands for it.
+    here = host.vantage.folder or "/"
+    process = Process(HostFiles(host, memory, here), Setting(system, cache, variables, here, preload_file=preload), executable)
     process.start()
     return process
 
@@ -151,7 +153,9 @@ def _older_ground(host: Host, process: Process, opener: str, failure: Failure | 
 
 
 def _plain(host: Host, path: str | None) -> str | None:
-    """``path`` without the ``..`` of a $ORIGIN, where that names the same file (a linked folder may say otherwise)."""
+    """``path`` from the root and without the ``..`` of a $ORIGIN, where that names the same file (a linked folder may say otherwise)."""
+    if path is not None and not path.startswith("/"):
+        path = posixpath.join(host.vantage.folder or "/", path)
     if path is None or ".." not in path:
         return path
     plain = posixpath.normpath(path)
@@ -177,7 +181,10 @@ def _resolution(
     dataset: Dataset,
 ) -> Resolution:
     row = dataset.library(answer.name)
-    path = _plain(host, answer.path)
+    failure = answer.failure
+    # A file that was found and cannot be mapped ends the search: that file is the one, and no other is asked.
+    itself = failure.path if failure is not None and failure.name == answer.name and not failure.needed_by else None
+    path = _plain(host, answer.path or itself)
     # The wheel's own copy counts too where the search never comes to its folder: that is the fault to be seen.
     others = dict.fromkeys(
         [_plain(host, one.path) or one.path for one in answer.passed] + _own_copies(host, answer.name, path, patient, dataset)
@@ -191,7 +198,7 @@ def _resolution(
         version=_version(host, path, known, patient, packages, dataset) if path is not None else None,
         why=answer.detail or answer.rule or "not found",
         passed_over=passed,
-        problem=answer.failure.message if answer.failure is not None and path is not None else None,
+        problem=failure.message if failure is not None and path is not None else None,
     )
 
 

@@ -7,6 +7,7 @@ read, so a huge or binary one costs no more than a small one. Nothing is importe
 from __future__ import annotations
 
 import re
+from typing import Iterator
 
 from fixer.host.base import Host
 from fixer.model.facts import BrokenPackage
@@ -17,6 +18,7 @@ from fixer.probes.plain import clean, is_version
 _HEAD, _LONGEST_HEAD = 4096, 65536
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,198}[A-Za-z0-9])?")
 _FILE_NAME = re.compile(r"(?P<name>[A-Za-z0-9._]+?)-(?P<version>[A-Za-z0-9.!+_]+?)(-py\d(\.\d+)?)?\.(dist|egg)-info")
+TENSORFLOW_NAMES = ("tensorflow", "tensorflow-gpu", "tensorflow-cpu", "tf-nightly", "tf-nightly-gpu", "tf-nightly-cpu")
 
 
 @record(frozen=True)
@@ -59,7 +61,16 @@ def read_folder(host: Host, path: str) -> Folder:
         if len({one.version for one in several}) > 1:
             versions = " and ".join(sorted(one.version for one in several))
             broken.append(BrokenPackage(last.name, last.version, "two-versions", f"metadata of {versions}", last.info))
+    held += _nameless(host, path, [one for one in broken if one.name not in made])
     return Folder(path, tuple(held), tuple(broken))
+
+
+def _nameless(host: Host, path: str, broken: list[BrokenPackage]) -> Iterator[Distribution]:
+    """A TensorFlow whose metadata is gone and whose files are there: it is imported all the same, and its folder tells the version."""
+    for one in broken:
+        lost = one.problem == "metadata-missing" and one.version is not None and is_version(one.version)
+        if lost and one.name in TENSORFLOW_NAMES and host.exists(f"{path}/tensorflow/__init__.py"):
+            yield Distribution(one.name, one.version or "", "", one.path, path)
 
 
 def _written(host: Host, one: Distribution) -> float:

@@ -10,6 +10,7 @@ another release: of NVIDIA's wheels the second is told (``replaced``), and ``cud
 from __future__ import annotations
 
 import os
+import stat
 import struct
 from typing import Iterable, Iterator
 
@@ -24,6 +25,7 @@ PREFIXES = ("tensorflow", "nvidia-")
 # These write sizes that stay true; conda and distributions rewrite files after the record was made.
 _EXACT = ("pip", "uv")
 REPLACED = "replaced"
+UNREADABLE = "unreadable"
 _LIMIT = 16 << 20
 _BIG = 60_000
 _DEEP = 2
@@ -63,7 +65,13 @@ def _check(host: Host, one: Distribution, folders: dict[str, frozenset[str]]) ->
         if place not in folders:
             folders[place] = frozenset(host.entries(place))
         if name not in folders[place]:
+            if not folders[place] and _closed(host, place):
+                return BrokenPackage(one.name, one.version, UNREADABLE, "this user may not look into it", place)
             missing.append(path)
+        elif ".so" in name and host.stat(f"{place}/{name}") is None:
+            missing.append(f"{path}, a link that leads nowhere")
+        elif ".so" in name and _closed(host, f"{place}/{name}"):
+            return BrokenPackage(one.name, one.version, UNREADABLE, "this user may not read it", f"{place}/{name}")
         elif ".so" in name or not name:
             recorded = size if one.installer in _EXACT else None
             why = cut_short(host, f"{place}/{name}", recorded)
@@ -81,6 +89,20 @@ def _check(host: Host, one: Distribution, folders: dict[str, frozenset[str]]) ->
     if other:
         return BrokenPackage(one.name, one.version, REPLACED, clean(other[0]), one.info)
     return None
+
+
+def _closed(host: Host, path: str) -> bool:
+    """Whether a folder or a file is there and its mode keeps this user from it."""
+    status = host.stat(path)
+    if status is None:
+        return False
+    is_folder, seen_from = stat.S_ISDIR(status.st_mode), host.vantage
+    needed = 0o5 if is_folder else 0o4
+    shift = 6 if status.st_uid == seen_from.uid else 3 if status.st_gid in seen_from.groups else 0
+    if status.st_mode >> shift & needed == needed:
+        return False
+    # Root reads whatever the mode says, unless that power was taken from it: only the attempt tells.
+    return not host.entries(path) if is_folder else host.text(path, 1) is None
 
 
 def _wanted(record: bytes) -> list[tuple[str, int | None]]:
@@ -127,7 +149,7 @@ def cut_short(host: Host, path: str, recorded: int | None) -> str | None:
     """Why a shared library is not whole: empty, smaller than its own header says, or smaller than recorded without one."""
     status = host.stat(path)
     if status is None:
-        return "a link that leads nowhere"
+        return None
     if status.st_size == 0:
         return None if recorded == 0 else "it is empty"
     if recorded is not None and status.st_size >= recorded:

@@ -35,6 +35,7 @@ from fixer.rules import (
     launchers,
     libcuda,
     memory,
+    modulefiles,
     neighbours,
     process,
     search_paths,
@@ -196,7 +197,7 @@ RULES: tuple[Rule, ...] = (*OF_MACHINES, *OF_CARDS, *OF_LIBRARIES, *OF_A_PATIENT
 def judge(facts: Facts, dataset: Dataset, wish: Wish) -> tuple[Finding, ...]:
     """Every finding for ``facts`` under ``wish``, weightiest first, at most one of them primary."""
     case = Case(facts, dataset.with_patient(facts), wish)
-    return rank(found for rules in _asked(case) for rule in rules for found in rule(case))
+    return rank(modulefiles.traced(case, found) for rules in _asked(case) for rule in rules for found in rule(case))
 
 
 def _asked(case: Case) -> Iterator[tuple[Rule, ...]]:

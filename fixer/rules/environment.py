@@ -25,6 +25,13 @@ _IN_WORDS = {
     "two-versions": "two versions of its metadata are there",
     "replaced": "a library of it is not the one that was installed",
     "mixed": "its libraries are of two releases",
+    "unreadable": "this user may not read a part of it",
+}
+
+_ADVICE = {
+    "leftover": "Remove the leftover folder; pip only warns of it.",
+    # No installer can replace what it may not look into.
+    "unreadable": "Let this user read {path}: its owner changes its mode (never TensorFlow as root).",
 }
 
 
@@ -48,9 +55,9 @@ def environment_broken(case: Case) -> Iterator[Finding]:
             _CERTAINTIES.get(one.problem, "proven"),
             f"{name} is broken: {_IN_WORDS.get(one.problem, one.problem)}",
             (fact("patient.broken", f"{one.path}: {one.detail}" if one.detail else one.path, case.facts.patient),),
-            f"Reinstall {name} in the version that its metadata names."
-            if one.problem != "leftover"
-            else "Remove the leftover folder; pip only warns of it.",
+            _ADVICE.get(one.problem, "Reinstall {name} in the version that its metadata names.").format(name=name, path=one.path),
+            commands=(("chmod", "u+rwX", one.path),) if one.problem == "unreadable" else None,
+            plan="advise" if one.problem == "unreadable" else None,
             code=f"environment-broken/{one.problem}",
             subject={"package": name, "version": one.version or "", "path": one.path, "problem": one.problem},
         )
@@ -59,6 +66,9 @@ def environment_broken(case: Case) -> Iterator[Finding]:
 def _severity(case: Case, name: str, problem: str) -> Severity:
     """A package that TensorFlow imports stops everything; one whose libraries it loads stops the GPU."""
     if problem in ("leftover", "replaced"):
+        return "risks"
+    if problem == "metadata-missing" and name in case.packages:
+        # It is imported all the same; installers are at a loss with it.
         return "risks"
     if _vital(name):
         return "blocks"

@@ -27,6 +27,7 @@ from fixer.rules.copies import (
     library_name,
     outside,
     toolkit_version,
+    wheel_serves,
     wheels,
 )
 from fixer.rules.say import fact, weaker
@@ -229,7 +230,7 @@ def _judge(
 ) -> Opening:
     library = row.name if row is not None else _stem(soname).removeprefix("lib")
     right = _best([copy for copy in others if fits(case, library, copy)])
-    others_of = _generations(case, library, row, soname, winner, others) if winner is None else ()
+    others_of = _generations(case, library, row, soname, others, measured) if winner is None else ()
     verdict = _verdict(case, library, winner, others, right, measured, problem, bool(others_of))
     return Opening(soname, library, verdict, winner, others, measured, right, others_of, problem, why)
 
@@ -301,9 +302,12 @@ def _lists_known(case: Case, library: str) -> bool:
 
 
 def _generations(
-    case: Case, library: str, row: LibraryRow | None, soname: str, winner: Copy | None, others: tuple[Copy, ...]
+    case: Case, library: str, row: LibraryRow | None, soname: str, others: tuple[Copy, ...], measured: bool
 ) -> tuple[Other, ...]:
-    """Copies that do not answer to the soname: another CUDA, another major of cuDNN."""
+    """Copies that do not answer to the soname: another CUDA, another major of cuDNN.
+
+    A wheel of the right generation whose file the loader did not find is none of them: it has lost the file.
+    """
     found = [
         Other(
             f"{copy.path} {copy.version or ''}".strip(),
@@ -314,7 +318,7 @@ def _generations(
     ]
     for name in row.wheels if row is not None else ():
         version = case.packages.get(name)
-        if version is not None:
+        if version is not None and row is not None and not (measured and wheel_serves(case, name, version, row, soname)):
             found.append(Other(f"{name} {version}", version, case.package(name)))
     known = {copy.path for copy in others}
     for one in case.facts.libraries.or_else(()):

@@ -36,11 +36,16 @@ def _data_dir_is_set(case: Case) -> bool:
     return "xla_gpu_cuda_data_dir" in case.variables.get("XLA_FLAGS", "")
 
 
+def _data_dir_may_serve(case: Case) -> bool:
+    """Whether the folder that XLA_FLAGS names may hold libdevice; on a live machine it was looked into."""
+    return _data_dir_is_set(case) and not case.complete
+
+
 def libdevice_missing(case: Case) -> Iterator[Finding]:
     """XLA finds no libdevice: neither a toolkit nor the wheel is there."""
     if not openings(case) or case.kind == "conda" or compare.minor(case.tensorflow or "") < _XLA_OPTIMIZERS:
         return
-    if not case.facts.toolkits.is_absent or _data_dir_is_set(case):
+    if not case.facts.toolkits.is_absent or _data_dir_may_serve(case):
         return
     if any(library_name(one) in ("libdevice", "device") for one in case.facts.libraries.or_else(())):
         return
@@ -55,11 +60,18 @@ def libdevice_missing(case: Case) -> Iterator[Finding]:
         (
             fact("toolkits", "none", case.facts.toolkits),
             fact("environment.packages", "no nvidia-cuda-nvcc wheel", case.packages_seen),
+            *_of_the_flags(case),
         ),
         f"Install {_nvcc(case)}, or point XLA_FLAGS=--xla_gpu_cuda_data_dir at a folder that holds nvvm/libdevice.",
         rows=case.row_refs,
         subject={"package": _nvcc(case)},
     )
+
+
+def _of_the_flags(case: Case) -> tuple[Evidence, ...]:
+    if not _data_dir_is_set(case):
+        return ()
+    return (fact("variables.XLA_FLAGS", f"{case.variables['XLA_FLAGS']}: no libdevice there", case.variable("XLA_FLAGS")),)
 
 
 def ptxas_too_old(case: Case) -> Iterator[Finding]:

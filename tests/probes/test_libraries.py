@@ -72,6 +72,19 @@ def test_a_version_is_asked_of_the_library_and_not_read_off_its_name(tmp_path: P
     assert {copy.version for copy in again if copy.path.startswith(str(folder))} == {None}
 
 
+def test_a_link_whose_library_was_moved_away_is_no_copy(tmp_path: Path) -> None:
+    (tmp_path / "libcudnn.so.8").symlink_to("gone/libcudnn.so.8")
+    seen = libraries.observe(RealHost({"PATH": "/usr/bin"}), None, {"LD_LIBRARY_PATH": str(tmp_path)}, DATA).or_else(())
+    assert not [copy for copy in seen if copy.path.startswith(str(tmp_path))]
+
+
+def test_the_folder_that_xla_is_told_of_is_looked_into(tmp_path: Path) -> None:
+    _put(tmp_path, "/nvvm/libdevice/libdevice.10.bc", "")
+    flags = {"XLA_FLAGS": f"--xla_dump_to=/x --xla_gpu_cuda_data_dir='{tmp_path}'"}
+    seen = libraries.observe(RealHost({"PATH": "/usr/bin"}), None, flags, DATA).or_else(())
+    assert f"{tmp_path}/nvvm/libdevice/libdevice.10.bc" in [copy.path for copy in seen]
+
+
 MATHEMATICS = {
     "libcublas.so.12": "12.5.3", "libcublasLt.so.12": "12.5.3", "libcufft.so.11": "11.2.3", "libcurand.so.10": "10.3.6",
     "libcusolver.so.11": "11.6.3", "libcusparse.so.12": "12.5.1", "libnvJitLink.so.12": "12.5", "libnccl.so.2": "2.21.5",

@@ -172,9 +172,10 @@ DAMAGE: list[tuple[str, Callable[[Path], object], dict[str, str]]] = [
     ("no problem: one that it does not import is gone", lambda site: shutil.rmtree(site / "grpc"), {}),
     ("no RECORD", lambda site: (site / "numpy-1.26.4.dist-info/RECORD").unlink(), {"numpy": "record-missing-files"}),
     ("empty RECORD", lambda site: os.truncate(site / "numpy-1.26.4.dist-info/RECORD", 0), {"numpy": "record-missing-files"}),
+    ("TensorFlow's metadata gone", lambda site: (site / "tensorflow-2.15.1.dist-info/METADATA").unlink(), {"tensorflow": "metadata-missing"}),
     ("metadata gone", lambda site: (site / "numpy-1.26.4.dist-info/METADATA").unlink(), {"numpy": "metadata-missing"}),
     ("a library that is a dangling link", lambda site: [(site / LIBRARY).unlink(), (site / LIBRARY).symlink_to("gone")],
-     {"tensorflow": "truncated"}),
+     {"tensorflow": "record-missing-files"}),
     ("a module was emptied", lambda site: os.truncate(site / "tensorflow/python/platform/build_info.py", 0), {"tensorflow": "truncated"}),
     ("no problem: a module of another installer's was emptied",
      lambda site: [os.truncate(site / "wrapt/__init__.py", 0), (site / "wrapt-1.17.3.dist-info/INSTALLER").write_text("conda\n")], {}),
@@ -190,6 +191,28 @@ DAMAGE: list[tuple[str, Callable[[Path], object], dict[str, str]]] = [
 def test_damage_is_seen_and_nothing_else(site: Path, what: str, damage: Callable[[Path], object], expected: dict[str, str]) -> None:
     damage(site)
     assert problems(site) == expected
+
+
+@pytest.mark.parametrize(("gone", "listed"), [("", True), ("tensorflow/__init__.py", False)])
+def test_a_tensorflow_without_metadata_is_there_as_long_as_its_files_are(site: Path, gone: str, listed: bool) -> None:
+    (site / "tensorflow-2.15.1.dist-info/METADATA").unlink()
+    if gone:
+        (site / gone).unlink()
+    held = [(one.name, one.version) for one in read_folder(live(), str(site)).distributions]
+    assert (("tensorflow", "2.15.1") in held) is listed
+
+
+@pytest.mark.parametrize("what", ["numpy", LIBRARY])
+def test_what_this_user_may_not_read_is_no_missing_file(site: Path, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As anybody but root finds it: whoever runs this test may be root, whom no mode keeps out."""
+    path = site / what
+    path.chmod(0)
+    host = live()
+    monkeypatch.setattr(host, "entries", lambda folder, own=host.entries: () if folder == str(path) else own(folder))
+    monkeypatch.setattr(host, "text", lambda file, limit=1, own=host.text: None if file == str(path) else own(file, limit))
+    seen = wheel_record.check(host, read_folder(live(), str(site)).distributions)
+    path.chmod(0o755)
+    assert [(one.problem, one.path) for one in seen] == [("unreadable", str(path))]
 
 
 def test_sizes_of_a_distribution_that_rewrites_files_are_not_trusted_but_the_elf_is(site: Path) -> None:

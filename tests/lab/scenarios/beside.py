@@ -132,6 +132,7 @@ SCENARIOS = (
     Scenario("ml-dtypes-0-1", "ml-dtypes-mismatch", change=over("ml-dtypes==0.1.0"), flip="healthy"),
     Scenario("text-of-2-12-fails-by-itself", None, change=_text, named="plugin-built-for-other-tf", program="import tensorflow_text\n", flip="healthy"),
     Scenario("without-nvcc", None, change=_nvcc, named="libdevice-missing", program=_COMPILED, flip="healthy"),
+    Scenario("flags-lead-nowhere", None, change=_nvcc, variables={"XLA_FLAGS": "--xla_gpu_cuda_data_dir=/usr/local/cuda-11.8"}, named="libdevice-missing", program=_COMPILED, flip="healthy"),
     Scenario("pins-of-torch", None, "2.20.0", _NEW, change=both(cublas_of_torch, torch_that_wants("2.6.0", "nvidia-cublas-cu12==12.4.5.8")), named="tf-torch-pin-conflict", flip="torch-without-pins"),
     Scenario("torch-without-pins", None, "2.20.0", _NEW, change=torch_that_wants("2.6.0")),
     Scenario("growth-of-1", None, variables={_GROWTH: "1"}, named="gpu-memory-setting-misused", flip="growth-of-true"),

@@ -97,6 +97,35 @@ def no_part(soname: str) -> Change:
     return change
 
 
+def cut_short(stage: Stage) -> None:
+    """A full disk in the middle of an install: cuBLAS ends early, though its head is whole."""
+    library = stage.site / "nvidia" / "cublas" / "lib" / "libcublas.so.12"
+    content = library.read_bytes()[:6000]
+    library.unlink()
+    library.write_bytes(content)
+
+
+def module_of_a_cudnn(stage: Stage) -> None:
+    """What a computing centre's module adds: a file that is read, and a folder with an older cuDNN."""
+    toolkits.add_cudnn(stage.builder, stage.local / "cudnn-8.1", "8.1.1", "11.2")
+    file = stage.local / "modulefiles" / "cudnn" / "8.1"
+    file.parent.mkdir(parents=True)
+    file.write_text("#%Module1.0\nset root /usr/local/cudnn-8.1\nprepend-path LD_LIBRARY_PATH $root/lib64\n")
+
+
+def links_to_nowhere(stage: Stage) -> None:
+    """cuDNN linked into the toolkit from a folder that was tidied away later."""
+    toolkit("11.2", "8.1.1")(stage)
+    for library in (stage.local / "cuda-11.2" / "lib64").glob("libcudnn*"):
+        library.unlink()
+        library.symlink_to(f"/opt/cudnn-8.1/lib64/{library.name}")
+
+
+def cudnn_in_the_current_folder(stage: Stage) -> None:
+    for library in cudnn("9.1.0.70", "12.5"):
+        stage.builder.install(library, stage.home)
+
+
 _PATH_11 = {"LD_LIBRARY_PATH": "/usr/local/cuda-11.0/lib64"}
 _PATH_112 = {"LD_LIBRARY_PATH": "/usr/local/cuda-11.2/lib64"}
 _1 = ("numpy<2",)
@@ -128,6 +157,9 @@ SCENARIOS = (
     Scenario("system-cudnn-first", "ld-library-path-shadows-env", change=old_cudnn_beside,
              variables={"LD_LIBRARY_PATH": "/usr/local/cudnn-8.1/lib64"}, flip="system-cudnn-unnamed"),
     Scenario("system-cudnn-unnamed", None, change=old_cudnn_beside),
+    Scenario("module-loaded", "ld-library-path-shadows-env", change=module_of_a_cudnn, flip="module-unloaded",
+             variables={"LD_LIBRARY_PATH": "/usr/local/cudnn-8.1/lib64", "LOADEDMODULES": "cudnn/8.1", "MODULEPATH": "/usr/local/modulefiles"}),
+    Scenario("module-unloaded", None, change=module_of_a_cudnn, variables={"MODULEPATH": "/usr/local/modulefiles"}),
     Scenario("plain-pip", "cuda-libs-missing", standins=False, flip="healthy"),
     Scenario("plain-pip", "cuda-libs-missing", "2.20.0", _NEW, standins=False, flip="healthy"),
     Scenario("without-the-cudnn-wheel", "cudnn-missing", change=without("nvidia-cudnn-cu12"), flip="healthy"),
@@ -148,6 +180,7 @@ SCENARIOS = (
     Scenario("toolkit-11-0-for-11-2", "cuda-libs-wrong-version", "2.10.1", change=toolkit("11.0", "8.1.1"), variables=_PATH_11, extra=_1, flip="toolkit-on-the-path"),
     Scenario("cudnn-8-0-for-8-1", "cudnn-too-old", "2.10.1", change=toolkit("11.2", "8.0.5"), variables=_PATH_112, extra=_1, flip="toolkit-on-the-path"),
     Scenario("cudnn-9-for-8", "cudnn-too-new", "2.10.1", change=both(toolkit("11.2", None), cudnn_in("cuda-11.2", "9.1.0", "11.8")), variables=_PATH_112, extra=_1, flip="toolkit-on-the-path"),
+    Scenario("links-to-nowhere", "cudnn-missing", "2.10.1", change=links_to_nowhere, variables=_PATH_112, extra=_1, flip="toolkit-on-the-path"),
     Scenario("known-to-the-cache", None, "2.10.1", change=toolkit_known_to_the_cache, extra=_1),
     Scenario("old-cudnn-in-the-cache", "cudnn-too-old", "2.10.1", change=both(toolkit("11.2", None), cudnn_in(".", "8.0.5", "11.1")), variables=_PATH_112, extra=_1, flip="known-to-the-cache"),
     Scenario("old-cudnn-before-the-cache", "cudnn-shadowed", "2.10.1", change=both(toolkit_known_to_the_cache, cudnn_in("cudnn-8.0", "8.0.5", "11.1")),
@@ -159,6 +192,9 @@ SCENARIOS = (
     Scenario("plain-pip", "cuda-libs-missing", "2.4.4", standins=False, flip="toolkit-on-the-path"),
     Scenario("cudnn-9-1-for-9-3", "cudnn-too-old", "2.20.0", _NEW, change=cudnn_at("9.1.0.70"), flip="healthy"),
     Scenario("incomplete-cudnn", "environment-broken", "2.20.0", _NEW, change=no_part("libcudnn_ops.so.9"), flip="healthy"),
+    Scenario("cut-short-cublas", "environment-broken", "2.20.0", _NEW, change=cut_short, flip="healthy"),
+    Scenario("empty-element", "ld-library-path-shadows-env", "2.20.0", _NEW, change=cudnn_in_the_current_folder, variables={"LD_LIBRARY_PATH": ":/usr/local/lib64"}, flip="no-empty-element"),
+    Scenario("no-empty-element", None, "2.20.0", _NEW, change=cudnn_in_the_current_folder, variables={"LD_LIBRARY_PATH": "/usr/local/lib64"}),
     Scenario("without-nvjitlink", "cuda-libs-missing", "2.20.0", _NEW, change=without("nvidia-nvjitlink-cu12"), flip="healthy"),
     Scenario("without-cublas", "cuda-libs-missing", change=without("nvidia-cublas-cu12"), flip="healthy"),
     Scenario("system-cudnn-first", "ld-library-path-shadows-env", "2.20.0", _NEW, change=cudnn_in("cudnn-9.0", "9.0.0", "12.3"),

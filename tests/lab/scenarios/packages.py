@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import Callable
 
 from tests.lab.scenarios.libraries import named
@@ -29,8 +28,10 @@ def keras_file(text: str) -> Change:
     return change
 
 
-def no_metadata(stage: Stage) -> None:
-    shutil.rmtree(next(stage.site.glob("protobuf-*.dist-info")))
+def metadata_gone(stage: Stage) -> None:
+    """A clean-up went over TensorFlow's dist-info and took the two files by which installers know it."""
+    for name in ("METADATA", "RECORD"):
+        (next(stage.site.glob("tensorflow-2*.dist-info")) / name).unlink()
 
 
 def cut_short(stage: Stage) -> None:
@@ -103,6 +104,7 @@ SCENARIOS = (
     Scenario("without-tensorflow", "tensorflow-missing", change=no_tensorflow, flip="healthy"),
     Scenario("tensorflow-cpu", "cpu-build-selected", change=cpu_build, flip="healthy"),
     Scenario("cut-short", "environment-broken", change=cut_short, flip="healthy"),
+    Scenario("metadata-gone", None, change=metadata_gone, named="environment-broken", flip="healthy"),
     Scenario("left-over-of-pip", "environment-broken", change=left_over, flip="healthy"),
     Scenario("file-of-mine", "module-shadowed", change=shadow("tensorflow.py"), flip="other-file-of-mine"),
     Scenario("other-file-of-mine", None, change=shadow("train.py")),
