@@ -115,6 +115,14 @@ def compiled(path: str) -> tuple[str, ...]:
     return tuple(os.path.join(cache, found) for found in names if found.startswith(stem) and found.endswith(".pyc"))
 
 
+def source(path: str) -> str:
+    """The module of a compiled file."""
+    folder, name = os.path.split(path)
+    if os.path.basename(folder) != "__pycache__":
+        return path[:-1]
+    return os.path.join(os.path.dirname(folder), name.partition(".")[0] + ".py")
+
+
 def _record(folder: str, site: str) -> tuple[Row, ...] | None:
     try:
         content = durable.read(os.path.join(folder, "RECORD"), _LARGEST_RECORD)

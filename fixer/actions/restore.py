@@ -80,10 +80,10 @@ def _finished(before: Before, after: Change, change: Change) -> _Work:
     # Compiled files that Python wrote meanwhile for modules of ours go with their modules.
     modules = {path for path in {*after.created, *after.changed, *after.gone} if path.endswith(".py")}
     for path in change.created:
-        if path.endswith(".pyc") and _source(path) in modules:
+        if path.endswith(".pyc") and distributions.source(path) in modules:
             ours.add(path)
     for path in {*change.changed, *change.gone}:
-        if path.endswith(".pyc") and _source(path) in modules:
+        if path.endswith(".pyc") and distributions.source(path) in modules:
             back.add(path)
     back = {path for path in back if path in before.marks}
     return _Work(frozenset(ours), frozenset(back), _folders(after) | _folders(change))
@@ -154,16 +154,8 @@ def _name_of(folder: str) -> str:
 
 def _compiled_by_others(paths: set[str], before: Before, back: set[str]) -> set[str]:
     """New compiled files whose source was there before and is not brought back: Python made them for others."""
-    return {
-        path for path in paths if path.endswith(".pyc") and _source(path) in before.marks and _source(path) not in back
-    }
-
-
-def _source(path: str) -> str:
-    folder, name = os.path.split(path)
-    if os.path.basename(folder) != "__pycache__":
-        return path[:-1]
-    return os.path.join(os.path.dirname(folder), name.partition(".")[0] + ".py")
+    compiled = {path: distributions.source(path) for path in paths if path.endswith(".pyc")}
+    return {path for path, module in compiled.items() if module in before.marks and module not in back}
 
 
 def _changed_at(path: str) -> int:

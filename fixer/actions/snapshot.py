@@ -198,9 +198,15 @@ def second(path: str, name: str) -> None:
 
 
 def trim(place: Place, before: Before, change: Change) -> None:
-    """Let go of the kept names of files that did not change."""
+    """Let go of the kept names of files that did not change.
+
+    A compiled file stays kept while its module is another one now: Python may write it anew at any time, and it was there before
+    even where its module was not.
+    """
+    new = {*change.created, *change.changed, *change.gone}
     for path, number in before.kept.items():
-        if path not in change.changed and path not in change.gone:
+        compiled = path.endswith(".pyc") and distributions.source(path) in new
+        if path not in change.changed and path not in change.gone and not compiled:
             durable.unlink(os.path.join(place.keep, str(number)), sync=False)
 
 

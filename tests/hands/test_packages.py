@@ -141,6 +141,23 @@ def test_a_broken_package_is_laid_down_again(home: Home, small, tmp_path: Path) 
     assert not same(before, exact(patient.path))
 
 
+def test_what_was_compiled_of_a_module_that_was_deleted_by_hand_comes_back_too(home: Home, small, tmp_path: Path, house) -> None:
+    """The module returns, the next import compiles it anew: undo must still have the old compiled file."""
+    house.add("alone", "1.0")
+    patient = small(tmp_path / "env")
+    options = ["--no-index", "--find-links", str(house.folder), "--python", patient.python]
+    subprocess.run([patients.need("uv"), "pip", "install", "--quiet", *options, "alone==1.0"], check=True)
+    module = patient.site_packages / "alone.py"
+    writes = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    subprocess.run([patient.python, "-c", "import alone"], check=True, env=writes)
+    module.unlink()
+    before = exact(patient.path)
+    apply(change(patient, "uv", requirements=["alone==1.0"], reinstall=["alone"]), home.host, home.state, quiet)
+    subprocess.run([patient.python, "-c", "import alone"], check=True, env=writes)
+    assert undo(None, home.host, home.state, quiet).conflicts == ()
+    assert not same(before, exact(patient.path))
+
+
 def test_files_that_are_no_packages_stay_whatever_happens_to_them(home: Home, small, tmp_path: Path) -> None:
     """A log and a notebook inside the environment: written to and made while the installer works, and afterwards."""
     patient = small(tmp_path / "env")
