@@ -13,7 +13,6 @@ from typing import Iterator
 
 from fixer.host.base import Host
 from fixer.model.facts import Launcher, ModuleLine
-from fixer.probes import modulefiles
 from fixer.probes.plain import clean
 from fixer.probes.variables import matters
 
@@ -46,14 +45,13 @@ def _launchers(host: Host, name: str, path: str, text: str, directives: list[tup
     texts = [host.text(f"{one}activate", _LIMIT) or "" for one in activated]
     if _UNKNOWN.search(_MODULES.sub("", _ACTIVATE.sub("", text))) or any("LD_LIBRARY_PATH" in one for one in texts):
         return
-    modules = modulefiles.of_job(host, [name for line in _MODULES.findall(text) for name in line.split()])
-    if modules is None:
+    lines = _of_modules(host, [name for line in _MODULES.findall(text) for name in line.split()])
+    if lines is None:
         return
     kind = "slurm" if directives[0][0] == "SBATCH" else "pbs"
     options = " ".join(words for _, words in directives)
     inherits = _inherits_slurm(options) if kind == "slurm" else _inherits_pbs(options)
     exported = {key: value for key, value in _EXPORT.findall(text) if matters(key)}
-    lines = [line for one in modules for line in one.lines]
     by_modules = {line.name: line.value for line in lines if line.deed == "set"}
     variables = {**by_modules, **{key: _plain(value) for key, value in exported.items()}}
     variables.pop(_LIST, None)
@@ -67,11 +65,32 @@ def _launchers(host: Host, name: str, path: str, text: str, directives: list[tup
         yield Launcher(kind, clean(name), path, f"{folder}python", variables, inherits)
 
 
+def _of_modules(host: Host, names: list[str]) -> list[ModuleLine] | None:
+    """What the modules of a script change, in order; None where that is not known."""
+    if not names:
+        return []
+    from fixer.probes import modulefiles
+
+    read = modulefiles.of_job(host, names)
+    return None if read is None else [line for one in read for line in one.lines]
+
+
+def _changed(lines: list[ModuleLine]) -> tuple[list[str], bool]:
+    """The folders that ``lines`` put on the loader's path, first to last, and whether what was there stays."""
+    folders: list[str] = []
+    keeps = True
+    for one in (line for line in lines if line.name == _LIST):
+        parts = [part for part in one.value.split(":") if part]
+        folders = parts + folders if one.deed == "prepend" else folders + parts if one.deed == "append" else parts
+        keeps = keeps and one.deed in ("prepend", "append")
+    return folders, keeps
+
+
 def _searched(exported: str | None, lines: list[ModuleLine], inherits: bool) -> str | None:
     """The LD_LIBRARY_PATH that modules and then an export line make; None where it is the shell's own, with more or without."""
     if exported is not None and not _OF_ITSELF.search(exported):
         return _plain(exported)
-    added, keeps = modulefiles.changed(lines, _LIST)
+    added, keeps = _changed(lines)
     if inherits and keeps:
         return None
     own = _plain(exported or "")

@@ -6,7 +6,6 @@ that nobody set above it) stays unknown, and such a line is left out. Everything
 
 from __future__ import annotations
 
-import os
 import re
 from typing import Iterable, Mapping
 
@@ -105,20 +104,3 @@ def of_job(host: Host, names: Iterable[str]) -> tuple[Modulefile, ...] | None:
             return None
         made.append(one)
     return tuple(made)
-
-
-def changed(lines: Iterable[ModuleLine], name: str) -> tuple[tuple[str, ...], bool]:
-    """The folders that ``lines`` put into the path list ``name``, first to last, and whether they leave in it what was there."""
-    folders: list[str] = []
-    keeps = True
-    for one in lines:
-        if one.name != name:
-            continue
-        parts = [part for part in one.value.split(os.pathsep) if part]
-        if one.deed == "prepend":
-            folders = parts + folders
-        elif one.deed == "append":
-            folders += parts
-        else:
-            folders, keeps = parts, False
-    return tuple(folders), keeps

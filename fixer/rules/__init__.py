@@ -35,7 +35,6 @@ from fixer.rules import (
     launchers,
     libcuda,
     memory,
-    modulefiles,
     neighbours,
     process,
     search_paths,
@@ -197,7 +196,12 @@ RULES: tuple[Rule, ...] = (*OF_MACHINES, *OF_CARDS, *OF_LIBRARIES, *OF_A_PATIENT
 def judge(facts: Facts, dataset: Dataset, wish: Wish) -> tuple[Finding, ...]:
     """Every finding for ``facts`` under ``wish``, weightiest first, at most one of them primary."""
     case = Case(facts, dataset.with_patient(facts), wish)
-    return rank(modulefiles.traced(case, found) for rules in _asked(case) for rule in rules for found in rule(case))
+    findings = (found for rules in _asked(case) for rule in rules for found in rule(case))
+    if not facts.modules.value:
+        return rank(findings)
+    from fixer.rules.modulefiles import traced
+
+    return rank(traced(case, found) for found in findings)
 
 
 def _asked(case: Case) -> Iterator[tuple[Rule, ...]]:
