@@ -59,9 +59,12 @@ def _unmet(case: Case, one: Heard, name: str, text: str) -> Iterator[Finding]:
 
 
 def _is_musl(case: Case) -> bool:
-    """Whether the report tells of Alpine, or the log shows its image or its packages."""
+    """Whether the report tells of Alpine, or the log shows its image or its packages and no other image after it."""
     distro = case.facts.distro.value
-    return distro is not None and distro.id == "alpine" or bool(said(case, "musl-image"))
+    if distro is not None and distro.id == "alpine":
+        return True
+    last = max((one.event.line for one in said(case, "glibc-image")), default=0)
+    return any(one.event.line > last for one in said(case, "musl-image"))
 
 
 def _beyond(version: str) -> bool:
