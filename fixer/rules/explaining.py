@@ -29,7 +29,7 @@ SAID, SAID_FACT = "said-", "said"
 _AN_ERROR = "an-error"
 _TRUST: dict[Certainty, int] = {"proven": 3, "likely": 2, "possible": 1, "cannot-tell": 0}
 # Where nobody wishes for the GPU these are notes; whoever shows a log of a missing GPU wishes for it.
-_NAMED_AS_NOTES = ("apple-silicon", "no-nvidia-gpu")
+_NAMED_AS_NOTES = ("apple-silicon", "no-nvidia-gpu", "gpu-arch-too-old")
 _BY_FACT = {3: 10.0, 2: 8.0, 1: 3.0, 0: 1.0}
 _RAISES, _RAISED = 6.0, 0.12
 _FLOOR = 0.012

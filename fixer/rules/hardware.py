@@ -86,7 +86,9 @@ def _fit(case: Case, card: Card) -> Fit:
     served = compare.coverage(case.compute_capabilities, case.ptx, card.capability)
     trust = case.row_trust if case.row is not None else "likely"
     if served == "unknown":
-        return Fit(card, "served", "possible", "presumed")
+        # Whatever code the wheel holds, libraries of a CUDA before the card do not know it.
+        fit = _libraries_fit(case, card, "served", "possible")
+        return fit if fit.kind == "too new" else Fit(card, "served", "possible", "presumed")
     if served == "none":
         old = compare.older_than_all((*case.compute_capabilities, *case.ptx), card.capability)
         codes = ", ".join(case.compute_capabilities)
