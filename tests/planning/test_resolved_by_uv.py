@@ -23,6 +23,9 @@ SHARE = (
     "fresh-in-venv--b", "ampere-old-driver--b", "kepler--b", "blackwell--b", "cpu-build--b", "torch-installed--b",
     "wish-torch-gpu--b", "wish-jax-gpu--a", "wish-torch-jax--b", "needs-jax--b", "aarch64--b",
 )  # fmt: skip
+# gast 0.2.2, which TensorFlow 1.15 pins, was published as source alone; the plan keeps the one that is installed, and this
+# resolution knows wheels alone.
+_AS_SOURCE = ("cpu-build-1-15-same-release--a",)
 # What decides whether TensorFlow and the frameworks beside it work, or which libraries they load.
 _DECIDES = re.compile(r"(tensorflow|keras|tf-keras|numpy|protobuf|ml-dtypes|h5py|jax|jaxlib|torch|scipy)$|jax-cuda|tensorflow-")
 
@@ -35,7 +38,10 @@ def _asked() -> list[Any]:
 def _libraries(state: dict[str, str], dataset: Dataset, plan: Plan) -> tuple[str | None, str | None]:
     """CUDA and cuDNN of the wheels that TensorFlow opens, by the CUDA major that its row says it was built with."""
     assert plan.outcome is not None and plan.outcome.distribution is not None
-    row = dataset.tensorflow_row(plan.outcome.distribution, state[plan.outcome.distribution])
+    version = state[plan.outcome.distribution]
+    if "+" in version and version == plan.outcome.tensorflow:
+        return None, None  # Somebody's own build, which stays: no row knows what it opens.
+    row = dataset.tensorflow_row(plan.outcome.distribution, version)
     assert row is not None and row.cuda is not None
     major = row.cuda.partition(".")[0]
     runtime, cudnn = state.get(f"nvidia-cuda-runtime-cu{major}"), state.get(f"nvidia-cudnn-cu{major}")
@@ -49,6 +55,8 @@ def test_uv_resolves_what_the_plan_claims(name: str) -> None:
     plan = harness.plan_of(case["machine"], wish, dataset)
     if not any(pins for _, _, pins in resolver.installs(plan)):
         pytest.skip("this plan installs no wheels")
+    if name in _AS_SOURCE:
+        pytest.skip("it keeps a package that has no wheel")
     assert plan.outcome is not None
     glibc = Situation(machine.decode(case["machine"]), (), dataset, wish).glibc
     state = resolver.after(plan, case["machine"], glibc)
