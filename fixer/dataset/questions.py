@@ -51,6 +51,8 @@ _BRAND_WORDS = {"geforce", "tesla", "quadro", "generation"}
 _MEMORY = re.compile(r"\d+gb|hbm\d?e?")
 _MOST_KEPT = 4096
 TENSORFLOWS = ("tensorflow", "tensorflow-gpu", "tf-nightly", "tf-nightly-gpu", "tensorflow-cpu", "tf-nightly-cpu")
+# A virtual GPU is called by its card and its profile: GRID T4-16Q, NVIDIA A10-8Q, NVIDIA A100-40C.
+_VGPU = re.compile(r"(?:nvidia )?(?:grid )?([a-z0-9 -]+?)-\d{1,3}[abcq]")
 _MODEL = re.compile(r"[a-z]{1,2}\d{1,3}[a-z]?")
 
 
@@ -225,7 +227,9 @@ class Dataset:
 
     def gpus_named(self, name: str) -> tuple[kinds.GpuRow, ...]:
         """The devices that a name can mean: "NVIDIA GeForce RTX 3080", "RTX 3080", "Tesla V100-SXM2-16GB", "V100"."""
-        for key in (*name_keys(name), *short_names(name)):
+        # The list of PCI ids knows some boards by their carrier alone: HGX GB200.
+        carried = (f"hgx{key}" for key in short_names(name))
+        for key in (*name_keys(name), *short_names(name), *carried):
             ids = [raw["pci_id"] for raw in self.files.group(GPUS, NAMES, key) if isinstance(raw.get("pci_id"), str)]
             if ids:
                 return tuple(row for row in map(self.gpu, ids) if row is not None)
@@ -322,6 +326,8 @@ def short_names(name: str) -> tuple[str, ...]:
 def _name_words(name: str) -> list[str]:
     # pci.ids writes "Mobile / Max-Q 8GB/16GB" where the driver writes "Laptop GPU".
     text = re.split(r"\s/\s", name.lower().replace("max-q / mobile", "laptop").replace("mobile", "laptop"))[0]
+    profile = _VGPU.fullmatch(text)
+    text = profile[1] if profile else text
     return [word for word in re.split(r"[^a-z0-9]+", text) if word and word not in _VENDOR_WORDS]
 
 

@@ -108,7 +108,7 @@ def _cudnn(situation: Situation, wheels: Mapping[str, str], actions: tuple[Actio
         if _CUDNN.match(name):
             return ".".join(map(str, compare.release(version)[:3]))
     known = {
-        library.version
+        ".".join(map(str, compare.release(library.version)[:3]))
         for library in situation.facts.libraries.or_else(())
         if library.name.lower().removeprefix("lib") == "cudnn" and library.version
     }

@@ -14,6 +14,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Iterator
 
+from packaging.utils import canonicalize_name
+
 from fixer.model.plan import Plan
 
 # The manylinux that uv knows, oldest first. A C library between two takes the newer one: whether each wheel's own
@@ -58,7 +60,8 @@ def installs(plan: Plan) -> Iterator[tuple[str, list[str], dict[str, str]]]:
 
 def after(plan: Plan, described: dict[str, Any], glibc: str | None) -> dict[str, str]:
     """The environment's packages when the commands are done."""
-    state = {name: str(version) for name, version in (((described.get("environment") or {}).get("packages")) or {}).items()}
+    installed = ((described.get("environment") or {}).get("packages")) or {}
+    state: dict[str, str] = {canonicalize_name(name): str(version) for name, version in installed.items()}
     assert plan.outcome is not None and plan.outcome.python is not None
     where = platform(described, glibc)
     for verb, names, pins in installs(plan):
