@@ -40,11 +40,14 @@ def hear(hits: Iterable[Hit], listed: Mapping[str, tuple[str, int]] = MappingPro
 def stated(hit: Hit) -> dict[str, str]:
     """The facts that a line states, by name; a fact whose value the line left out is not stated.
 
+    Of a wording of which a part is missing only the values that are there are stated.
     A variable may be set to nothing: between quotation marks that is its value. A shell's name ($GPU) is no value.
     """
     made = {}
-    for fact, template in hit.symptom.states.items():
+    for fact, template in hit.symptom.states.items() if not hit.among else ():
         names = _GAP.findall(template)
+        if hit.part and not names:
+            continue
         empty = fact.startswith("variables.")
         if all(hit.values.get(name) or empty and name in hit.values for name in names):
             made[fact] = _GAP.sub(lambda part: hit.values[part.group(1)], template)
@@ -64,7 +67,7 @@ class _Told:
 
     def take(self, hit: Hit) -> None:
         source = f"{self.name} line {hit.line}"
-        self.events.append(Event(hit.symptom.id, hit.text[:_SHOWN], source, hit.line, dict(hit.values), hit.times))
+        self.events.append(Event(hit.symptom.id, hit.text[:_SHOWN], source, hit.line, dict(hit.values), hit.times, hit.part, hit.among))
         made = stated(hit)
         gpu = {key.removeprefix("gpu."): value for key, value in made.items() if key.startswith("gpu.")}
         if gpu:

@@ -79,4 +79,6 @@ def _taken_off(line: Line, learned: Sequence[re.Pattern[str]]) -> Line:
     for pattern in learned:
         matched = pattern.match(line.text, at)
         at = matched.end() if matched else at
-    return Line(line.number, line.text[at:]) if at else line
+    if not at:
+        return line
+    return Line(line.number, line.text[at:], tuple(cut - at for cut in line.cuts if cut > at), line.torn)

@@ -9,8 +9,9 @@ taken off. Nothing is recognised here.
 from __future__ import annotations
 
 import codecs
+import itertools
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from fixer.log import prefixes
 from fixer.log.line import Line
@@ -23,6 +24,7 @@ _NOTEBOOK_LIMIT = 16 << 20
 _NOTEBOOK_MEMORY = 96 << 20
 _SAMPLE = 2000
 _WIDTHS = range(40, 400)
+_BORDERS = " |+│┃╮╯┐┘┤─━-="
 _DIGITS = re.compile(r"\d")
 _USUAL_WIDTHS = (72, 78, 79, 80, 100, 118, 119, 120, 132, 160)
 # CSI and OSC sequences, other escapes, and the backspaces by which old programs print bold.
@@ -53,7 +55,16 @@ def lines(read: Callable[[int], bytes]) -> Iterator[Line]:
 
 def _clean(found: Iterator[Line]) -> Iterator[Line]:
     """Whole lines in plain characters, without what stands before each."""
-    return prefixes.without(Line(line.number, plain(line.text)) for line in _unwrapped(found))
+    return prefixes.without(_plain(line) for line in _unwrapped(found))
+
+
+def _plain(line: Line) -> Line:
+    text = plain(line.text)
+    if not line.cuts:
+        return Line(line.number, text)
+    # Where characters were added or left out, the end alone is still known.
+    kept = line.cuts if len(text) == len(line.text) else (len(text),) if line.cuts[-1] == len(line.text) else ()
+    return Line(line.number, text, kept, line.torn)
 
 
 def _chunks(head: bytes, read: Callable[[int], bytes]) -> Iterator[bytes]:
@@ -146,13 +157,13 @@ def _pieces(number: int, text: str) -> Iterator[Line]:
 
 
 def _unwrapped(found: Iterator[Line]) -> Iterator[Line]:
-    """Joins lines that were broken at one width; the width is learned from the first lines."""
+    """Joins lines that were broken at one width; where the rest of each was cut off at it, marks them. Learned from the first lines."""
     sample = []
     for line in found:
         sample.append(line)
         if len(sample) >= _SAMPLE:
             break
-    width = _width([line.text for line in sample])
+    width, cut_off = _width(sample)
     if width is None:
         yield from sample
         yield from found
@@ -161,25 +172,35 @@ def _unwrapped(found: Iterator[Line]) -> Iterator[Line]:
     pending = False
     for source in (sample, found):
         for line in source:
-            if held is not None and pending and not _BEGINS.match(line.text) and not prefixes.begins(line.text):
-                held = Line(held.number, held.text + line.text)
+            full = len(line.text) == width
+            if held is not None and pending and not _begins(line.text):
+                text = held.text + line.text
+                held = Line(held.number, text, (*held.cuts, len(text)) if full else held.cuts)
             else:
                 if held is not None:
                     yield held
-                held = line
-            pending = len(line.text) == width and len(held.text) + width <= LONGEST
+                held = Line(line.number, line.text, (width,), cut_off) if full else line
+            pending = full and not cut_off and len(held.text) + width <= LONGEST
     if held is not None:
         yield held
 
 
-def _width(texts: list[str]) -> int | None:
-    """The width at which a terminal broke these lines; None where they were not broken."""
-    longest = max(map(len, texts), default=0)
+def _begins(text: str) -> bool:
+    return _BEGINS.match(text) is not None or prefixes.begins(text)
+
+
+def _width(sample: Sequence[Line]) -> tuple[int | None, bool]:
+    """The width at which a terminal broke these lines, None where it did not, and whether it cut off the rest of each instead."""
+    longest = max((len(line.text) for line in sample), default=0)
     if longest not in _WIDTHS:
-        return None
-    full = [text for text in texts if len(text) == longest]
-    if len(full) == len(texts) > 1:
-        # The end of a broken line is shorter: these are lines of one length.
-        return None
+        return None, False
+    full = [line.text for line in sample if len(line.text) == longest]
     # One message that is said again and again, but for its numbers, is no width.
-    return longest if len({_DIGITS.sub("0", text) for text in full}) >= 2 or longest in _USUAL_WIDTHS else None
+    several = len({_DIGITS.sub("0", text) for text in full}) >= 2
+    following = [after.text for line, after in itertools.pairwise(sample) if len(line.text) == longest and after.number != line.number]
+    # What follows a broken line is the rest of it, and begins no message; a line that was filled up to a border is whole.
+    cut_off = several and not any(text[-1] in _BORDERS for text in full) and 2 * sum(map(_begins, following)) > len(following)
+    if len(full) == len(sample) > 1 and not cut_off:
+        # The end of a broken line is shorter: these are lines of one length.
+        return None, False
+    return (longest if several or longest in _USUAL_WIDTHS else None), cut_off

@@ -16,7 +16,8 @@ match, so a pattern's cost is linear in the few hundred characters it is shown.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterator
+from functools import cached_property
 
 # What is taken out of text and templates before anchors are sought: white space, quotation marks, the escapes of
 # JSON strings, and the boxes that installers draw around messages.
@@ -37,7 +38,8 @@ _MARKS = rf"[ \t\\{re.escape(_QUOTES)}]{{0,12}}"
 _MARKS_OR_BREAK = rf"[\s\\{re.escape(_QUOTES)}]{{0,12}}"
 _NO_WORD = r"(?![0-9A-Za-z_])"
 # A program's own name for an error at a template's end: CUDA_ERROR_INVALID_DEVICE is not the longer names that begin so.
-_NAME = re.compile(r"(?:[A-Z0-9]+_[A-Z0-9_]+|cuda[A-Z]\w+)$")
+NAME = re.compile(r"(?:[A-Z0-9]+_[A-Z0-9_]+|cuda[A-Z]\w+)$")
+_NAMES = re.compile(r"[A-Z0-9]+_[A-Z0-9_]+|cuda[A-Z]\w+")
 # Stands in a wording for a colon that may be left out.
 _COLON = "\0"
 # A colon behind a value stays: it tells where the value ends.
@@ -60,6 +62,54 @@ class Template:
         # Where the wording begins with its anchor, it is tried at that place alone.
         self.begins_with_anchor = runs[0][0] == self.anchor
         self._pattern: re.Pattern[str] | None = None
+        self._halves: dict[tuple[str, int], re.Pattern[str]] = {}
+
+    @cached_property
+    def fixed(self) -> tuple[str, ...]:
+        """The fixed texts before, between and behind the values, squeezed and without colons; some may be empty."""
+        return tuple(squeeze(text).replace(":", "") for text in self._parts[::2])
+
+    @cached_property
+    def example(self) -> str:
+        """A line of this wording."""
+        return "".join(part if at % 2 == 0 else _example(part) for at, part in enumerate(self._parts))
+
+    def left_of_name(self, at: int, length: int) -> float:
+        """How much is left of a program's own name (CUDA_ERROR_NO_DEVICE) in which fixed text ``at`` breaks off; else 1."""
+        cut = self._place(at, length)
+        names = (name for name in _NAMES.finditer(self._parts[2 * at]) if name.start() < cut < name.end())
+        return next(((cut - name.start()) / len(name.group()) for name in names), 1.0)
+
+    def splits_word(self, at: int, length: int) -> bool:
+        """Whether fixed text ``at`` breaks off in the middle of a word behind ``length`` characters."""
+        text, cut = self._parts[2 * at], self._place(at, length)
+        return 0 < cut < len(text) and text[cut - 1].isalnum() and text[cut].isalnum()
+
+    def _place(self, at: int, length: int) -> int:
+        """The place in fixed text ``at`` behind which ``length`` characters of its squeezed form stand."""
+        kept = [place for place, char in enumerate(self._parts[2 * at]) if squeeze(char) and char != ":"]
+        return kept[length] if length < len(kept) else len(self._parts[2 * at])
+
+    def is_gap(self, at: int) -> bool:
+        """Whether words of any kind stand behind fixed text ``at``, and no value."""
+        return self._parts[2 * at + 1] == ".."
+
+    def is_text(self, at: int) -> bool:
+        """Whether the value behind fixed text ``at`` may hold words of any kind."""
+        return self._parts[2 * at + 1].partition(":")[2] in ("q", "t")
+
+    def before(self, at: int) -> re.Pattern[str]:
+        """What stands before fixed text ``at``, to the end of what is searched."""
+        return self._half("before", at, slice(0, 2 * at), _END)
+
+    def behind(self, at: int) -> re.Pattern[str]:
+        """What stands behind fixed text ``at``."""
+        return self._half("behind", at, slice(2 * at + 1, None), "")
+
+    def _half(self, side: str, at: int, parts: slice, end: str) -> re.Pattern[str]:
+        if (side, at) not in self._halves:
+            self._halves[side, at] = re.compile("".join(list(self._sources())[parts]) + end, re.IGNORECASE)
+        return self._halves[side, at]
 
     @property
     def pattern(self) -> re.Pattern[str]:
@@ -78,19 +128,19 @@ class Template:
         sure = following.partition(":")[2] in ("v", "n")
         return (_INNER_OR_LAST if sure else _INNER).sub(_COLON, text)
 
-    def _sources(self) -> Iterable[str]:
+    def _sources(self) -> Iterator[str]:
+        """The pattern of each part."""
         for at, part in enumerate(self._parts):
             if at % 2 == 0:
-                yield _OPTIONAL.join(_literal(run) for run in self._marked(at).split(_COLON))
-                if at == len(self._parts) - 1 and _NAME.search(part):
-                    yield _NO_WORD
+                name = _NO_WORD if at == len(self._parts) - 1 and NAME.search(part) else ""
+                yield _OPTIONAL.join(_literal(run) for run in self._marked(at).split(_COLON)) + name
             elif part == "..":
                 yield r"[^\n]{0,160}?"
             else:
                 name, _, kind = part.partition(":")
                 # Marks before a value are passed over as a whole, else an opening quotation mark would close it.
-                yield _MARKS if kind in ("q", "t") else _MARKS_OR_BREAK
-                yield f"(?P<{name}>{_value(kind, at == len(self._parts) - 2 and not self._parts[-1])})"
+                marks = _MARKS if kind in ("q", "t") else _MARKS_OR_BREAK
+                yield f"{marks}(?P<{name}>{_value(kind, at == len(self._parts) - 2 and not self._parts[-1])})"
 
 
 def squeeze(text: str) -> str:
@@ -103,6 +153,11 @@ def _value(kind: str, last: bool) -> str:
         return "(?:" + "|".join(_literal(word) for word in kind.split("|") if word) + rf"){_NO_WORD}"
     # In the middle the shortest value that lets the rest match; at the end the longest.
     return _KINDS[kind] + ("" if last or kind in ("v", "n", "q", "w") else "?")
+
+
+def _example(value: str) -> str:
+    kind = value.partition(":")[2]
+    return kind.split("|")[0] if "|" in kind else "1.0" if kind in ("v", "n") else "x.so"
 
 
 def _literal(text: str) -> str:
@@ -121,3 +176,4 @@ def _literal(text: str) -> str:
 
 _LOOSE = rf"[\s{re.escape(_QUOTES)}\\│┃╰╭╮╯─━└├×╎]{{0,60}}?"
 _OPTIONAL = rf"{_LOOSE}:?"
+_END = rf"[\s:\\{re.escape(_QUOTES)}]{{0,12}}\Z"

@@ -14,7 +14,10 @@ from fixer.model.record import record
 
 @record(frozen=True)
 class Event:
-    """One recognised line. ``line`` counts from 1; ``times`` is how often the same was said, at least."""
+    """One recognised line. ``line`` counts from 1; ``times`` is how often the same was said, at least.
+
+    ``part`` says that some of the wording is missing in the log; ``among`` are the symptoms that the rest fits, where it fits several.
+    """
 
     symptom: str
     text: str
@@ -22,3 +25,5 @@ class Event:
     line: int = 0
     values: Mapping[str, str] = field(default_factory=dict)
     times: int = 1
+    part: bool = False
+    among: tuple[str, ...] = ()

@@ -47,7 +47,8 @@ def weakened(case: Case, found: Finding) -> Certainty:
     told = [_told(one) for one in lines]
     if "spoken" in told and "printed" not in told:
         return "possible"
-    return "likely" if "printed" not in told else found.certainty
+    # Of a line that was cut nobody knows how it went on.
+    return "likely" if "printed" not in told or all(one.event.part for one in lines) else found.certainty
 
 
 def _lines(case: Case, found: Finding) -> list[Heard]:

@@ -1,0 +1,71 @@
+"""What a line may have said whose end or beginning was cut off: every cause of every row that the rest fits, and none surely.
+
+The unit is ``row``: one made for such a line, with the weights of all. Rows whose values decide have no causes of their own;
+``WITHOUT_VALUES`` has those that such a line leaves open once its values are lost. Pure, reads no log.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from fixer.dataset.rows import SymptomRow
+from fixer.model.events import Event
+
+_FAILING = ("error", "headline")
+_HARMLESS = "benign-noise"
+_LIBRARY = re.compile(r"[A-Za-z]{2}")
+_A_LIBRARY = {
+    "cuda-libs-missing": 30.0, "cuda-libs-wrong-version": 22.0, "ld-library-path-missing": 20.0, "cudnn-missing": 12.0,
+    "windows-dll-missing": 4.0, "windows-dll-search-path": 3.0, "no-nvidia-gpu": 6.0, "driver-not-loaded": 5.0, _HARMLESS: 9.0,
+}  # fmt: skip
+_A_DLL = {"windows-dll-missing": 40.0, "windows-dll-search-path": 24.0, "cuda-libs-wrong-version": 20.0, "cudnn-missing": 16.0}
+_CUDNN_RELEASE = {"cudnn-too-old": 62.0, "cudnn-shadowed": 22.0, "cudnn-too-new": 16.0}
+_CARD = {"gpu-arch-too-new": 80.0, "gpu-arch-too-old": 20.0}
+_OF_A_LIBRARY = ("library-not-loaded", "library-not-found", "dll-not-found", "cudnn-sub-missing")
+# By symptom: what the line can mean where none of its values is known.
+WITHOUT_VALUES: dict[str, dict[str, float]] = {
+    "library-not-loaded": _A_LIBRARY,
+    "library-not-found": _A_LIBRARY,
+    "dll-not-found": _A_DLL,
+    "cudnn-sub-missing": {"cudnn-missing": 60.0, "ld-library-path-missing": 22.0, "cudnn-shadowed": 10.0, "environment-broken": 8.0},
+    "cudnn-loaded-compiled": _CUDNN_RELEASE,
+    "cudnn-loaded-against": _CUDNN_RELEASE,
+    "driver-halves-differ": {"driver-library-mismatch": 85.0, "cuda-compat-lib": 15.0},
+    "protobuf-majors-differ": {"protobuf-too-old": 54.0, "protobuf-too-new": 46.0},
+    "not-built-for": _CARD,
+    "torch-not-compatible": _CARD,
+}
+
+
+def is_no_library(event: Event) -> bool:
+    """Whether what stands where a library's name should is none of any: its beginning was cut off."""
+    name = event.values.get("library")
+    return event.symptom in _OF_A_LIBRARY and name is not None and not _LIBRARY.search(name)
+
+
+def row(may_be: Sequence[SymptomRow]) -> SymptomRow | None:
+    """A row for a line that may have been any of ``may_be``; None where one of them is no failure, or one of which nothing is known."""
+    failing = [one for one in may_be if one.kind in _FAILING]
+    known = {one.id: causes for one in may_be if (causes := _causes(one))}
+    if not failing or len(known) < len(may_be):
+        return None
+    weights: dict[str, float] = {}
+    for causes in known.values():
+        for cause, weight in causes.items():
+            weights[cause] = weights.get(cause, 0.0) + 100 * weight / sum(causes.values())
+    sure = len(weights) == 1 and all(one.certainty in ("proven", "likely") or not one.causes for one in failing)
+    return SymptomRow(
+        "-or-".join(one.id for one in may_be) + "-cut-off",
+        (),
+        "error" if any(one.kind == "error" for one in failing) else "headline",
+        {cause: max(1, round(weight)) for cause, weight in weights.items()},
+        "likely" if sure else "possible" if len(weights) == 1 else "cannot-tell",
+        about="a line that was cut off: " + " or ".join(dict.fromkeys(one.about or one.templates[0] for one in failing[:3])),
+    )
+
+
+def _causes(one: SymptomRow) -> Mapping[str, float]:
+    if one.kind == "noise":
+        return {_HARMLESS: 1.0}
+    return dict(one.causes) if one.causes else WITHOUT_VALUES.get(one.id, {}) if one.kind in _FAILING else {}
