@@ -161,18 +161,24 @@ class _Whole:
         return self._found.get(line, [])
 
     def are_outdone_by(self, line: int, part: Part) -> bool:
-        """Whether ``part`` of ``line`` says more than those that stand in the same place."""
+        """Whether ``part`` of ``line`` says nothing more than those that stand in the same place."""
         place, end = self._text.starts[line] + part.place, self._text.starts[line] + part.end
-        same = [hit for hit in self.at(line) if hit.place < end and place < hit.end]
+        # A line that states a fact outdoes no failure.
+        fails = part.row.kind not in parts.STATING
+        same = [
+            hit
+            for hit in self.at(line)
+            if hit.place < end and place < hit.end and not (fails and hit.symptom.kind in parts.STATING)
+        ]
         if any(hit.place <= place and (hit.symptom.kind == "noise" or end <= hit.end) for hit in same):
-            return False
+            return True
         left = (one for one in range(place, end) if not any(hit.place <= one < hit.end for hit in same))
-        return len(squeeze("".join(self._text.text[one] for one in left))) >= _SAYS_MORE
+        return len(squeeze("".join(self._text.text[one] for one in left))) < _SAYS_MORE
 
 
 def _hit(text: _Text, at: int, heard: Iterable[Part], whole: _Whole, signs: _Signs) -> Iterator[Hit]:
     """One hit for all that the part may be of; a harmless wording that begins before the others and holds them is meant alone."""
-    group = [part for part in heard if whole.are_outdone_by(at, part)]
+    group = [part for part in heard if not whole.are_outdone_by(at, part)]
     if not any(signs.are_enough(part) for part in group):
         return
     group = parts.surest(group)

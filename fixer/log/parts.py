@@ -154,9 +154,14 @@ def _heard(
         for sought in index.get(piece.short[key : key + _KEY], ()):
             for part in read(piece, sought, key):
                 known = best.get(part.row.id)
-                if part.fixed >= _SOME and (known is None or (part.fixed, len(part.values)) > (known.fixed, len(known.values))):
+                if part.fixed >= _SOME and (known is None or _rank(part) > _rank(known)):
                     best[part.row.id] = part
     return list(best.values())
+
+
+def _rank(part: Part) -> tuple[int, int, int]:
+    """Of two wordings of a row the one of which more is left; of equal ones the shorter, which says no more than is there."""
+    return part.fixed, len(part.values), -len(part.template.text)
 
 
 def _begun(piece: _Piece, sought: _Sought, key: int) -> Iterator[Part]:

@@ -11,7 +11,6 @@ from fixer.log.parts import Parts, elisions
 from fixer.log.reader import lines
 from fixer.log.templates import Template
 from tests.log.heard import dataset, hear, matcher
-from tests.log.test_templates import filled
 
 HEAD = "2020-01-01 00:00:00.0: E tensorflow/stream_executor/cuda/cuda_dnn.cc:329] "
 
@@ -77,18 +76,17 @@ def test_dots_stand_for_words_with_the_brackets_around_them() -> None:
 
 
 def test_every_long_wording_is_heard_when_its_last_word_breaks_off() -> None:
-    """Whatever else fits too: the wording itself is among what is heard, unless a whole one stands there that says as much."""
-    missed = []
+    """By itself, or by a shorter one that stands in it and was said whichever it was."""
+    deaf, tried = [], 0
     for row in dataset().symptoms():
-        if row.kind not in ("error", "headline"):
-            continue
-        for text in row.templates:
-            if "{" in text or len(text) < 40 or not (text[-1].isalpha() and text[-2].isalpha()):
+        for text in row.templates if row.kind in ("error", "headline") else ():
+            if "{" in text or len(text) < 40 or not text[-4:].isalpha():
                 continue
-            hits, _ = matcher().hits([Line(1, "E a.cc:1] " + filled(text)[:-1])])
-            if not any(row.id in (hit.symptom.id, *hit.among) or hit.symptom.kind == "noise" or not hit.part for hit in hits):
-                missed.append((row.id, text))
-    assert not missed
+            tried += 1
+            hits, _ = matcher().hits([Line(1, "E a.cc:1] " + text[:-1])])
+            if not any(hit.symptom.kind in ("error", "headline", "noise") for hit in hits):
+                deaf.append((row.id, text))
+    assert not deaf and tried > 80
 
 
 def test_a_wording_of_few_fixed_characters_is_not_sought_by_a_part() -> None:
