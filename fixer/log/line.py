@@ -1,4 +1,4 @@
-"""A line of a log, or a piece of one: its number, counted from 1 as an editor counts, its text, and where some of it may be gone."""
+"""A line of a log, or a piece of one: its number, counted from 1 as an editor counts, its text, and whether its end is gone."""
 
 from __future__ import annotations
 
@@ -6,12 +6,8 @@ from typing import NamedTuple
 
 
 class Line(NamedTuple):
-    """A line or a piece of one.
-
-    ``cuts`` are the places in ``text`` behind which the rest may be missing; ``torn`` says that its end surely is.
-    """
+    """A line or a piece of one; ``torn`` says that its end was cut off, as that of every line of its length."""
 
     number: int
     text: str
-    cuts: tuple[int, ...] = ()
     torn: bool = False

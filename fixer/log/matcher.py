@@ -121,7 +121,7 @@ class Matcher:
             if at < fresh and not is_last:
                 continue
             ends, fronts = parts.places(line)
-            before = [(place, _Signs(place in ends, is_last)) for place in sorted({*ends, *line.cuts, len(line.text)})]
+            before = [(place, _Signs(place in ends, is_last)) for place in sorted({*ends, len(line.text)})]
             behind = [(place, _Signs(place in fronts, False)) for place in sorted({0, *fronts})]
             for hear, places in ((self._parts.before, before), (self._parts.behind, behind)):
                 for place, signs in places:

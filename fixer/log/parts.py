@@ -52,10 +52,7 @@ class Part(NamedTuple):
 
 
 def places(line: Line) -> tuple[set[int], set[int]]:
-    """Where in ``line`` something seems to be missing: the ends of what is left before it, and the beginnings of what is left behind.
-
-    The width of a terminal alone, or a place where the rest of a line was joined, is no sign.
-    """
+    """Where in ``line`` something seems to be missing: the ends of what is left before it, and the beginnings of what is left behind."""
     gone, end = list(elisions(line.text)), len(line.text)
     return {*([end] if line.torn else []), *(start for start, _ in gone)} - {0}, {last for _, last in gone} - {end}
 

@@ -79,6 +79,4 @@ def _taken_off(line: Line, learned: Sequence[re.Pattern[str]]) -> Line:
     for pattern in learned:
         matched = pattern.match(line.text, at)
         at = matched.end() if matched else at
-    if not at:
-        return line
-    return Line(line.number, line.text[at:], tuple(cut - at for cut in line.cuts if cut > at), line.torn)
+    return Line(line.number, line.text[at:], line.torn) if at else line

@@ -55,16 +55,7 @@ def lines(read: Callable[[int], bytes]) -> Iterator[Line]:
 
 def _clean(found: Iterator[Line]) -> Iterator[Line]:
     """Whole lines in plain characters, without what stands before each."""
-    return prefixes.without(_plain(line) for line in _unwrapped(found))
-
-
-def _plain(line: Line) -> Line:
-    text = plain(line.text)
-    if not line.cuts:
-        return Line(line.number, text)
-    # Where characters were added or left out, the end alone is still known.
-    kept = line.cuts if len(text) == len(line.text) else (len(text),) if line.cuts[-1] == len(line.text) else ()
-    return Line(line.number, text, kept, line.torn)
+    return prefixes.without(Line(line.number, plain(line.text), line.torn) for line in _unwrapped(found))
 
 
 def _chunks(head: bytes, read: Callable[[int], bytes]) -> Iterator[bytes]:
@@ -174,12 +165,11 @@ def _unwrapped(found: Iterator[Line]) -> Iterator[Line]:
         for line in source:
             full = len(line.text) == width
             if held is not None and pending and not _begins(line.text):
-                text = held.text + line.text
-                held = Line(held.number, text, (*held.cuts, len(text)) if full else held.cuts)
+                held = Line(held.number, held.text + line.text)
             else:
                 if held is not None:
                     yield held
-                held = Line(line.number, line.text, (width,), cut_off) if full else line
+                held = Line(line.number, line.text, cut_off and full)
             pending = full and not cut_off and len(held.text) + width <= LONGEST
     if held is not None:
         yield held

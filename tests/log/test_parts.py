@@ -52,7 +52,7 @@ def test_of_a_cut_file_name_the_part_before_its_version_is_known() -> None:
 def test_what_was_cut_off_at_one_column_is_marked_and_not_joined() -> None:
     texts = [f"{HEAD}{words}"[:100] for words in ("failed call to cuInit: CUDA_ERROR_NO_DEVICE", "Loaded runtime CuDNN library: 7.6.5 but", "x" * 60)]
     made = list(lines(io.BytesIO("\n".join([*texts, "2020-01-01 00:00:00.0: short"]).encode()).read))
-    assert [line.text for line in made[:3]] == texts and all(line.torn and line.cuts == (100,) for line in made[:3])
+    assert [line.text for line in made[:3]] == texts and all(line.torn for line in made[:3])
     assert not made[3].torn
 
 
