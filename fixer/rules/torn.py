@@ -1,19 +1,20 @@
 """What a line may have said whose end or beginning was cut off: every cause of every row that the rest fits, and none surely.
 
-The unit is ``row``: one made for such a line, with the weights of all. Rows whose values decide have no causes of their own;
+``read`` gives each event its row; ``row`` makes one for such a line, with the weights of all. Rows whose values decide have no causes of their own;
 ``WITHOUT_VALUES`` has those that such a line leaves open once its values are lost. Pure, reads no log.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 
 from fixer.dataset.rows import SymptomRow
 from fixer.model.events import Event
 
 _FAILING = ("error", "headline")
 _HARMLESS = "benign-noise"
+_VALUE = re.compile(r"\{([a-z_]+)")
 _LIBRARY = re.compile(r"[A-Za-z]{2}")
 _A_LIBRARY = {
     "cuda-libs-missing": 30.0, "cuda-libs-wrong-version": 22.0, "ld-library-path-missing": 20.0, "cudnn-missing": 12.0,
@@ -36,6 +37,31 @@ WITHOUT_VALUES: dict[str, dict[str, float]] = {
     "not-built-for": _CARD,
     "torch-not-compatible": _CARD,
 }
+
+
+def read(events: Sequence[Event], rows: Mapping[str, SymptomRow]) -> Iterator[tuple[Event, SymptomRow]]:
+    """Each event with its row, or one made for it; without those of which nothing can be said."""
+    said_whole = {event.symptom for event in events if not event.part and not is_no_library(event)}
+    for event in events:
+        known = _row_of(event, rows, said_whole)
+        if known is not None:
+            yield event, known
+
+
+def _row_of(event: Event, rows: Mapping[str, SymptomRow], said_whole: Set[str]) -> SymptomRow | None:
+    """The row of an event; of a line that was cut, a row of all that the line may have been, unless a whole line says the same."""
+    if not event.part and not is_no_library(event):
+        return rows.get(event.symptom)
+    may_be = [rows[name] for name in event.among or (event.symptom,) if name in rows]
+    if len(may_be) == 1 and _is_whole(event, may_be[0]):
+        return may_be[0]
+    return None if said_whole & {one.id for one in may_be} else row(may_be)
+
+
+def _is_whole(event: Event, known: SymptomRow) -> bool:
+    """Whether the line says all that the row's rules ask of it: what it means by itself, or the values of one of its wordings."""
+    named = (set(_VALUE.findall(text)) for text in known.templates)
+    return not is_no_library(event) and (bool(known.causes) or any(names <= set(event.values) for names in named))
 
 
 def is_no_library(event: Event) -> bool:
