@@ -1,7 +1,7 @@
 """What a line may have said whose end or beginning was cut off: every cause of every row that the rest fits, and none surely.
 
-``read`` gives each event its row; ``row`` makes one for such a line, with the weights of all. Rows whose values decide have no causes of their own;
-``WITHOUT_VALUES`` has those that such a line leaves open once its values are lost. Pure, reads no log.
+``read`` gives each event its row; ``row`` makes one for such a line, with the weights of all. Rows whose values decide have
+no causes of their own; ``WITHOUT_VALUES`` has those that such a line leaves open once its values are lost. Pure, reads no log.
 """
 
 from __future__ import annotations
