@@ -10,17 +10,14 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from fixer.dataset.questions import TENSORFLOWS, Dataset
+from fixer.dataset.questions import ARCHITECTURES, TENSORFLOWS, Dataset
 from fixer.dataset.rows import TensorFlowRow
 from fixer.model.facts import Facts, TensorFlowBuild
 from fixer.model.finding import RowRef
 from fixer.model.pep440 import is_version, normal_name
 
 R = TypeVar("R")
-# In the order in which a distribution counts where several are installed.
-NAMES = TENSORFLOWS
 TABLE = "the installed files"
-_ARCHITECTURES = {"amd64": "x86_64", "x64": "x86_64", "arm64": "aarch64"}
 _MOST_KEPT = 16
 
 
@@ -58,12 +55,13 @@ def with_own_build(dataset: Dataset, facts: Facts) -> Dataset:
     """``dataset``, with a row for the installed TensorFlow where it has none and the files told of it."""
     build = facts.tensorflow_build.value
     packages = {normal_name(name): version for name, version in facts.packages.or_else({}).items()}
-    name = next((one for one in NAMES if one in packages), None)
+    name = next((one for one in TENSORFLOWS if one in packages), None)
     if name is None or dataset.tensorflow(name, packages[name]) or not is_version(packages[name]):
         return dataset
     environment = facts.environment.value
     python = environment.python.value if environment is not None else None
-    arch = _ARCHITECTURES.get(facts.arch.or_else("x86_64").lower(), facts.arch.or_else("x86_64").lower())
+    arch = facts.arch.or_else("x86_64").lower()
+    arch = ARCHITECTURES.get(arch, arch)
     if build is not None and build.opener is not None and build.is_cuda_build is not None:
         row = _row(build, name, packages[name], python, arch, tuple(facts.tensorflow_build.via) or (build.opener,))
     elif "+" in packages[name]:

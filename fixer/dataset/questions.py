@@ -50,6 +50,9 @@ _VENDOR_WORDS = {"nvidia", "corporation", "corp", "gpu", "graphics", "card", "r"
 _BRAND_WORDS = {"geforce", "tesla", "quadro", "generation"}
 _MEMORY = re.compile(r"\d+gb|hbm\d?e?")
 _MOST_KEPT = 4096
+# Other names of an architecture, and the one that wheels are tagged with.
+ARCHITECTURES = {"amd64": "x86_64", "x64": "x86_64", "arm64": "aarch64"}
+# In the order in which a distribution counts where several are installed.
 TENSORFLOWS = ("tensorflow", "tensorflow-gpu", "tf-nightly", "tf-nightly-gpu", "tensorflow-cpu", "tf-nightly-cpu")
 # A virtual GPU is called by its card and its profile: GRID T4-16Q, NVIDIA A10-8Q, NVIDIA A100-40C.
 _VGPU = re.compile(r"(?:nvidia )?(?:grid )?([a-z0-9 -]+?)-\d{1,3}[abcq]")

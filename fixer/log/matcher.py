@@ -105,7 +105,6 @@ class Matcher:
                 at = text.squeezed.find(anchor, at + len(anchor))
         return found
 
-
     def matched(self, text: _Text, anchor: str, at: int, fresh: int) -> list[Hit]:
         """The hits of the wordings of ``anchor``, which stands at ``at`` of the squeezed text."""
         place = text.original(at)

@@ -191,9 +191,8 @@ def _with_plain_versions(facts: Facts) -> Facts:
             held = altered(held, **{name: getattr(held, name).map(lambda _, plain=plain: plain)})
             facts = altered(facts, **{holder: _holding(getattr(facts, holder), held)}) if holder else held
     pythons = facts.pythons.or_else(())
-    if any(versions.PythonVersion.plain(one) != one for one in pythons):
-        facts = altered(facts, pythons=facts.pythons.map(lambda held: tuple(map(versions.PythonVersion.plain, held))))
-    return facts
+    plain = tuple(map(versions.PythonVersion.plain, pythons))
+    return altered(facts, pythons=facts.pythons.map(lambda _: plain)) if plain != pythons else facts
 
 
 def _holding(seen: Observed[Any], value: Any) -> Observed[Any]:

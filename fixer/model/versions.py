@@ -8,7 +8,7 @@ Python package versions are not here: they follow PEP 440 and belong to ``packag
 from __future__ import annotations
 
 import re
-from functools import total_ordering
+from functools import lru_cache, total_ordering
 from typing import ClassVar, TypeVar
 
 from fixer.model.record import record
@@ -36,6 +36,7 @@ class _Dotted:
         return cls(tuple(int(part) for part in text.split(".")), text)
 
     @classmethod
+    @lru_cache(maxsize=4096)
     def plain(cls, text: str) -> str:
         """The release alone: 550.54.15 for 550.54.15-0ubuntu1 and 3:550.54.15-1.fc40; ``text`` where it is nothing like it."""
         packaged = re.fullmatch(rf"(?:[0-9]{{1,2}}:)?(?P<release>{cls.shape})(?:{cls.tail})", text)

@@ -12,7 +12,7 @@ import posixpath
 import re
 from typing import Iterable, Mapping
 
-from fixer.dataset.questions import Dataset
+from fixer.dataset.questions import ARCHITECTURES, Dataset
 from fixer.dataset.rows import GpuFamilyRow
 from fixer.model.facts import Environment, Facts, Gpu, Patient
 from fixer.model.finding import Finding
@@ -29,7 +29,6 @@ DISTRIBUTIONS = (
     "tensorflow-base",
 )  # fmt: skip
 CONDA = ("micromamba", "mamba", "conda")
-_ARCHITECTURES = {"amd64": "x86_64", "x64": "x86_64", "arm64": "aarch64"}
 _SYSTEMS = {"darwin": "macos", "mac": "macos", "osx": "macos", "win32": "windows", "nt": "windows"}
 _BASES = re.compile(r"^(conda|base|(mini|ana)conda\d*|mambaforge|miniforge\d*|micromamba)$")
 NOWHERE = "<environment>"
@@ -106,7 +105,7 @@ class Situation:
     @once
     def arch(self) -> str:
         name = self.facts.arch.or_else("x86_64").lower()
-        return _ARCHITECTURES.get(name, name)
+        return ARCHITECTURES.get(name, name)
 
     @once
     def platform(self) -> str:

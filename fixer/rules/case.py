@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Literal
 
-from fixer.dataset.questions import Dataset
+from fixer.dataset.questions import ARCHITECTURES, Dataset
 from fixer.dataset.rows import TensorFlowRow
 from fixer.model.facts import SOME_PACKAGES, Driver, Environment, Facts, Patient, StartVariable
 from fixer.model.finding import Certainty, Evidence, RowRef, Severity
@@ -45,7 +45,6 @@ DISTRIBUTIONS = (
 CPU_DISTRIBUTIONS = ("tensorflow-cpu", "tf-nightly-cpu", "tensorflow-intel", "intel-tensorflow", "tensorflow-aarch64")
 COMPLETE = ("tensorflow", "nvidia-", "jax")
 COMPLETE_NAMES = ("keras", "tf-keras", "torch", "tf-nightly")
-_ARCHITECTURES = {"amd64": "x86_64", "x64": "x86_64", "arm64": "aarch64"}
 _SYSTEMS = {"darwin": "macos", "mac": "macos", "osx": "macos", "win32": "windows", "nt": "windows"}
 
 
@@ -81,7 +80,7 @@ class Case:
     @once
     def arch(self) -> str:
         name = self.facts.arch.or_else("x86_64").lower()
-        return _ARCHITECTURES.get(name, name)
+        return ARCHITECTURES.get(name, name)
 
     @once
     def platform(self) -> str:

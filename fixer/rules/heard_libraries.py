@@ -52,11 +52,11 @@ _TWO_RELEASES = {
 }
 
 
-# A part of cuDNN that refuses another part: the two lie in two folders, and both were searched.
 # TensorFlow's own files of two releases lie over each other.
 _TWO_TENSORFLOWS = {"environment-broken": 56.0, "duplicate-tf-packages": 44.0}
 _OLD_RUNTIME = {"libstdcxx-too-old": 80.0, "environment-broken": 20.0}
 _OF_LIBSTDCXX = ("_ZSt", "_ZNSt", "_ZNKSt")
+# A part of cuDNN that refuses another part: the two lie in two folders, and both were searched.
 _TWO_CUDNN = {
     "cudnn-shadowed": 52.0,
     "ld-library-path-shadows-env": 26.0,
@@ -114,7 +114,7 @@ def lost(case: Case) -> tuple[Lost, ...]:
 
 # TensorFlow's own libraries, and those of frameworks beside it: a cut one was half written.
 _OF_TENSORFLOWS_OWN = re.compile(r"-packages/tensorflow/|/(?:lib|_pywrap_)tensorflow[\w.]*$")
-_IN_TENSORFLOW = re.compile(r"-packages/(?:tensorflow|keras|jaxlib|torch)/|/(?:lib|_pywrap_)tensorflow[\w.]*$")
+_IN_TENSORFLOW = re.compile(rf"-packages/(?:keras|jaxlib|torch)/|{_OF_TENSORFLOWS_OWN.pattern}")
 
 
 def _kind(name: str) -> str:

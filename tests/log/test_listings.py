@@ -9,7 +9,7 @@ from tests.log.heard import hear
 TABLE = "Package                      Version\n---------------------------- --------\nabsl-py                      0.12.0\n{}\nwheel                        0.36.2\n"
 LISTED = (
     ("pip list", TABLE.format("tensorflow                   2.15.0"), {"tensorflow": "2.15.0"}),
-    ("an editable one", TABLE.format("keras                        2.15.0      /work/keras"), {"keras": "2.15.0"}),
+    ("an editable one", TABLE.format("keras                        2.15.0      /src/keras"), {"keras": "2.15.0"}),
     ("a local version", "torch 2.1.0+cu118", {"torch": "2.1.0+cu118"}),
     ("conda list", "tensorflow                2.4.1           gpu_py39h8236f22_0  defaults", {"tensorflow": "2.4.1"}),
     ("installed", "Successfully installed keras-3.3.3 ml_dtypes-0.3.2 tensorflow-2.16.1", {"keras": "3.3.3", "ml-dtypes": "0.3.2", "tensorflow": "2.16.1"}),
