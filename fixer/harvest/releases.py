@@ -22,6 +22,7 @@ from fixer.harvest.index import File, Index
 PYTHONS = ("2.7", "3.4", "3.5", "3.6", "3.7", "3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14", "3.15")
 OLD_MANYLINUX = {"manylinux1": "2.5", "manylinux2010": "2.12", "manylinux2014": "2.17"}
 LINUX = "linux_x86_64"
+MAC = "macosx_arm64"
 ELSEWHERE = ("linux_aarch64", "macosx_arm64", "macosx_x86_64", "win_amd64")
 INDEX_SOURCE = "the package index: file names and METADATA of the wheels"
 WHEEL = re.compile(r"(?P<name>[^-]+)-(?P<version>[^-]+)(-\d[^-]*)?-(?P<py>[^-]+)-(?P<abi>[^-]+)-(?P<plat>[^-]+)\.whl")
@@ -264,7 +265,8 @@ def _wanted(name: str, version: Version) -> bool:
 def package_rows(index: Index, name: str, follow: Mapping[str, str]) -> list[dict[str, Any]]:
     """The releases of a package that a Linux x86_64 machine can install from a wheel, newest first.
 
-    ``follow`` maps a name to the oldest release worth a row. Releases that have only source archives
+    Of a package without any wheel for Linux, such as a plugin of Apple's, they are those for a Mac, and none of Linux' Pythons
+    stands in their rows. ``follow`` maps a name to the oldest release worth a row. Releases that have only source archives
     are left out: a plan never builds.
     """
     files = index.project(name)
@@ -287,12 +289,25 @@ def elsewhere(families: Mapping[tuple[Version, str], list[File]], version: Versi
 
 
 def package_families(files: Iterable[File], name: str, oldest: str) -> dict[Version, list[File]]:
-    """The wheels of each release from ``oldest`` on that a Linux x86_64 machine can install."""
+    """The wheels of each release from ``oldest`` on that a Linux x86_64 machine can install; a Mac's where none is for Linux."""
+    families = wheel_families(files)
+    return _grouped(families, (LINUX, "any"), name, oldest) or _grouped(families, (MAC,), name, oldest)
+
+
+def _grouped(
+    families: Mapping[tuple[Version, str], list[File]], platforms: tuple[str, ...], name: str, oldest: str
+) -> dict[Version, list[File]]:
     grouped: dict[Version, list[File]] = {}
-    for (version, platform), family in wheel_families(files).items():
-        if platform in (LINUX, "any") and version >= Version(oldest) and _wanted(name, version):
+    for (version, platform), family in families.items():
+        if platform in platforms and version >= Version(oldest) and _wanted(name, version):
             grouped.setdefault(version, []).extend(family)
     return grouped
+
+
+def _is_for_linux(file: File) -> bool:
+    match = WHEEL.fullmatch(file.filename)
+    place = platform_of(match["plat"]) if match else None
+    return place is not None and place[0] in (LINUX, "any")
 
 
 def package_row(name: str, version: Version, family: list[File], metadata: str | None) -> dict[str, Any] | None:
@@ -301,8 +316,9 @@ def package_row(name: str, version: Version, family: list[File], metadata: str |
     pythons = family_pythons(family)
     if not pythons:
         return None
+    on_linux = any(_is_for_linux(item) for item in family)
     row: dict[str, Any] = {
-        "name": name, "version": str(version), "requires_python": file.requires_python, "python": pythons,
+        "name": name, "version": str(version), "requires_python": file.requires_python, "python": pythons if on_linux else [],
     }  # fmt: skip
     if version.is_prerelease:
         row["prerelease"] = True
@@ -312,7 +328,7 @@ def package_row(name: str, version: Version, family: list[File], metadata: str |
     needs = [place[1] for tag in tags if (place := platform_of(tag)) and place[1]]
     if needs:
         row["glibc"] = min(needs, key=Version)
-    fields = dependency_fields(metadata or "", LINUX, pythons)
+    fields = dependency_fields(metadata or "", LINUX if on_linux else MAC, pythons)
     row.update({key: value for key, value in fields.items() if key != "extras" and value})
     row["size_bytes"] = file.size
     return row

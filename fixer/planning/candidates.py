@@ -19,6 +19,7 @@ from fixer.planning.libraries import LibrarySet, Needs, library_set
 from fixer.planning.packages import Resolved, Task, resolve
 from fixer.planning.releases import releases
 from fixer.planning.site import Site
+from fixer.planning.situation import METAL
 
 _FIRST_LEGACY = (2, 15)
 
@@ -132,6 +133,8 @@ def _packages(site: Site, option: Option, same: bool, wished: Mapping[str, str])
     if site.legacy_keras and not same and compare.minor(option.row.version) >= _FIRST_LEGACY:
         # Without it the new TensorFlow would have no Keras at all under this setting.
         asked.setdefault("tf-keras", "")
+    if site.metal:
+        asked.setdefault(METAL, "")
     # What a finding demands is about the TensorFlow that is there; another one has demands of its own.
     forced = option.forced if same else {}
     fresh = not same or option.renew

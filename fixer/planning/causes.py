@@ -14,6 +14,8 @@ PACKAGES = frozenset(
         "python-unsupported", "glibc-too-old", "plugin-built-for-other-tf", "cpu-without-avx", "libc-musl",
     )
 )  # fmt: skip
+# A finding of another family that a package settles: the plugin without which a Mac's GPU is not used.
+BY_PACKAGE = frozenset(("apple-silicon",))
 # What another TensorFlow for this GPU and driver settles.
 STACK = frozenset(
     ("gpu-arch-too-old", "gpu-arch-too-new", "driver-too-old", "cpu-build-selected", "windows-native-no-gpu")

@@ -10,7 +10,7 @@ import posixpath
 
 from fixer.model import installers
 from fixer.model.finding import Finding
-from fixer.planning import compare
+from fixer.planning import compare, metal
 from fixer.planning.candidates import Stack
 from fixer.planning.draft import Draft
 from fixer.planning.gates import IDLE
@@ -39,6 +39,8 @@ def opening(situation: Situation, draft: Draft, aim: Target) -> None:
         draft.note("tensorflow-gpu was retired: tensorflow is the package with the GPU build.")
     if aim.device == "cpu" and aim.why:
         draft.note(f"{aim.why}: this plan is for the CPU.")
+    if aim.device == "cpu" and situation.platform == "macosx_arm64" and situation.wish.device == "any" and not metal.too_old(situation):
+        draft.note("This Mac's GPU is used through Apple's plugin tensorflow-metal: convfix plan --device gpu.")
 
 
 def unknown(draft: Draft, finding: Finding) -> None:
@@ -187,12 +189,8 @@ def ways_out(situation: Situation, draft: Draft, *, gpu_absent: bool) -> None:
         draft.note("Way out: an environment of its own outside the project, which its lock file does not bind.")
     if not situation.can_fetch_python and not gpu_absent:
         draft.note("Way out: another Python: install uv, which fetches one, or name one with --python.")
-    if situation.platform == "macosx_arm64":
-        # Its wheels as the index lists them; what loads as github.com/tensorflow/tensorflow/pull/126360 measured it.
-        draft.note(
-            "Way out: Apple's plugin tensorflow-metal, for a person to try in an environment of its own: its last release, 1.2.0, "
-            "is for Python 3.9 to 3.12, and is reported to load with TensorFlow 2.18 and 2.19 and not with 2.20."
-        )
+    if situation.os == "macos" and situation.wish.device != "cpu":
+        metal.way_out(situation, draft)
     if situation.os == "windows":
         draft.note("Way out: WSL2, where TensorFlow uses the GPU through the Windows driver.")
     if situation.os == "linux" and not gpu_absent:

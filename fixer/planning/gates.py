@@ -25,6 +25,8 @@ RELEASE = "wish.tensorflow"
 # The name under which ``wheels`` knows conda-forge's builds, which are judged by the same gates.
 CONDA_FORGE = "conda-forge"
 _FIRST_WITH_AVX = (1, 6)
+# Every wheel for Apple silicon, from 2.13 to 2.21, is tagged macosx_12_0_arm64.
+_FIRST_MACOS = (12,)
 IDLE = "idle"
 _COMPILED = (("compiled", "the driver compiles every kernel at the first run, which is slow"),)
 
@@ -80,7 +82,7 @@ def verdicts(dataset: Dataset, distribution: str, platform: str, ground: Ground)
     Each gate looks at one part of the ground and is remembered by that part, so that a fleet of machines, which
     differ in all parts at once, asks each gate a few questions.
     """
-    system = _on_system(dataset, distribution, platform, ground.glibc, ground.avx, ground.glibcxx)
+    system = _on_system(dataset, distribution, platform, ground.glibc, ground.avx, ground.glibcxx, ground.macos)
     if not ground.gpu:
         return system.verdicts
     served = _on_gpu(dataset, distribution, platform, ground.capabilities, ground.driver, ground.driver_unknown, ground.wsl)
@@ -93,8 +95,8 @@ def verdicts(dataset: Dataset, distribution: str, platform: str, ground: Ground)
 
 def widest(dataset: Dataset, distribution: str, platform: str, ground: Ground) -> Ground:
     """The same ground for all systems that refuse no wheel, whatever their C library is."""
-    system = _on_system(dataset, distribution, platform, ground.glibc, ground.avx, ground.glibcxx)
-    return ground if system.refuses else altered(ground, glibc=None, avx=True, glibcxx=None)
+    system = _on_system(dataset, distribution, platform, ground.glibc, ground.avx, ground.glibcxx, ground.macos)
+    return ground if system.refuses else altered(ground, glibc=None, avx=True, glibcxx=None, macos=None)
 
 
 @record(frozen=True)
@@ -106,10 +108,12 @@ class _OnSystem:
 
 
 @lru_cache(maxsize=256)
-def _on_system(dataset: Dataset, distribution: str, platform: str, glibc: str | None, avx: bool, glibcxx: str | None) -> _OnSystem:
+def _on_system(
+    dataset: Dataset, distribution: str, platform: str, glibc: str | None, avx: bool, glibcxx: str | None, macos: str | None
+) -> _OnSystem:  # fmt: skip
     """What the system and its processor refuse."""
     rows = wheels(dataset, distribution, platform)
-    found = tuple(_of(tuple(_basics(dataset, row, glibc, avx, glibcxx))) for row in rows)
+    found = tuple(_of((*_basics(dataset, row, glibc, avx, glibcxx), *_macos(dataset, row, macos))) for row in rows)
     return _OnSystem(found, any(one.reasons for one in found))
 
 
@@ -133,6 +137,12 @@ def _basics(dataset: Dataset, row: TensorFlowRow, glibc: str | None, avx: bool, 
         yield Reason("it needs a processor with AVX", name, "cpu_flags")
     if row.distribution == "tensorflow-gpu" and compare.minor(row.version) >= (2, 12):
         yield Reason("tensorflow-gpu was retired; this release is empty", name, RELEASE)
+
+
+def _macos(dataset: Dataset, row: TensorFlowRow, macos: str | None) -> Iterator[Reason]:
+    present = compare.release(macos or "")
+    if row.platform == "macosx_arm64" and present and present < _FIRST_MACOS:
+        yield Reason(f"its wheels are for macOS {_FIRST_MACOS[0]} and later, this Mac has {macos}", row_name(dataset, row), "distro")
 
 
 @lru_cache(maxsize=1024)

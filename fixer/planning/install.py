@@ -7,11 +7,12 @@ driver, the CPU). What the loader needs beside the packages is ``loader_repair``
 from __future__ import annotations
 
 import posixpath
+from dataclasses import replace
 from typing import Iterable
 
 from fixer.model import installers
 from fixer.model.finding import Finding
-from fixer.planning import causes, conda, conda_install, explain, owners, people, steps
+from fixer.planning import causes, conda, conda_install, explain, metal, owners, people, steps
 from fixer.planning.candidates import Stack
 from fixer.planning.draft import Draft
 from fixer.planning.loader_repair import compiler_of_wheels, load_first
@@ -19,7 +20,7 @@ from fixer.planning.loading import Preload, preload
 from fixer.planning.packages import bounds_of
 from fixer.planning.remedies import Demands, twin, wrong_sonames
 from fixer.planning.search import Search
-from fixer.planning.situation import Situation
+from fixer.planning.situation import METAL, Situation
 
 
 def carry_out(
@@ -34,13 +35,15 @@ def carry_out(
     # The same release under another name asks for the packages and the libraries that are there.
     anew = demanded.replace and not (gpu and twin(findings))
     libraries = gpu and (anew or any(one.cause in causes.LIBRARIES for one in findings))
-    search = Search(situation, gpu, demanded.forced, with_libraries=libraries, renew=anew)
+    search = Search(situation, gpu, demanded.forced, with_libraries=libraries, renew=anew, metal=situation.metal)
     stack = search.first()
     because = tuple(one.code for one in findings) or tuple(f"wish: {name}" for name in wanting)
     if conda_install.instead(situation, draft, search, stack, because):
         return
     if stack is None and not search.needs and gpu:
         stack, search = _otherwise(situation, draft, search, demanded, libraries)
+    if stack is None and search.metal and situation.wish.device == "any" and METAL not in situation.wishes.packages:
+        stack, search, demanded = _without_metal(situation, draft, search, demanded)
     draft.rejected += search.refusals.listed()
     if stack is None and search.needs:
         draft.need(*search.needs)
@@ -54,7 +57,7 @@ def carry_out(
         explain.ways_out(situation, draft, gpu_absent=False)
         conda_install.way_out(situation, draft)
         return
-    draft.device = "gpu" if search.gpu else "cpu"
+    draft.device = "gpu" if search.gpu else "metal" if search.metal else "cpu"
     draft.driver_floor = stack.verdict.driver
     if not search.gpu and gpu:
         for finding in findings:
@@ -62,6 +65,8 @@ def carry_out(
                 draft.step(people.from_finding(finding))
     _install(situation, draft, search, stack, demanded, findings, because)
     explain.chosen(situation, draft, stack, search, by_wish="tensorflow" in wanting)
+    if search.metal:
+        metal.chosen(situation, draft, stack)
     conda_install.advice(situation, draft, stack)
 
 
@@ -93,13 +98,26 @@ def _otherwise(
     return None, search
 
 
+def _without_metal(
+    situation: Situation, draft: Draft, search: Search, demanded: Demands
+) -> tuple[Stack | None, Search, Demands]:  # fmt: skip
+    """The same without Apple's plugin, which stands beside none of the releases that are wished for."""
+    without = replace(demanded, forced={n: s for n, s in demanded.forced.items() if n != METAL}, remove=(*demanded.remove, METAL))
+    plain = Search(situation, False, without.forced, renew=without.replace)
+    stack = plain.first()
+    if stack is not None:
+        metal.dropped(draft)
+        plain.refusals.adopt(search.refusals)
+    return stack, plain, without
+
+
 def _install(
     situation: Situation, draft: Draft, search: Search, stack: Stack, demanded: Demands, findings: tuple[Finding, ...],
     because: tuple[str, ...],
 ) -> None:  # fmt: skip
     packages, remove = _changes(situation, search, stack, demanded)
     if situation.owner is not None and situation.environment is not None:
-        _by_owner(situation, draft, stack, packages, remove, findings)
+        _by_owner(situation, draft, stack, packages, remove, demanded, findings)
         return
     if not stack.here:
         told = conda.override(situation, _cuda(stack.libraries.conda))
@@ -178,16 +196,13 @@ def _cuda(specs: tuple[str, ...]) -> str | None:
 
 def _by_owner(
     situation: Situation, draft: Draft, stack: Stack, packages: dict[str, str], remove: tuple[str, ...],
-    findings: Iterable[Finding],
+    demanded: Demands, findings: Iterable[Finding],
 ) -> None:  # fmt: skip
     python = stack.python if not stack.here else None
-    if not stack.here:
-        installed = situation.packages
-        packages = {
-            n: v
-            for n, v in packages.items()
-            if installed.get(n) != v and (n in installed or n.startswith(("tensorflow", "nvidia")))
-        }
+    installed = situation.packages
+    # What TensorFlow brings by itself is no line of the project's own.
+    asked = {*installed, *demanded.forced, *demanded.complete, *situation.wishes.packages, stack.row.distribution, METAL}
+    packages = {n: v for n, v in packages.items() if installed.get(n) != v and (n in asked or n.startswith("nvidia-"))}
     if packages or remove or python:
         why = "; ".join(one.title for one in findings)
         step = owners.step(situation, packages, bounds_of(situation.dataset, stack.row, stack.python), remove, python, why)

@@ -14,7 +14,7 @@ from fixer.model.pep440 import normal_name
 from fixer.model.plan import PlannedOutcome
 from fixer.planning import compare, conda
 from fixer.planning.gates import wheel
-from fixer.planning.situation import DISTRIBUTIONS, Situation
+from fixer.planning.situation import DISTRIBUTIONS, METAL, Situation
 
 # conda's names of libraries: they are no Python packages.
 _NO_DISTRIBUTIONS = ("cudatoolkit", "cudnn", "cuda-version")
@@ -56,6 +56,9 @@ def derive(
     distribution = next((name for name in DISTRIBUTIONS if name in after), None)
     python = compare.feature(str(new.params["python"])) if new is not None else situation.python
     gpu = device == "gpu"
+    if situation.platform == "macosx_arm64":
+        # TensorFlow loads the plugin whenever it is there.
+        device = "metal" if METAL in after else "cpu"
     major = _major(situation, distribution, after)
     brought = conda_libraries(actions)
     wheels = {name: version for name, version in after.items() if name.startswith("nvidia-") and _mine(name, major)}

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Iterable, Iterator, Mapping
 
 from fixer.dataset.questions import Dataset
-from fixer.dataset.rows import TensorFlowRow
+from fixer.dataset.rows import PackageFaultRow, TensorFlowRow
 from fixer.model.plan import Reason
 from fixer.model.record import record
 from fixer.planning import compare
@@ -266,9 +266,24 @@ class _Resolver:
         if not self._exists(name, whole, self.task.glibc) and self._exists(name, whole, None):
             words = f"no wheel of {name} for Python {self.task.python} and glibc {self.task.glibc} satisfies {asked}"
             return Reason(words, row_name(self.dataset, self.task.row), "glibc")
+        fault = self._fault(name, whole)
+        if fault is not None:
+            words = f"no release of {name} works beside it: {fault.message or fault.effect}"
+            return Reason(words, row_name(self.dataset, fault), RELEASE)
         words = f"no final release of {name} has a wheel for Python {self.task.python} and satisfies {asked}"
         wished = next((one for one in (name, *self.decided) if self.task.wished.get(one)), None)
         return Reason(words, row_name(self.dataset, self.task.row), f"wish.{wished}" if wished else RELEASE)
+
+    def _fault(self, name: str, spec: str) -> PackageFaultRow | None:
+        """What the newest release does to this TensorFlow, where every release that is asked for breaks it."""
+        task, found = self.task, list[PackageFaultRow]()
+        for row in installable(self.dataset, name, task.python, task.glibc, task.row.platform):
+            if not spec or compare.within(spec, row.version):
+                fault = breaks(self.dataset, name, row.version, task.row.version, task.python, self._version)
+                if fault is None:
+                    return None
+                found.append(fault)
+        return next(iter(found), None)
 
     def _broken_bystanders(self) -> Iterator[Reason]:
         """Installed packages outside TensorFlow's circle that the pins would break."""

@@ -13,7 +13,7 @@ from fixer.dataset.questions import Dataset
 from fixer.model.facts import Facts
 from fixer.model.finding import Finding
 from fixer.model.plan import FORMAT, Plan, Wish
-from fixer.planning import ahead, causes, compare, container, explain, outcome, people, remedies
+from fixer.planning import ahead, causes, compare, container, explain, metal, outcome, people, remedies
 from fixer.planning.draft import Draft
 from fixer.planning.fingerprint import fingerprint
 from fixer.planning.gates import floor_of
@@ -88,7 +88,8 @@ def _impossible_gpu(situation: Situation, draft: Draft, blocking: tuple[Finding,
     """A GPU is wished for where none is: the host's step in a container, else there is no stack."""
     if situation.wish.device != "gpu":
         return False
-    if situation.os != "macos" and not situation.facts.gpus.is_absent:
+    too_old = metal.unmet(situation)
+    if situation.metal and too_old is None or situation.os != "macos" and not situation.facts.gpus.is_absent:
         return False
     boxed = next((one for one in blocking if one.cause == "container-without-gpu"), None)
     if boxed is not None or situation.facts.container.value:
@@ -100,7 +101,10 @@ def _impossible_gpu(situation: Situation, draft: Draft, blocking: tuple[Finding,
         draft.step(people.from_finding(off))
         return True
     search = Search(situation, gpu=True)
-    search.refuse_all("this machine has no NVIDIA GPU" if situation.os != "macos" else "CUDA does not exist on macOS")
+    if situation.os == "macos":
+        search.refuse_all(too_old or "CUDA does not exist on macOS", "distro" if too_old else "os")
+    else:
+        search.refuse_all("this machine has no NVIDIA GPU")
     draft.rejected += search.refusals.listed()
     draft.no_stack = True
     explain.ways_out(situation, draft, gpu_absent=True)
@@ -132,7 +136,7 @@ def _packages(
 ) -> None:
     """Whatever a change of packages or of the loader settles."""
     gpu = aim.device == "gpu"
-    about_packages = tuple(one for one in blocking if one.cause in causes.PACKAGES)
+    about_packages = tuple(one for one in blocking if one.cause in causes.PACKAGES or one.code in causes.BY_PACKAGE)
     about_stack = tuple(one for one in blocking if one.cause in causes.STACK)
     about_libraries = tuple(one for one in blocking if one.cause in causes.LIBRARIES and not _by_person(situation, one))
     if not (about_packages or about_stack or about_libraries or wanting):
@@ -181,6 +185,8 @@ def _people(situation: Situation, draft: Draft, blocking: tuple[Finding, ...]) -
         draft.driver_floor = _present_floor(situation)
     anew = any(one.code in ("driver-drops-gpu", "driver-wrong-module-flavour", "nouveau-active") for one in blocking)
     for finding in blocking:
+        if finding.code in causes.BY_PACKAGE:
+            continue
         if anew and finding.code == "driver-not-loaded":
             continue  # The module that is there cannot be loaded for this card; the one that is installed will be.
         if finding.cause in causes.DRIVER and finding.cause not in causes.STACK:

@@ -14,7 +14,7 @@ from fixer.model.record import record
 from fixer.planning import causes, people, steps
 from fixer.planning.draft import Draft
 from fixer.planning.releases import releases
-from fixer.planning.situation import Situation
+from fixer.planning.situation import METAL, Situation
 
 _OPERATORS = ("<", ">", "=", "!", "~")
 
@@ -64,6 +64,9 @@ def demands(situation: Situation, findings: Iterable[Finding]) -> Demands:
             asking = subject.get("asked_by", "")
             if asking in situation.packages and any(not releases(situation.dataset, one) for one in missing):
                 complete[asking] = situation.packages[asking]
+        elif name == METAL and not situation.metal:
+            # The CPU is meant: the plugin that breaks the import only has to go.
+            remove.append(METAL)
         elif finding.cause == "environment-broken":
             version = subject.get("version") or situation.packages.get(name, "")
             if name and version:

@@ -65,7 +65,8 @@ class Answer:
 class Search:
     """What is looked for (see ``Option``), and what was found and refused.
 
-    ``any_driver``: a person will install another driver. ``needs`` names the unknown facts that decide.
+    ``any_driver``: a person will install another driver. ``metal``: Apple's plugin is to serve a Mac's GPU.
+    ``needs`` names the unknown facts that decide.
     """
 
     situation: Situation
@@ -74,6 +75,7 @@ class Search:
     with_libraries: bool = False
     renew: bool = False
     any_driver: bool = False
+    metal: bool = False
     refusals: Refusals = field(default_factory=Refusals)
     needs: tuple[str, ...] = ()
 
@@ -94,7 +96,7 @@ class Search:
             self._explain_newer(answer.place)
         return answer.stack
 
-    def refuse_all(self, text: str) -> None:
+    def refuse_all(self, text: str, fact: str = "gpus") -> None:
         """Refuse the newest final release of every minor version with one reason."""
         seen: set[tuple[int, ...]] = set()
         if not self.rows:
@@ -102,7 +104,7 @@ class Search:
         for row in self.rows:
             if not row.prerelease and compare.minor(row.version) not in seen:
                 seen.add(compare.minor(row.version))
-                self.refusals.add(row, (Reason(text, fact="gpus"),))
+                self.refusals.add(row, (Reason(text, fact=fact),))
 
     @once
     def rows(self) -> tuple[TensorFlowRow, ...]:
@@ -136,14 +138,14 @@ class Search:
         """What the present environment offers."""
         situation = self.situation
         options = self._offered(all_here(*self._among, situation.seat), True)
-        place = site(situation, self.gpu, True, options.bounded.union(self.forced))
+        place = site(situation, self.gpu, True, options.bounded.union(self.forced), self.metal)
         forced = tuple(sorted(self.forced.items()))
         return _best(*self._among[1:], options, place, self.gpu, forced, self.with_libraries, self.renew)
 
     def _elsewhere(self) -> Answer:
         """What a new environment offers; there everything is put in anew, and no finding demands anything."""
         options = self._offered(all_elsewhere(*self._among, self.situation.shelf), False)
-        return _best(*self._among[1:], options, site(self.situation, self.gpu, False, ()), self.gpu)
+        return _best(*self._among[1:], options, site(self.situation, self.gpu, False, (), self.metal), self.gpu)
 
     def _offered(self, places: Places, here: bool) -> Options:
         offer = _offer(*self._among, self._shortlist.fitting, places, self.situation.tensorflow, here)

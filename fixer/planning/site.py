@@ -12,7 +12,7 @@ from fixer.dataset.questions import Dataset
 from fixer.model.once import once
 from fixer.model.record import record
 from fixer.planning.packages import matters
-from fixer.planning.situation import Situation
+from fixer.planning.situation import METAL, Situation
 from fixer.planning.wishes import Wishes, read
 
 _YES = ("1", "true", "True")
@@ -23,8 +23,8 @@ class Site:
     """Equal sites get equal stacks; a new environment's site knows nothing of the present one.
 
     ``capabilities`` are those of the GPUs that are to be served, ``by_conda`` says that conda brings the CUDA libraries.
-    ``packages`` are the installed ones that can matter, sorted; ``nvidia`` the wheels of NVIDIA's, which ``holder``
-    needs as they are.
+    ``metal`` that Apple's plugin belongs to the stack. ``packages`` are the installed ones that can matter, sorted;
+    ``nvidia`` the wheels of NVIDIA's, which ``holder`` needs as they are.
     """
 
     dataset: Dataset
@@ -38,6 +38,7 @@ class Site:
     packages: tuple[tuple[str, str], ...] = ()
     nvidia: tuple[tuple[str, str], ...] = ()
     holder: str = ""
+    metal: bool = False
 
     @once
     def wishes(self) -> Wishes:
@@ -50,8 +51,11 @@ class Site:
         return dict(self.packages)
 
 
-def site(situation: Situation, gpu: bool, here: bool, asked: Collection[str]) -> Site:
-    """The present environment, or a new one; ``asked`` are the packages that a wheel or a finding names."""
+def site(situation: Situation, gpu: bool, here: bool, asked: Collection[str], metal: bool = False) -> Site:
+    """The present environment, or a new one; ``asked`` are the packages that a wheel or a finding names.
+
+    ``metal``: the GPU of a Mac is to be served.
+    """
     dataset, manager, wished = situation.dataset, situation.wish.manager, situation.wishes.beside
     # Windows has CUDA's libraries from conda alone: the index holds none for it.
     for_conda = manager == "conda" or (manager == "auto" and situation.os == "windows")
@@ -60,7 +64,8 @@ def site(situation: Situation, gpu: bool, here: bool, asked: Collection[str]) ->
     cards = situation.known_capabilities if gpu else ()
     common = dataset, situation.wish.requirements, situation.glibc_step, cards, by_conda, legacy, here
     if not here:
-        return Site(*common)
-    installed = sorted(situation.packages.items())
+        return Site(*common, metal=metal)
+    # Where the GPU of a Mac is not meant, its plugin asks nothing of the others.
+    installed = sorted(one for one in situation.packages.items() if metal or one[0] != METAL)
     packages = tuple([one for one in installed if one[0] in asked or one[0] in wished or matters(dataset, *one)])
-    return Site(*common, situation.tensorflow, packages, situation.nvidia_wheels, situation.holder)
+    return Site(*common, situation.tensorflow, packages, situation.nvidia_wheels, situation.holder, metal)

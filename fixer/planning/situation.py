@@ -32,6 +32,8 @@ CONDA = ("micromamba", "mamba", "conda")
 _SYSTEMS = {"darwin": "macos", "mac": "macos", "osx": "macos", "win32": "windows", "nt": "windows"}
 _BASES = re.compile(r"^(conda|base|(mini|ana)conda\d*|mambaforge|miniforge\d*|micromamba)$")
 NOWHERE = "<environment>"
+# Apple's plugin, through which TensorFlow uses the GPU of a Mac.
+METAL = "tensorflow-metal"
 # The frameworks that need the installed nvidia wheels as they are.
 _HOLDERS = ("torch", "jax-cuda12-plugin", "jax-cuda13-plugin")
 
@@ -54,6 +56,7 @@ class Ground:
     driver_unknown: bool
     wsl: bool
     glibcxx: str | None = None
+    macos: str | None = None
 
 
 @record(frozen=True)
@@ -166,6 +169,19 @@ class Situation:
         """The ``kernel.json`` files that start the patient."""
         return tuple(one.path for one in self.facts.repair_files.or_else(()) if one.role == "kernel")
 
+    @once
+    def macos(self) -> str | None:
+        """The release of macOS, where this is a Mac and it is known."""
+        distro = self.facts.distro.value
+        return (distro.version or None) if self.os == "macos" and distro is not None else None
+
+    @once
+    def metal(self) -> bool:
+        """Whether the GPU of a Mac is meant: it is asked for, or Apple's plugin is there or wished for."""
+        if self.platform != "macosx_arm64" or self.wish.device == "cpu":
+            return False
+        return self.wish.device == "gpu" or METAL in self.wishes.packages or METAL in self.packages
+
     # the GPU and its driver
 
     @once
@@ -248,7 +264,8 @@ class Situation:
         avx = self.arch != "x86_64" or flags.is_unknown or "avx" in flags.or_else(())
         capabilities = tuple(dict.fromkeys(self.capabilities)) if gpu else ()
         driver = self.driver_version if gpu else None
-        return Ground(self.platform, self.glibc, avx, gpu, capabilities, driver, gpu and self.driver_unknown, self.wsl, self.glibcxx)
+        unknown = gpu and self.driver_unknown
+        return Ground(self.platform, self.glibc, avx, gpu, capabilities, driver, unknown, self.wsl, self.glibcxx, self.macos)
 
     @once
     def seat(self) -> Seat:

@@ -57,7 +57,7 @@ def pip(
     fetched, taken = size(situation, packages, row)
     return ActionSpec(
         id="packages", kind="pip_requirements", params=params,
-        summary=f"Install {_named(requirements)} into {situation.prefix}",
+        summary=_change(requirements, sorted(remove), situation.prefix),
         because=tuple(because), commands=installers.pip_requirements(params), reversible="exact", reaches=EVERYWHERE,
         download_bytes=fetched, disk_bytes=taken,
     )  # fmt: skip
@@ -117,6 +117,12 @@ def new_environment(
         because=tuple(because), commands=installers.new_environment(params), reversible="exact", reaches=EVERYWHERE,
         download_bytes=fetched, disk_bytes=taken,
     )  # fmt: skip
+
+
+def _change(requirements: list[str], remove: list[str], prefix: str) -> str:
+    if not requirements:
+        return f"Remove {', '.join(remove)} from {prefix}"
+    return f"Install {_named(requirements)} into {prefix}"
 
 
 def _named(requirements: list[str]) -> str:

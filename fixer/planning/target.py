@@ -16,7 +16,7 @@ from fixer.planning.situation import Situation
 
 @record(frozen=True)
 class Target:
-    """``device`` is gpu, cpu or None (an unknown fact decides: ``need``); ``why`` says why a GPU is not used."""
+    """``device`` is gpu, metal, cpu or None (an unknown fact decides: ``need``); ``why`` says why a GPU is not used."""
 
     device: str | None
     need: str = ""
@@ -30,6 +30,8 @@ def target(situation: Situation) -> Target:
         return Target("cpu")
     gpus = situation.facts.gpus
     if situation.os == "macos":
+        if situation.metal:
+            return Target("metal")
         return Target("gpu" if wished == "gpu" else "cpu", why="CUDA does not exist on macOS")
     if wished == "gpu":
         return Target("gpu", why="this machine has no NVIDIA GPU" if gpus.is_absent else "")

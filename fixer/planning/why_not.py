@@ -17,7 +17,7 @@ from fixer.model.facts import Facts
 from fixer.model.finding import Finding
 from fixer.model.plan import Reason, Rejected, Wish
 from fixer.model.why_not import Argument, WhyNot
-from fixer.planning import compare, conda, places
+from fixer.planning import compare, conda, metal, places
 from fixer.planning.candidates import Option, Stack, fit
 from fixer.planning.gates import RELEASE, Verdict, row_name, verdicts, wheels
 from fixer.planning.order import words
@@ -132,7 +132,8 @@ class _Case:
     def _fits(self, option: Option) -> tuple[Reason, ...]:
         """The reasons of the packages and libraries; a sound stack is noted, with the unknown facts it rests on."""
         refused = bool(option.verdict.reasons) or bool(self._about_gpu(option.row))
-        place = site(self.situation, option.gpu, option.rung != "environment", bounded(self.situation.dataset, (option.row,)))
+        asked = bounded(self.situation.dataset, (option.row,))
+        place = site(self.situation, option.gpu, option.rung != "environment", asked, self.situation.metal)
         made = fit(place, replace(option, gpu=False, with_libraries=False) if refused else option)
         if isinstance(made, tuple):
             plain = fit(place, replace(option, gpu=False, with_libraries=False))
@@ -145,12 +146,18 @@ class _Case:
     def _about_gpu(self, row: TensorFlowRow) -> tuple[Reason, ...]:
         """What a person must change before any wheel uses the GPU: there is none, or its driver is not one that serves it."""
         situation = self.situation
-        if not self.gpu or situation.os == "macos":
-            return ()
+        told = self._about_mac(row)
+        if told or not self.gpu or situation.os == "macos":
+            return told
         if situation.facts.gpus.is_absent:
             where = "no GPU reaches this container" if situation.facts.container.value else "this machine has no NVIDIA GPU"
             return (Reason(where, row_name(situation.dataset, row), "gpus"),)
         return _unfit_driver(situation)
+
+    def _about_mac(self, row: TensorFlowRow) -> tuple[Reason, ...]:
+        """What keeps every TensorFlow off a Mac's GPU."""
+        text = metal.unmet(self.situation) if self.aim.device == "metal" else None
+        return (Reason(text, row_name(self.situation.dataset, row), "distro"),) if text else ()
 
     def _rung(self, row: TensorFlowRow) -> str:
         present = self.situation.tensorflow
@@ -191,7 +198,7 @@ def _answer(case: _Case, bare: Situation, wish: Wish) -> WhyNot:
     if case.aim.device is None and case.sound:
         case.needs.append(case.aim.need)
     firm = [stack for stack in case.sound if not stack.verdict.needs and case.aim.device is not None]
-    usual = Search(bare, case.gpu).first()
+    usual = Search(bare, case.gpu, metal=bare.metal).first()
     taken = next((stack for stack in firm if usual is not None and _same(usual, stack)), None)
     nearest = sorted(firm or case.sound, key=lambda stack: not stack.here)
     best, chosen = taken or next(iter(nearest), None), taken is not None

@@ -121,6 +121,16 @@ def test_an_empty_wheel_stands_on_the_pythons_of_its_one_package(server: Server,
     assert row["python"] == ["3.11"]
 
 
+def test_a_package_for_macs_alone_has_no_python_on_linux(server: Server, client: Index, tmp_path: Path) -> None:
+    about = b"Metadata-Version: 2.1\nName: tensorflow-metal\nVersion: 9.2.0\nRequires-Dist: six >=1.15.0\n\n"
+    for tag in ("cp311-cp311-macosx_12_0_arm64", "cp312-cp312-macosx_12_0_arm64", "cp311-cp311-macosx_12_0_x86_64"):
+        name = f"tensorflow_metal-9.2.0-{tag}.whl"
+        server.files[name] = wheel(tmp_path / name, {"tensorflow_metal-9.2.0.dist-info/METADATA": about})
+    (row,) = releases.package_rows(client, "tensorflow-metal", {"tensorflow-metal": "1"})
+    assert row["python"] == [] and row["bounds"] == {"six": ">=1.15.0"}
+    assert row["elsewhere"] == {"macosx_arm64": ["3.11", "3.12"], "macosx_x86_64": ["3.11"]}
+
+
 def test_a_project_that_is_not_there(stocked: Server, client: Index) -> None:
     assert client.project("keras") == []
 

@@ -127,9 +127,28 @@ def _sound(plan: Plan, pins: dict[str, str], described: dict[str, Any], dataset:
             if fault.effect != "works" and met and Version(row.version) in SpecifierSet(fault.tensorflow, prereleases=True):
                 if not fault.python or Version(python) in SpecifierSet(fault.python):
                     yield f"{name} {version} breaks TensorFlow {row.version}: {fault.id}"
+    yield from _metal(plan, row, described, dataset)
     yield from _together(outcome.packages, pins, python, glibc, row.platform, dataset)
     if outcome.device == "gpu":
         yield from _gpu(plan, row, described, dataset)
+
+
+def _metal(plan: Plan, row: TensorFlowRow, described: dict[str, Any], dataset: Dataset) -> Iterator[str]:
+    """A Mac's GPU: on Apple silicon, by a plugin that loads beside this TensorFlow on this macOS."""
+    outcome = plan.outcome
+    assert outcome is not None
+    plugin = outcome.packages.get("tensorflow-metal")
+    if (outcome.device == "metal") != (plugin is not None and row.platform == "macosx_arm64"):
+        yield f"device {outcome.device} with tensorflow-metal {plugin} on {row.platform}"
+    if plugin is None:
+        return
+    for fault in dataset.package_faults("tensorflow-metal"):
+        pair = Version(plugin) in SpecifierSet(fault.versions) and Version(row.version) in SpecifierSet(fault.tensorflow)
+        if pair and fault.effect != "works" and not plan.human_steps:
+            yield f"tensorflow-metal {plugin} does not load beside TensorFlow {row.version}"
+    version = (described.get("distro") or {}).get("version")
+    if version and Version(version) < Version("12.1"):
+        yield f"tensorflow-metal on macOS {version}"
 
 
 def _system_libstdcxx_wins(described: dict[str, Any]) -> bool:
