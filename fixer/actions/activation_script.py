@@ -19,7 +19,8 @@ from fixer.host.base import Host
 from fixer.model.action import ActionSpec, FileChange, Preview
 from fixer.model.edits import deactivate_head
 from fixer.model.journal import JournalEntry
-from fixer.shells import SHELLS, Values, begin, end, off_line, script
+from fixer.shells import SHELLS, begin, end, off_line, script
+from fixer.shells.values import Values
 
 _KNOWN = ("interpreter", "prefix", "shell", "path", "prepend", "set", "unset", "drop")
 _NEVER = ("PATH", "HOME", "SHELL", "USER", "LD_PRELOAD", "IFS", "BASH_ENV", "ENV", "PYTHONSTARTUP", "PROMPT_COMMAND")

@@ -35,7 +35,8 @@ def command(ctx: click.Context, /, **given: Any) -> Outcome:
     """Print the environment's activation script; source it in the shell it is for."""
     from fixer.planning.activation import variables
     from fixer.report.small_pages import ScriptView
-    from fixer.shells import Values, script
+    from fixer.shells import script
+    from fixer.shells.values import Values
 
     session = options.session(**given)
     session.paths = "activation"

@@ -9,48 +9,22 @@ Which variables an environment needs is planning's business, where the text goes
 from __future__ import annotations
 
 import hashlib
-import json
-from dataclasses import field
-from typing import Mapping
 
-from fixer.model.record import record
+from fixer.shells import compose
+from fixer.shells.compose import Dialect
+from fixer.shells.values import Values
 
 SHELLS = ("bash", "zsh", "fish", "sh")
 
 
-@record(frozen=True)
-class Values:
-    """What to change: folders put before a path list, variables set, variables removed, folders taken off a path list.
-
-    Folders are absolute and hold no colon; names of path lists end in PATH. What is taken off goes before anything is added.
-    """
-
-    prepend: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    set: Mapping[str, str] = field(default_factory=dict)
-    unset: tuple[str, ...] = ()
-    drop: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-
-    @property
-    def lists(self) -> list[str]:
-        """The names of the path lists that change."""
-        return sorted({*self.prepend, *self.drop})
-
-    @property
-    def key(self) -> str:
-        """A short name for exactly these values; it keeps the scripts of two environments apart."""
-        content = [sorted((k, list(v)) for k, v in self.prepend.items()), sorted(self.set.items()), sorted(self.unset)]
-        content += [sorted((k, list(v)) for k, v in self.drop.items())] if self.drop else []
-        return hashlib.sha256(json.dumps(content).encode("ascii")).hexdigest()[:10]
-
-
 def script(shell: str, values: Values) -> str:
     """The script for one of SHELLS; KeyError for another."""
-    return _of(shell).script(values)
+    return compose.script(_of(shell), values)
 
 
 def off_line(shell: str, values: Values) -> str:
     """One line that takes these values back where they are active, for an environment's own deactivation."""
-    return _of(shell).off_line(values)
+    return _of(shell).off_line(values.key)
 
 
 def block(shell: str, path: str) -> str:
@@ -79,29 +53,14 @@ def quote(shell: str, text: str) -> str:
     return _of(shell).quote(text)
 
 
-class _Posix:
-    """bash, zsh and sh read the same text."""
-
-    def __init__(self) -> None:
-        from fixer.shells import posix
-
-        self.script = posix.script
-        self.off_line = posix.off_line
-        self.source_line = posix.source_line
-        self.quote = posix.quote
-
-
-class _Fish:
-    def __init__(self) -> None:
-        from fixer.shells import fish
-
-        self.script = fish.script
-        self.off_line = fish.off_line
-        self.source_line = fish.source_line
-        self.quote = fish.quote
-
-
-def _of(shell: str) -> _Posix | _Fish:
+def _of(shell: str) -> Dialect:
+    """The shell's dialect, loaded when a script is written; bash, zsh and sh read the same text."""
     if shell not in SHELLS:
         raise KeyError(shell)
-    return _Fish() if shell == "fish" else _Posix()
+    if shell == "fish":
+        from fixer.shells import fish
+
+        return fish
+    from fixer.shells import posix
+
+    return posix

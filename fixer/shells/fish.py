@@ -6,19 +6,16 @@ and comes to light again on deactivation; it is never written.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
-if TYPE_CHECKING:
-    from fixer.shells import Values
-
-_HEAD = """\
+HEAD = """\
 # convfix activation @KEY@: source this file in fish; convfix_deactivate takes it back.
 if functions -q _convfix_off_@KEY@
     _convfix_off_@KEY@
 end
 """
 
-_SAVE = """\
+SAVE = """\
 set -g _CONVFIX_HAD_@KEY@_@V@ 0
 set -g _CONVFIX_WAS_@KEY@_@V@
 if set -qg @V@
@@ -27,7 +24,7 @@ if set -qg @V@
 end
 """
 
-_PREPEND = """\
+PREPEND = """\
 set -g _convfix_new @FOLDERS@
 for _convfix_one in $@V@
     if string match -q -- '/*' $_convfix_one; and not contains -- $_convfix_one $_convfix_new@DROP@
@@ -41,17 +38,17 @@ end
 set -e _convfix_new
 """
 
-_SET = """\
+SET = """\
 set -g _CONVFIX_NOW_@KEY@_@V@ @VALUE@
 set -gx @V@ $_CONVFIX_NOW_@KEY@_@V@
 """
 
 # An exported empty variable would hide nothing: for a child, unset is the absence of the name in every scope.
-_UNSET = """\
+UNSET = """\
 set -eg @V@
 """
 
-_RESTORE = """\
+RESTORE = """\
 if test "$_CONVFIX_HAD_@KEY@_@V@" = 1
     set -gx @V@ $_CONVFIX_WAS_@KEY@_@V@
 else
@@ -59,7 +56,7 @@ else
 end
 """
 
-_OFF_PREPEND = """\
+OFF_PREPEND = """\
 if set -qg @V@
     if test "$@V@" = "$_CONVFIX_NOW_@KEY@_@V@"
 @RESTORE@
@@ -82,25 +79,25 @@ if set -qg @V@
 end
 """
 
-_OFF_SET = """\
+OFF_SET = """\
 if set -qg @V@; and test "$@V@" = "$_CONVFIX_NOW_@KEY@_@V@"
 @RESTORE@
 end
 """
 
-_OFF_UNSET = """\
+OFF_UNSET = """\
 if not set -qg @V@; and test "$_CONVFIX_HAD_@KEY@_@V@" = 1
     set -gx @V@ $_CONVFIX_WAS_@KEY@_@V@
 end
 """
 
-_FORGET = """\
+FORGET = """\
 set -eg _CONVFIX_HAD_@KEY@_@V@
 set -eg _CONVFIX_WAS_@KEY@_@V@
 set -eg _CONVFIX_NOW_@KEY@_@V@
 """
 
-_TAIL = """\
+TAIL = """\
 set -g _CONVFIX_ACTIVE @KEY@ $_CONVFIX_ACTIVE
 function _convfix_off_@KEY@ -d 'Take the convfix values @KEY@ back'
 @OFF@
@@ -125,32 +122,16 @@ end
 """
 
 
-def script(values: Values) -> str:
-    """The whole script."""
-    key = values.key
-    parts = [_HEAD.replace("@KEY@", key)]
-    off = []
-    for name in values.lists:
-        words = " ".join(quote(folder) for folder in dict.fromkeys(values.prepend.get(name, ())))
-        dropped = " ".join(quote(folder) for folder in values.drop.get(name, ()))
-        drop = f"; and not contains -- (string replace -r '/$' '' -- $_convfix_one) {dropped}" if dropped else ""
-        parts.append(_filled(_SAVE + _PREPEND, key, name).replace("@DROP@", drop).replace("@FOLDERS@", words))
-        off.append(_with_restore(_OFF_PREPEND, key, name).replace("@FOLDERS@", words))
-    for name, value in sorted(values.set.items()):
-        parts.append(_filled(_SAVE + _SET, key, name).replace("@VALUE@", quote(value)))
-        off.append(_with_restore(_OFF_SET, key, name))
-    for name in sorted(values.unset):
-        parts.append(_filled(_SAVE + _UNSET, key, name))
-        off.append(_filled(_OFF_UNSET, key, name))
-    for name in sorted({*values.lists, *values.set, *values.unset}):
-        off.append(_filled(_FORGET, key, name))
-    parts.append(_TAIL.replace("@KEY@", key).replace("@OFF@", "".join(off).rstrip("\n")))
-    return "".join(parts)
+def folders(prepend: tuple[str, ...], drop: tuple[str, ...]) -> Mapping[str, str]:
+    """See ``compose.Dialect``."""
+    dropped = " ".join(map(quote, drop))
+    words = f"; and not contains -- (string replace -r '/$' '' -- $_convfix_one) {dropped}" if dropped else ""
+    return {"@DROP@": words, "@FOLDERS@": " ".join(map(quote, prepend))}
 
 
-def off_line(values: Values) -> str:
+def off_line(key: str) -> str:
     """See ``shells.off_line``."""
-    name = f"_convfix_off_{values.key}"
+    name = f"_convfix_off_{key}"
     return f"if functions -q {name}; {name}; end"
 
 
@@ -163,11 +144,3 @@ def source_line(path: str) -> str:
 def quote(text: str) -> str:
     """Single quotes, in which fish reads ``\\\\`` and ``\\'`` alone as escapes."""
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
-def _filled(template: str, key: str, name: str) -> str:
-    return template.replace("@KEY@", key).replace("@V@", name)
-
-
-def _with_restore(template: str, key: str, name: str) -> str:
-    return _filled(template.replace("@RESTORE@", _RESTORE.rstrip("\n")), key, name)

@@ -7,17 +7,14 @@ variables themselves and has nothing to take back.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
-if TYPE_CHECKING:
-    from fixer.shells import Values
-
-_HEAD = """\
+HEAD = """\
 # convfix activation @KEY@: source this file in bash, zsh or sh; convfix_deactivate takes it back.
 if command -v _convfix_off_@KEY@ >/dev/null 2>&1; then _convfix_off_@KEY@; fi
 """
 
-_SAVE = """\
+SAVE = """\
 if [ -n "${@V@+x}" ]; then
     _CONVFIX_HAD_@KEY@_@V@=1
     _CONVFIX_WAS_@KEY@_@V@="$@V@"
@@ -28,7 +25,7 @@ fi
 """
 
 # An element is kept when it is absolute and not there yet: the loader takes an empty one for the current folder.
-_PREPEND = """\
+PREPEND = """\
 _convfix_new=@FOLDERS@
 _convfix_rest="${@V@-}:"
 while [ -n "$_convfix_rest" ]; do
@@ -53,16 +50,16 @@ _DROP = """\
             esac
 """
 
-_SET = """\
+SET = """\
 _CONVFIX_NOW_@KEY@_@V@=@VALUE@
 export @V@="$_CONVFIX_NOW_@KEY@_@V@"
 """
 
-_UNSET = """\
+UNSET = """\
 unset @V@
 """
 
-_RESTORE = """\
+RESTORE = """\
 if [ "$_CONVFIX_HAD_@KEY@_@V@" = 1 ]; then
     export @V@="$_CONVFIX_WAS_@KEY@_@V@"
 else
@@ -71,7 +68,7 @@ fi
 """
 
 # Changed by somebody since: only our folders go, and not those that were there before us.
-_OFF_PREPEND = """\
+OFF_PREPEND = """\
 if [ -n "${@V@+x}" ]; then
     if [ "$@V@" = "$_CONVFIX_NOW_@KEY@_@V@" ]; then
 @RESTORE@
@@ -106,23 +103,23 @@ if [ -n "${@V@+x}" ]; then
 fi
 """
 
-_OFF_SET = """\
+OFF_SET = """\
 if [ -n "${@V@+x}" ] && [ "$@V@" = "$_CONVFIX_NOW_@KEY@_@V@" ]; then
 @RESTORE@
 fi
 """
 
-_OFF_UNSET = """\
+OFF_UNSET = """\
 if [ -z "${@V@+x}" ] && [ "$_CONVFIX_HAD_@KEY@_@V@" = 1 ]; then
     export @V@="$_CONVFIX_WAS_@KEY@_@V@"
 fi
 """
 
-_FORGET = """\
+FORGET = """\
 unset _CONVFIX_HAD_@KEY@_@V@ _CONVFIX_WAS_@KEY@_@V@ _CONVFIX_NOW_@KEY@_@V@
 """
 
-_TAIL = """\
+TAIL = """\
 _CONVFIX_ACTIVE="@KEY@${_CONVFIX_ACTIVE:+ $_CONVFIX_ACTIVE}"
 _convfix_off_@KEY@() {
 @OFF@
@@ -144,32 +141,16 @@ convfix_deactivate() {
 """
 
 
-def script(values: Values) -> str:
-    """The whole script."""
-    key = values.key
-    parts = [_HEAD.replace("@KEY@", key)]
-    off = []
-    for name in values.lists:
-        joined = ":".join(dict.fromkeys(values.prepend.get(name, ())))
-        dropped = ":".join(values.drop.get(name, ()))
-        drop = _DROP.replace("@DROPPED@", quote(f":{dropped}:")) if dropped else ""
-        parts.append(_filled(_SAVE + _PREPEND, key, name).replace("@DROP@", drop).replace("@FOLDERS@", quote(joined)))
-        off.append(_with_restore(_OFF_PREPEND, key, name).replace("@OURS@", quote(f":{joined}:")))
-    for name, value in sorted(values.set.items()):
-        parts.append(_filled(_SAVE + _SET, key, name).replace("@VALUE@", quote(value)))
-        off.append(_with_restore(_OFF_SET, key, name))
-    for name in sorted(values.unset):
-        parts.append(_filled(_SAVE + _UNSET, key, name))
-        off.append(_filled(_OFF_UNSET, key, name))
-    for name in sorted({*values.lists, *values.set, *values.unset}):
-        off.append(_filled(_FORGET, key, name))
-    parts.append(_TAIL.replace("@KEY@", key).replace("@OFF@", "".join(off).rstrip("\n")))
-    return "".join(parts)
+def folders(prepend: tuple[str, ...], drop: tuple[str, ...]) -> Mapping[str, str]:
+    """See ``compose.Dialect``."""
+    joined, dropped = ":".join(prepend), ":".join(drop)
+    words = _DROP.replace("@DROPPED@", quote(f":{dropped}:")) if dropped else ""
+    return {"@DROP@": words, "@FOLDERS@": quote(joined), "@OURS@": quote(f":{joined}:")}
 
 
-def off_line(values: Values) -> str:
+def off_line(key: str) -> str:
     """See ``shells.off_line``."""
-    name = f"_convfix_off_{values.key}"
+    name = f"_convfix_off_{key}"
     return f"if command -v {name} >/dev/null 2>&1; then {name}; fi"
 
 
@@ -182,11 +163,3 @@ def source_line(path: str) -> str:
 def quote(text: str) -> str:
     """Single quotes; one inside is closed, escaped and opened again."""
     return "'" + text.replace("'", "'\\''") + "'"
-
-
-def _filled(template: str, key: str, name: str) -> str:
-    return template.replace("@KEY@", key).replace("@V@", name)
-
-
-def _with_restore(template: str, key: str, name: str) -> str:
-    return _filled(template.replace("@RESTORE@", _RESTORE.rstrip("\n")), key, name)

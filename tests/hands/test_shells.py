@@ -12,7 +12,8 @@ import pytest
 
 from fixer.apply.transaction import apply
 from fixer.apply.undo import undo
-from fixer.shells import Values, quote, script
+from fixer.shells import quote, script
+from fixer.shells.values import Values
 from tests import patients
 from tests.hands import tally
 from tests.hands.bodies import Home, action, exact, plan, quiet, same
@@ -91,6 +92,13 @@ def test_harmful_folders_go_before_good_ones_come(shell: Shell, old: str | None,
     kept = [item for item in (old or "").split(":") if item.startswith("/") and item.rstrip("/") not in ("/bad", *first)]
     now = None if old is None and not first else ":".join([*first, *kept])
     assert lines == [repr([old]), repr([now]), repr([now]), repr([old])]
+
+
+def test_a_folder_called_like_a_placeholder_stays_itself(shell: Shell) -> None:
+    values = Values({"LD_LIBRARY_PATH": ("/y/@V@",)}, {"CUDA_HOME": "@FOLDERS@@KEY@"}, drop={"LD_LIBRARY_PATH": ("/x/@FOLDERS@",)})
+    look = shell.show("LD_LIBRARY_PATH", "CUDA_HOME")
+    lines = shell.run(shell.strict + shell.source(values) + look + OFF + look, {"LD_LIBRARY_PATH": "/x/@FOLDERS@:/k"})
+    assert lines == [repr(["/y/@V@:/k", "@FOLDERS@@KEY@"]), repr(["/x/@FOLDERS@:/k", None])]
 
 
 def test_nothing_of_ours_is_left_in_the_shell(shell: Shell) -> None:
