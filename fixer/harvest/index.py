@@ -28,6 +28,7 @@ from fixer.harvest import pages
 from fixer.harvest.configuration import Configuration
 from fixer.harvest.errors import HarvestError, Unreachable
 from fixer.harvest.pages import File
+from fixer.harvest.ranges import RemoteZip
 
 __all__ = ["File", "HarvestError", "Index"]
 CONNECTIONS = 2
@@ -81,8 +82,6 @@ class Index:
             with self._get(file.url + ".metadata", {}, file.filename, missing=(403, 404)) as answer:
                 if answer.status_code == 200:
                     return self._body(answer, LARGEST_METADATA, f"the metadata of {file.filename}")
-            from fixer.harvest.ranges import RemoteZip
-
             return RemoteZip(self, file).named(lambda name: name.endswith(".dist-info/METADATA"), LARGEST_METADATA)
 
         data = self.cached(f"{file.url}#{file.sha256}#metadata", fetch)

@@ -12,12 +12,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from fixer.harvest.midstream import enter
-
-if TYPE_CHECKING:
-    from fixer.harvest.index import File, Index
+from fixer.harvest.pages import File
 
 TAIL = 64 << 10
 FIRST, PIECE = 16 << 10, 1 << 20
@@ -40,10 +38,20 @@ class Member:
     offset: int
 
 
+class Parts(Protocol):
+    """What serves parts of files: an ``index.Index``."""
+
+    def size(self, file: File) -> int:
+        """The file's size in bytes."""
+
+    def part(self, file: File, start: int, end: int) -> bytes:
+        """Its bytes from ``start`` up to ``end``, exclusive."""
+
+
 class RemoteZip:
     """A wheel that stays on the index. ``spent`` counts the bytes fetched for it, by the fact that asked for them."""
 
-    def __init__(self, index: Index, file: File) -> None:
+    def __init__(self, index: Parts, file: File) -> None:
         self.index = index
         self.file = file
         self.size = index.size(file)
