@@ -12,6 +12,7 @@ from fixer.errors import UsageError
 from fixer.model.facts import Facts
 from fixer.model.finding import Finding
 from fixer.model.outcome import Outcome
+from fixer.model.subject import Subject
 
 
 @click.command("doctor")
@@ -71,11 +72,9 @@ def _every(session: options.Session, given: dict[str, Any]) -> Outcome:
 
 def tensorflow_of(facts: Facts) -> str | None:
     """The TensorFlow of these facts in words: its version, led by its distribution's name where that is another."""
-    from fixer.probes.packages import TENSORFLOW_NAMES
+    subject = Subject(facts)
+    return subject.tensorflow if subject.distribution in (None, "tensorflow") else f"{subject.distribution} {subject.tensorflow}"
 
-    packages = facts.packages.or_else({})
-    name = next((name for name in TENSORFLOW_NAMES if name in packages), None)
-    return None if name is None else packages[name] if name == "tensorflow" else f"{name} {packages[name]}"
 
 
 def _view(facts: Facts, findings: tuple[Finding, ...], given: dict[str, Any]) -> Any:

@@ -2,7 +2,7 @@
 
 Where nobody read them, a local version still tells that the build is somebody's own.
 
-The unit is ``with_own_build(dataset, facts)``, a pure function. The row counts as a pre-release, so it is
+The unit is ``with_patient(dataset, facts)``, a pure function. The row counts as a pre-release, so it is
 kept where it is installed and never offered elsewhere; what its files do not tell stays unknown.
 """
 
@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from fixer.dataset.questions import ARCHITECTURES, TENSORFLOWS, Dataset
+from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import TensorFlowRow
 from fixer.model.facts import Facts, TensorFlowBuild
 from fixer.model.finding import RowRef
 from fixer.model.pep440 import is_version, normal_name
+from fixer.model.subject import TENSORFLOWS, Subject
 
 R = TypeVar("R")
 TABLE = "the installed files"
@@ -51,21 +52,20 @@ class WithOwnBuild(Dataset):
         return self._base.ref(row)
 
 
-def with_own_build(dataset: Dataset, facts: Facts) -> Dataset:
-    """``dataset``, with a row for the installed TensorFlow where it has none and the files told of it."""
+def with_patient(dataset: Dataset, facts: Facts) -> Dataset:
+    """``dataset``, with a row for the installed TensorFlow where it has none and its files or its version tell of it."""
     build = facts.tensorflow_build.value
-    packages = {normal_name(name): version for name, version in facts.packages.or_else({}).items()}
-    name = next((one for one in TENSORFLOWS if one in packages), None)
-    if name is None or dataset.tensorflow(name, packages[name]) or not is_version(packages[name]):
+    read = build is not None and build.opener is not None
+    if not read and not any("+" in version for version in facts.packages.or_else({}).values()):
         return dataset
-    environment = facts.environment.value
-    python = environment.python.value if environment is not None else None
-    arch = facts.arch.or_else("x86_64").lower()
-    arch = ARCHITECTURES.get(arch, arch)
+    subject = Subject(facts)
+    name, version = subject.distribution, subject.tensorflow
+    if name not in TENSORFLOWS or version is None or dataset.tensorflow(name, version) or not is_version(version):
+        return dataset
     if build is not None and build.opener is not None and build.is_cuda_build is not None:
-        row = _row(build, name, packages[name], python, arch, tuple(facts.tensorflow_build.via) or (build.opener,))
-    elif "+" in packages[name]:
-        row = _foreign(dataset, name, packages[name], python, f"linux_{arch}")
+        row = _row(build, name, version, subject, tuple(facts.tensorflow_build.via) or (build.opener,))
+    elif "+" in version:
+        row = _foreign(dataset, name, version, subject)
     else:
         return dataset
     # The same dataset for the same row: what others remember of it serves a fleet of such machines, too.
@@ -77,16 +77,17 @@ def with_own_build(dataset: Dataset, facts: Facts) -> Dataset:
     return dataset.own[told]
 
 
-def _foreign(dataset: Dataset, name: str, version: str, python: str | None, platform: str) -> TensorFlowRow:
+def _foreign(dataset: Dataset, name: str, version: str, subject: Subject) -> TensorFlowRow:
     """Somebody's own build, told by its local version (2.17.0+nv25.2): of its code nothing is known.
 
     What it asks of other packages is presumed to be what the release of that number asks.
     """
+    platform = f"linux_{subject.arch}"
     near = dataset.tensorflow_row(name, version.partition("+")[0], platform)
     return TensorFlowRow(
         distribution=name,
         version=version,
-        python=(".".join(python.split(".")[:2]),) if python else (),
+        python=(subject.python,) if subject.python else (),
         platform=platform,
         prerelease=True,
         bounds=near.bounds if near is not None else {},
@@ -95,15 +96,13 @@ def _foreign(dataset: Dataset, name: str, version: str, python: str | None, plat
     )
 
 
-def _row(
-    build: TensorFlowBuild, name: str, version: str, python: str | None, arch: str, sources: tuple[str, ...]
-) -> TensorFlowRow:
+def _row(build: TensorFlowBuild, name: str, version: str, subject: Subject, sources: tuple[str, ...]) -> TensorFlowRow:
     cudnn = (build.cudnn or "").split(".")
     return TensorFlowRow(
         distribution=name,
         version=version,
-        python=(".".join(python.split(".")[:2]),) if python else (),
-        platform=f"linux_{arch}",
+        python=(subject.python,) if subject.python else (),
+        platform=f"linux_{subject.arch}",
         prerelease=True,
         is_cuda_build=build.is_cuda_build,
         cuda=".".join(build.cuda.split(".")[:2]) if build.cuda else None,

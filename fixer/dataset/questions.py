@@ -15,7 +15,7 @@ from fixer.dataset import rows as kinds
 from fixer.dataset.load import Files, build
 from fixer.dataset.locate import MANIFEST, Folder, locate
 from fixer.errors import ConvfixError
-from fixer.model.facts import Distro, Facts
+from fixer.model.facts import Distro
 from fixer.model.finding import RowRef
 from fixer.model.pep440 import normal_name
 
@@ -50,10 +50,6 @@ _VENDOR_WORDS = {"nvidia", "corporation", "corp", "gpu", "graphics", "card", "r"
 _BRAND_WORDS = {"geforce", "tesla", "quadro", "generation"}
 _MEMORY = re.compile(r"\d+gb|hbm\d?e?")
 _MOST_KEPT = 4096
-# Other names of an architecture, and the one that wheels are tagged with.
-ARCHITECTURES = {"amd64": "x86_64", "x64": "x86_64", "arm64": "aarch64"}
-# In the order in which a distribution counts where several are installed.
-TENSORFLOWS = ("tensorflow", "tensorflow-gpu", "tf-nightly", "tf-nightly-gpu", "tensorflow-cpu", "tf-nightly-cpu")
 # A virtual GPU is called by its card and its profile: GRID T4-16Q, NVIDIA A10-8Q, NVIDIA A100-40C.
 _VGPU = re.compile(r"(?:nvidia )?(?:grid )?([a-z0-9 -]+?)-\d{1,3}[abcq]")
 _MODEL = re.compile(r"[a-z]{1,2}\d{1,3}[a-z]?")
@@ -80,16 +76,6 @@ class Dataset:
         """
         folder = locate(data_dir)
         return _opened(folder, folder.state(MANIFEST))
-
-    def with_patient(self, facts: Facts) -> Dataset:
-        """This dataset, and a row for the patient's TensorFlow where only its own files tell how it was built."""
-        build, packages = facts.tensorflow_build.value, facts.packages.value or {}
-        read = build is not None and build.opener is not None
-        if not read and not any("+" in packages.get(name, "") for name in TENSORFLOWS):
-            return self
-        from fixer.dataset.own_build import with_own_build
-
-        return with_own_build(self, facts)
 
     @property
     def version(self) -> str:

@@ -6,11 +6,12 @@ when it is activated. A setting that a finding speaks of is its remedy's affair.
 
 from __future__ import annotations
 
-from fixer.model import installers
-from fixer.planning import compare, steps
+from fixer.model import compare, installers
+from fixer.model.subject import DISTRIBUTIONS
+from fixer.planning import steps
 from fixer.planning.draft import Draft
 from fixer.planning.outcome import packages_after
-from fixer.planning.situation import DISTRIBUTIONS, Situation
+from fixer.planning.situation import Situation
 
 _INSTALLS = ("new_environment", "pip_requirements", "conda_packages")
 # Backends of Keras 3 that need no package which we follow, and TensorFlow's own.

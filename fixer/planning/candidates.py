@@ -10,9 +10,10 @@ from dataclasses import replace
 from typing import Iterator, Mapping
 
 from fixer.dataset.rows import TensorFlowRow
+from fixer.model import architectures, compare
 from fixer.model.plan import Reason
 from fixer.model.record import record
-from fixer.planning import compare, conda
+from fixer.planning import conda
 from fixer.planning.frameworks import JAX, TORCH, Beside, jax_beside, torch_beside
 from fixer.planning.gates import Verdict
 from fixer.planning.libraries import LibrarySet, Needs, library_set
@@ -122,7 +123,7 @@ def _wished_wheels(wished: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
 
 
 def _has_code(row: TensorFlowRow, capability: str) -> bool:
-    return compare.coverage(row.compute_capabilities, row.ptx, capability) in ("machine code", "ptx")
+    return architectures.coverage(row.compute_capabilities, row.ptx, capability) in ("machine code", "ptx")
 
 
 def _packages(site: Site, option: Option, same: bool, wished: Mapping[str, str]) -> Resolved:

@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import field
 
 from fixer.dataset.questions import Dataset
-from fixer.model import installers
+from fixer.model import compare, installers
 from fixer.model.facts import Facts
 from fixer.model.plan import Plan
 from fixer.model.record import record
-from fixer.planning import compare
+from fixer.model.subject import DISTRIBUTIONS
 from fixer.planning.releases import archive_bytes
-from fixer.planning.situation import DISTRIBUTIONS, Situation
+from fixer.planning.situation import Situation
 
 FOLDER = "wheels"
 # The platform tags that wheels of this circle bear; pip takes each by its own name only.

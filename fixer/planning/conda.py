@@ -14,9 +14,9 @@ from typing import Mapping
 
 from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import CondaRow, TensorFlowRow
+from fixer.model import compare
 from fixer.model.plan import Reason
 from fixer.model.record import record
-from fixer.planning import compare
 from fixer.planning.gates import CONDA_FORGE, RELEASE, Verdict, row_name, verdicts, wheels, widest
 from fixer.planning.loading import Preload, in_folder
 from fixer.planning.refusals import WISHED, Key, Refusal, weighed
@@ -63,7 +63,7 @@ def _libraries(dataset: Dataset) -> tuple[CondaRow, ...]:
 
 
 def _for(one: CondaRow, row: TensorFlowRow) -> bool:
-    return row.is_cuda_build is True and row.platform == one.platform and compare.within(one.tensorflow, row.version)
+    return row.is_cuda_build is True and row.platform == one.platform and compare.within(one.tensorflow, row.version) is True
 
 
 def preload(situation: Situation, row: TensorFlowRow, prefix: str) -> Preload:

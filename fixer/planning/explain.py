@@ -8,9 +8,9 @@ from __future__ import annotations
 import ntpath
 import posixpath
 
-from fixer.model import installers
+from fixer.model import compare, installers
 from fixer.model.finding import Finding
-from fixer.planning import compare, metal
+from fixer.planning import metal
 from fixer.planning.candidates import Stack
 from fixer.planning.draft import Draft
 from fixer.planning.gates import IDLE

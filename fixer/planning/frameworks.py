@@ -13,9 +13,9 @@ from typing import Iterator, Mapping
 
 from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import JaxRow, TensorFlowRow
+from fixer.model import compare
 from fixer.model.plan import Reason
 from fixer.model.record import record
-from fixer.planning import compare
 from fixer.planning.gates import row_name
 from fixer.planning.libraries import LibrarySet, Needs, library_set, ranges_of, stem_of
 from fixer.planning.packages import bounds_of

@@ -13,10 +13,10 @@ from typing import Any, Iterator, NamedTuple
 from fixer.dataset import compiling
 from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import GpuFamilyRow, KnownFaultRow, TensorFlowRow
+from fixer.model import architectures, compare
 from fixer.model.plan import Reason
 from fixer.model.record import altered, record
 from fixer.model.versions import DriverRelease
-from fixer.planning import compare
 from fixer.planning.lookups import cuda, family
 from fixer.planning.situation import Ground
 
@@ -235,7 +235,7 @@ def _card(dataset: Dataset, row: TensorFlowRow, capability: str | None) -> Verdi
     if capability is None:
         return Verdict(needs=("gpus[0].compute_capability",))
     name = row_name(dataset, row)
-    served = compare.coverage(row.compute_capabilities, row.ptx, capability)
+    served = architectures.coverage(row.compute_capabilities, row.ptx, capability)
     fault = next(
         (f for f in known_faults(dataset, row.distribution, row.version) if f.cause == "gpu-arch-too-new"), None
     )
@@ -244,7 +244,7 @@ def _card(dataset: Dataset, row: TensorFlowRow, capability: str | None) -> Verdi
         tail = f"; PTX for {', '.join(row.ptx)} does not serve it" if row.ptx else ""
         named = (
             row_name(dataset, fault)
-            if fault is not None and (compare.capability(capability) or (0,))[0] >= 10
+            if fault is not None and (architectures.capability(capability) or (0,))[0] >= 10
             else name
         )
         return Verdict(

@@ -14,10 +14,10 @@ from typing import Iterable, Iterator, Mapping
 
 from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import CudnnRow, TensorFlowRow
+from fixer.model import compare
 from fixer.model.plan import Reason
 from fixer.model.record import record
 from fixer.model.versions import CudnnVersion
-from fixer.planning import compare
 from fixer.planning.gates import RELEASE, row_name, wheel, wheels
 from fixer.planning.lookups import family
 from fixer.planning.releases import Asked, newest, release_row, releases

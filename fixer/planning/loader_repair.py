@@ -12,9 +12,10 @@ from typing import Iterable, Mapping
 
 from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import TensorFlowRow
+from fixer.model import architectures, compare
 from fixer.model.action import ActionSpec, HumanStep
 from fixer.model.finding import Finding
-from fixer.planning import causes, compare, explain, steps
+from fixer.planning import causes, explain, steps
 from fixer.planning.candidates import Stack
 from fixer.planning.draft import Draft
 from fixer.planning.gates import wheels
@@ -72,7 +73,7 @@ def _right_cudnn(situation: Situation, row: TensorFlowRow, nvidia: Mapping[str, 
     version = nvidia.get(f"nvidia-cudnn-cu{built.major}") if built is not None else None
     served = ("machine code", "ptx")
     known = [one for one in situation.capabilities if one is not None]
-    cards = [one for one in known if compare.coverage(row.compute_capabilities, row.ptx, one) in served]
+    cards = [one for one in known if architectures.coverage(row.compute_capabilities, row.ptx, one) in served]
     compiled = compare.cudnn(row.cudnn_compiled)
     return version is not None and cudnn_serves(situation.dataset, version, compiled, row.cudnn_major, cards)
 

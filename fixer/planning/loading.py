@@ -14,8 +14,8 @@ from typing import Iterable, Mapping
 
 from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import LibraryRow, TensorFlowRow
+from fixer.model import compare
 from fixer.model.record import record
-from fixer.planning import compare
 from fixer.planning.gates import wheel
 from fixer.planning.situation import Situation
 

@@ -11,7 +11,7 @@ from typing import Mapping
 
 from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import CudaRow, DistroRow, GpuFamilyRow
-from fixer.planning import compare
+from fixer.model import compare
 
 # Folders that people name for CUDA's and the driver's sake, and the system's own: none puts another libstdc++ first.
 _WITHOUT_LIBSTDCXX = re.compile(

@@ -6,7 +6,7 @@ beside which TensorFlow is the dataset's (``package_faults``: tensorflow-metal).
 
 from __future__ import annotations
 
-from fixer.planning import compare
+from fixer.model import compare
 from fixer.planning.candidates import Stack
 from fixer.planning.draft import Draft
 from fixer.planning.situation import METAL, Situation

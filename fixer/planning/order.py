@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from fixer.model import compare
 from fixer.model.record import record
-from fixer.planning import compare
 
 RUNGS: tuple[tuple[str, str], ...] = (
     ("setting", "taking a harmful setting away"),

@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 from typing import Any, Iterable, Mapping
 
+from fixer.model import compare
 from fixer.model.action import ActionSpec
 from fixer.model.pep440 import normal_name
 from fixer.model.plan import PlannedOutcome
-from fixer.planning import compare, conda
+from fixer.model.subject import DISTRIBUTIONS
+from fixer.planning import conda
 from fixer.planning.gates import wheel
-from fixer.planning.situation import DISTRIBUTIONS, METAL, Situation
+from fixer.planning.situation import METAL, Situation
 
 # conda's names of libraries: they are no Python packages.
 _NO_DISTRIBUTIONS = ("cudatoolkit", "cudnn", "cuda-version")

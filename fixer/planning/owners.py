@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Iterable, Mapping
 
+from fixer.model import compare
 from fixer.model.action import HumanStep
-from fixer.planning import compare
 from fixer.planning.situation import Situation
 
 _OWNERS = {

@@ -14,9 +14,9 @@ from typing import Iterable, Iterator, Mapping
 
 from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import PackageFaultRow, TensorFlowRow
+from fixer.model import compare
 from fixer.model.plan import Reason
 from fixer.model.record import record
-from fixer.planning import compare
 from fixer.planning.gates import RELEASE, row_name, wheel
 from fixer.planning.releases import Asked, asks, breaks, fault_names, installable, release_row, releases
 

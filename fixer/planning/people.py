@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from fixer.dataset.rows import DriverStepRow
+from fixer.model import compare
 from fixer.model.action import HumanStep
 from fixer.model.finding import Finding
-from fixer.planning import compare
 from fixer.planning.situation import Situation
 
 _AFTERWARDS = "Afterwards run: convfix plan"

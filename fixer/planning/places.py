@@ -11,9 +11,9 @@ from typing import Mapping
 
 from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import TensorFlowRow
+from fixer.model import compare
 from fixer.model.plan import Reason
 from fixer.model.record import record
-from fixer.planning import compare
 from fixer.planning.gates import row_name, wheels
 from fixer.planning.refusals import Key, Refusal, refusal
 from fixer.planning.situation import Seat, Shelf, Situation

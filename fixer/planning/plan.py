@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from typing import Iterable
 
+from fixer.dataset.own_build import with_patient
 from fixer.dataset.questions import Dataset
+from fixer.model import compare
 from fixer.model.facts import Facts
 from fixer.model.finding import Finding
 from fixer.model.plan import FORMAT, Plan, Wish
-from fixer.planning import ahead, causes, compare, container, explain, metal, outcome, people, remedies
+from fixer.planning import ahead, causes, container, explain, metal, outcome, people, remedies
 from fixer.planning.draft import Draft
 from fixer.planning.fingerprint import fingerprint
 from fixer.planning.gates import floor_of
@@ -26,7 +28,7 @@ from fixer.planning.target import Target, target
 
 def make_plan(facts: Facts, findings: Iterable[Finding], dataset: Dataset, wish: Wish, version: str) -> Plan:
     """The plan for ``facts`` under ``wish``; raises UsageError for a wish that cannot be read."""
-    dataset = dataset.with_patient(facts)
+    dataset = with_patient(dataset, facts)
     situation = Situation(facts, findings, dataset, wish)
     draft = Draft()
     aim = target(situation)

@@ -11,8 +11,8 @@ from operator import itemgetter
 from typing import Iterable, Mapping, NamedTuple
 
 from fixer.dataset.rows import TensorFlowRow
+from fixer.model import compare
 from fixer.model.plan import Reason, Rejected
-from fixer.planning import compare
 
 MOST_LISTED = 60
 WISHED = "the wish is "

@@ -11,8 +11,8 @@ from typing import Callable, Mapping
 
 from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import JaxRow, PackageFaultRow, ReleaseRow
+from fixer.model import compare
 from fixer.model.record import record
-from fixer.planning import compare
 
 Release = ReleaseRow | JaxRow
 LINUX = "linux_x86_64"

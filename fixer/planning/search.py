@@ -12,10 +12,10 @@ from typing import Mapping
 
 from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import TensorFlowRow
+from fixer.model import compare
 from fixer.model.once import once
 from fixer.model.plan import Reason
 from fixer.model.record import altered, record
-from fixer.planning import compare
 from fixer.planning.candidates import Option, Stack, fit, keeps_tensorflow
 from fixer.planning.gates import RELEASE, Verdict, row_name, versions, wheels, widest
 from fixer.planning.loading import unsearched

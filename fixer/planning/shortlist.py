@@ -11,9 +11,9 @@ from typing import Mapping
 
 from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import TensorFlowRow
+from fixer.model import compare
 from fixer.model.plan import Reason
 from fixer.model.record import record
-from fixer.planning import compare
 from fixer.planning.gates import IDLE, RELEASE, Verdict, verdicts, wheels
 from fixer.planning.loading import unsearched
 from fixer.planning.refusals import ANOTHER, WISHED, Key, Refusal, refusal

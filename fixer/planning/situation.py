@@ -10,26 +10,21 @@ from __future__ import annotations
 import ntpath
 import posixpath
 import re
-from typing import Iterable, Mapping
+from typing import Iterable
 
-from fixer.dataset.questions import ARCHITECTURES, Dataset
+from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import GpuFamilyRow
-from fixer.model.facts import Environment, Facts, Gpu, Patient
+from fixer.model import compare
+from fixer.model.facts import Facts, Gpu, Patient
 from fixer.model.finding import Finding
 from fixer.model.once import once
-from fixer.model.pep440 import normal_name
 from fixer.model.plan import Wish
 from fixer.model.record import altered, record
-from fixer.planning import compare, drivers, lookups
+from fixer.model.subject import Subject
+from fixer.planning import drivers, lookups
 from fixer.planning.wishes import Wishes, of
 
-DISTRIBUTIONS = (
-    "tensorflow", "tensorflow-gpu", "tf-nightly", "tf-nightly-gpu", "tensorflow-cpu", "tf-nightly-cpu",
-    "tensorflow-rocm", "tensorflow-intel", "tensorflow-macos", "tensorflow-aarch64", "intel-tensorflow",
-    "tensorflow-base",
-)  # fmt: skip
 CONDA = ("micromamba", "mamba", "conda")
-_SYSTEMS = {"darwin": "macos", "mac": "macos", "osx": "macos", "win32": "windows", "nt": "windows"}
 _BASES = re.compile(r"^(conda|base|(mini|ana)conda\d*|mambaforge|miniforge\d*|micromamba)$")
 NOWHERE = "<environment>"
 # Apple's plugin, through which TensorFlow uses the GPU of a Mac.
@@ -87,11 +82,11 @@ class Shelf:
     wish: tuple[str, ...]
 
 
-class Situation:
+class Situation(Subject):
     """Facts, findings, dataset and wish, with derived answers computed at most once each."""
 
     def __init__(self, facts: Facts, findings: Iterable[Finding], dataset: Dataset, wish: Wish) -> None:
-        self.facts = facts
+        super().__init__(facts)
         self.findings = tuple(findings)
         self.dataset = dataset
         self.wish = wish
@@ -99,25 +94,6 @@ class Situation:
         self._grounds: dict[bool, Ground] = {}
 
     # the machine
-
-    @once
-    def os(self) -> str:
-        name = self.facts.os.or_else("linux").lower()
-        return _SYSTEMS.get(name, name)
-
-    @once
-    def arch(self) -> str:
-        name = self.facts.arch.or_else("x86_64").lower()
-        return ARCHITECTURES.get(name, name)
-
-    @once
-    def platform(self) -> str:
-        """The platform under which the dataset keeps wheels."""
-        if self.os == "windows":
-            return "win_amd64"
-        if self.os == "macos":
-            return "macosx_arm64" if self.arch == "aarch64" else "macosx_x86_64"
-        return f"linux_{self.arch}"
 
     @once
     def glibc(self) -> str | None:
@@ -144,14 +120,6 @@ class Situation:
     def glibc_step(self) -> str | None:
         """The newest C library that some wheel asks for and this system has: what wheels are chosen by."""
         return lookups.glibc_step(self.dataset, self.glibc) if self.glibc else self.glibc
-
-    @property
-    def wsl(self) -> bool:
-        return self.facts.wsl.value is True
-
-    @once
-    def variables(self) -> Mapping[str, str]:
-        return self.facts.in_force
 
     @once
     def managers(self) -> tuple[str, ...]:
@@ -284,24 +252,11 @@ class Situation:
 
     # the environment
 
-    @property
-    def environment(self) -> Environment | None:
-        return self.facts.environment.value
-
-    @property
-    def patient(self) -> Patient | None:
-        return self.facts.patient.value
-
     @once
     def kind(self) -> str | None:
         if self.environment is None:
             return None
         return self.environment.kind.value or ("venv" if self.environment.kind.is_unknown else None)
-
-    @once
-    def python(self) -> str | None:
-        """The environment's Python as wheels are tagged."""
-        return compare.feature(self.environment.python.value) if self.environment else None
 
     @property
     def full_python(self) -> str:
@@ -314,12 +269,6 @@ class Situation:
         return self.environment.owner.value if self.environment else None
 
     @once
-    def packages(self) -> Mapping[str, str]:
-        """Installed packages by normalised name."""
-        found = self.facts.packages.or_else({})
-        return {normal_name(name): version for name, version in found.items()}
-
-    @once
     def nvidia_wheels(self) -> tuple[tuple[str, str], ...]:
         """The installed wheels of NVIDIA's, by name."""
         return tuple(sorted(item for item in self.packages.items() if item[0].startswith("nvidia-")))
@@ -328,18 +277,6 @@ class Situation:
     def holder(self) -> str:
         """The installed framework that needs them as they are; "" where there is none."""
         return next((f"{name} {self.packages[name]}" for name in _HOLDERS if name in self.packages), "")
-
-    @once
-    def distributions(self) -> tuple[str, ...]:
-        return tuple(name for name in DISTRIBUTIONS if name in self.packages)
-
-    @once
-    def distribution(self) -> str | None:
-        return self.distributions[0] if self.distributions else None
-
-    @once
-    def tensorflow(self) -> str | None:
-        return self.packages[self.distribution] if self.distribution else None
 
     @once
     def by_conda(self) -> bool:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from functools import lru_cache
 
 from fixer.dataset.questions import Dataset
+from fixer.model import architectures
 from fixer.model.record import record
-from fixer.planning import compare
 from fixer.planning.gates import wheels
 from fixer.planning.situation import Situation
 
@@ -59,7 +59,7 @@ def _some_stack(dataset: Dataset, platform: str, capability: str) -> bool:
     return any(
         row.is_cuda_build is not False
         and not row.prerelease
-        and compare.coverage(row.compute_capabilities, row.ptx, capability) in _served(platform)
+        and architectures.coverage(row.compute_capabilities, row.ptx, capability) in _served(platform)
         for row in wheels(dataset, "tensorflow", platform)
     )
 

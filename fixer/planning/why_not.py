@@ -13,11 +13,12 @@ from typing import Iterable
 from fixer import exit_codes
 from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import TensorFlowRow
+from fixer.model import compare
 from fixer.model.facts import Facts
 from fixer.model.finding import Finding
 from fixer.model.plan import Reason, Rejected, Wish
 from fixer.model.why_not import Argument, WhyNot
-from fixer.planning import compare, conda, metal, places
+from fixer.planning import conda, metal, places
 from fixer.planning.candidates import Option, Stack, fit
 from fixer.planning.gates import RELEASE, Verdict, row_name, verdicts, wheels
 from fixer.planning.order import words
@@ -87,7 +88,7 @@ class _Case:
         wishes = self.situation.wishes
         if row.prerelease or not compare.is_final(row.version):
             return any(wishes.names_prerelease(name, row.version) for name in TENSORFLOWS)
-        return not wishes.tensorflow or compare.within(wishes.tensorflow, row.version)
+        return not wishes.tensorflow or compare.within(wishes.tensorflow, row.version) is True
 
     def _missing(self, judged: set[str]) -> None:
         """Releases that the wish admits and that have no wheel for this platform; a range that admits none."""

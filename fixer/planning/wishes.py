@@ -12,11 +12,11 @@ from functools import lru_cache
 from typing import Mapping
 
 from fixer.errors import UsageError
+from fixer.model import compare
 from fixer.model.once import once
 from fixer.model.pep440 import normal_name
 from fixer.model.plan import Wish
 from fixer.model.record import record
-from fixer.planning import compare
 
 TENSORFLOWS = ("tensorflow", "tensorflow-gpu", "tensorflow-cpu")
 
@@ -57,7 +57,7 @@ class Wishes:
     def admits(self, name: str, version: str) -> bool:
         """Whether the wish lets ``name`` be ``version``; a pre-release only where the wish itself names one."""
         wanted = self.packages.get(name, "")
-        return compare.within(wanted, version) if wanted else True
+        return not wanted or compare.within(wanted, version) is True
 
     def admits_python(self, minor: str) -> bool:
         """Whether the wish lets the environment's Python be of this minor version, "3.12"; it may name a patch."""

@@ -29,9 +29,9 @@ from fixer.model.facts import (
     Toolkit,
 )
 from fixer.model.observed import Observed, absent, found, unknown
+from fixer.model.subject import TENSORFLOWS
 from fixer.probes import disk, driver, gpu, interpreters, keras, kernel_log, managers, nvml, system, tensorflow
 from fixer.probes import variables as environment_variables
-from fixer.probes.packages import TENSORFLOW_NAMES
 from fixer.probes.patient import Seen, look
 from fixer.probes.plain import clean
 
@@ -145,7 +145,7 @@ def _tensorflow_build(at: Look) -> Observed[TensorFlowBuild]:
     built = tensorflow.observe(at.host, seen.folders)
     environment = seen.environment.value
     packages = environment.packages.or_else({}) if environment is not None else {}
-    name = next((name for name in TENSORFLOW_NAMES if name in packages), None)
+    name = next((name for name in TENSORFLOWS if name in packages), None)
     if built.value is None or name is None or _known(at, name, packages[name]):
         return built
     from fixer.probes import own_build
@@ -209,7 +209,7 @@ def _resolutions(at: Look) -> Observed[tuple[Resolution, ...]]:
     from fixer.probes import libraries, loader
 
     packages = environment.packages.or_else({})
-    name = next((name for name in TENSORFLOW_NAMES if name in packages), None)
+    name = next((name for name in TENSORFLOWS if name in packages), None)
     build = at.made["tensorflow_build"].value
     # The index's row describes the index's wheel: a conda build has another search path.
     by_conda = name is not None and patient.installers.get(name) == "conda"

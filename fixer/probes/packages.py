@@ -13,12 +13,12 @@ from fixer.host.base import Host
 from fixer.model.facts import BrokenPackage
 from fixer.model.pep440 import normal_name
 from fixer.model.record import record
+from fixer.model.subject import TENSORFLOWS
 from fixer.probes.plain import clean, is_version
 
 _HEAD, _LONGEST_HEAD = 4096, 65536
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,198}[A-Za-z0-9])?")
 _FILE_NAME = re.compile(r"(?P<name>[A-Za-z0-9._]+?)-(?P<version>[A-Za-z0-9.!+_]+?)(-py\d(\.\d+)?)?\.(dist|egg)-info")
-TENSORFLOW_NAMES = ("tensorflow", "tensorflow-gpu", "tensorflow-cpu", "tf-nightly", "tf-nightly-gpu", "tf-nightly-cpu")
 
 
 @record(frozen=True)
@@ -69,7 +69,7 @@ def _nameless(host: Host, path: str, broken: list[BrokenPackage]) -> Iterator[Di
     """A TensorFlow whose metadata is gone and whose files are there: it is imported all the same, and its folder tells the version."""
     for one in broken:
         lost = one.problem == "metadata-missing" and one.version is not None and is_version(one.version)
-        if lost and one.name in TENSORFLOW_NAMES and host.exists(f"{path}/tensorflow/__init__.py"):
+        if lost and one.name in TENSORFLOWS and host.exists(f"{path}/tensorflow/__init__.py"):
             yield Distribution(one.name, one.version or "", "", one.path, path)
 
 

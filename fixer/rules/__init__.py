@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
+from fixer.dataset.own_build import with_patient
 from fixer.dataset.questions import Dataset
 from fixer.model.facts import Facts
 from fixer.model.finding import Finding
@@ -195,7 +196,7 @@ RULES: tuple[Rule, ...] = (*OF_MACHINES, *OF_CARDS, *OF_LIBRARIES, *OF_A_PATIENT
 
 def judge(facts: Facts, dataset: Dataset, wish: Wish) -> tuple[Finding, ...]:
     """Every finding for ``facts`` under ``wish``, weightiest first, at most one of them primary."""
-    case = Case(facts, dataset.with_patient(facts), wish)
+    case = Case(facts, with_patient(dataset, facts), wish)
     findings = (found for rules in _asked(case) for rule in rules for found in rule(case))
     if not facts.modules.value:
         return rank(findings)

@@ -10,7 +10,8 @@ from functools import lru_cache
 
 from fixer.dataset import rows
 from fixer.dataset.questions import Dataset
-from fixer.rules.compare import coverage, release, within
+from fixer.model.architectures import coverage
+from fixer.model.compare import release, within
 
 _REMEMBERED = 2048
 

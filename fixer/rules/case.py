@@ -12,40 +12,25 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Literal
 
-from fixer.dataset.questions import ARCHITECTURES, Dataset
+from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import TensorFlowRow
-from fixer.model.facts import SOME_PACKAGES, Driver, Environment, Facts, Patient, StartVariable
+from fixer.model import architectures, compare
+from fixer.model.facts import SOME_PACKAGES, Driver, Facts, StartVariable
 from fixer.model.finding import Certainty, Evidence, RowRef, Severity
 from fixer.model.observed import Observed, found
 from fixer.model.once import once
-from fixer.model.pep440 import normal_name
 from fixer.model.plan import Wish
+from fixer.model.subject import Subject
 from fixer.model.versions import CudnnVersion
-from fixer.rules import ask, compare, wishes
+from fixer.rules import ask, wishes
 from fixer.rules.cards import Card, card
 from fixer.rules.say import fact
 
 _START_UP = "The start-up of this Python"
 Target = Literal["gpu", "cpu", "unknown"]
-# The order in which a distribution is taken for "the" TensorFlow where several are installed.
-DISTRIBUTIONS = (
-    "tensorflow",
-    "tensorflow-gpu",
-    "tf-nightly",
-    "tf-nightly-gpu",
-    "tensorflow-cpu",
-    "tf-nightly-cpu",
-    "tensorflow-rocm",
-    "tensorflow-intel",
-    "tensorflow-macos",
-    "tensorflow-aarch64",
-    "intel-tensorflow",
-    "tensorflow-base",
-)
 CPU_DISTRIBUTIONS = ("tensorflow-cpu", "tf-nightly-cpu", "tensorflow-intel", "intel-tensorflow", "tensorflow-aarch64")
 COMPLETE = ("tensorflow", "nvidia-", "jax")
 COMPLETE_NAMES = ("keras", "tf-keras", "torch", "tf-nightly")
-_SYSTEMS = {"darwin": "macos", "mac": "macos", "osx": "macos", "win32": "windows", "nt": "windows"}
 
 
 def is_reported(seen: Observed[Any]) -> bool:
@@ -59,11 +44,11 @@ def _telling(names: tuple[str, ...], complete: bool) -> tuple[str, ...]:
     return names if complete else tuple(name for name in names if name in COMPLETE_NAMES or name.startswith(COMPLETE))
 
 
-class Case:
+class Case(Subject):
     """Facts, dataset and wish, with derived answers computed at most once each."""
 
     def __init__(self, facts: Facts, dataset: Dataset, wish: Wish) -> None:
-        self.facts = facts
+        super().__init__(facts)
         self.dataset = dataset
         self.wish = wish
         # What other modules of this room worked out for this case; a key belongs to the module that sets it.
@@ -71,38 +56,9 @@ class Case:
 
     # the system
 
-    @once
-    def os(self) -> str:
-        """linux, windows or macos; linux where nobody says otherwise."""
-        name = self.facts.os.or_else("linux").lower()
-        return _SYSTEMS.get(name, name)
-
-    @once
-    def arch(self) -> str:
-        name = self.facts.arch.or_else("x86_64").lower()
-        return ARCHITECTURES.get(name, name)
-
-    @once
-    def platform(self) -> str:
-        """The platform under which the dataset keeps wheels."""
-        if self.os == "windows":
-            return "win_amd64"
-        if self.os == "macos":
-            return "macosx_arm64" if self.arch == "aarch64" else "macosx_x86_64"
-        return f"linux_{self.arch}"
-
-    @property
-    def wsl(self) -> bool:
-        return self.facts.wsl.value is True
-
     @property
     def container(self) -> str | None:
         return self.facts.container.value
-
-    @once
-    def variables(self) -> Mapping[str, str]:
-        """As a program of the patient's has them."""
-        return self.facts.in_force
 
     def variable(self, name: str) -> Observed[Any]:
         """Where the value of a variable comes from: for the source of a piece of evidence."""
@@ -127,29 +83,9 @@ class Case:
 
     # the environment
 
-    @property
-    def environment(self) -> Environment | None:
-        return self.facts.environment.value
-
-    @property
-    def patient(self) -> Patient | None:
-        return self.facts.patient.value
-
     @once
     def kind(self) -> str:
         return (self.environment.kind.value if self.environment else None) or "venv"
-
-    @once
-    def python(self) -> str | None:
-        """The environment's Python as its wheels are tagged: 3.11."""
-        text = self.environment.python.value if self.environment else None
-        numbers = compare.release(text) if text else ()
-        return f"{numbers[0]}.{numbers[1]}" if len(numbers) > 1 else None
-
-    @once
-    def packages(self) -> Mapping[str, str]:
-        """Installed packages by normalised name; empty when unknown, which ``packages_seen`` tells."""
-        return {normal_name(name): version for name, version in self.packages_seen.or_else({}).items()}
 
     @once
     def nvidia_wheels(self) -> tuple[str, ...]:
@@ -186,20 +122,6 @@ class Case:
         return fact(f"environment.packages.{name}", self.packages[name], self.packages_seen)
 
     # TensorFlow
-
-    @once
-    def distributions(self) -> tuple[str, ...]:
-        """The TensorFlow distributions that are installed, the one that counts first."""
-        return tuple(name for name in DISTRIBUTIONS if name in self.packages)
-
-    @once
-    def distribution(self) -> str | None:
-        return self.distributions[0] if self.distributions else None
-
-    @once
-    def tensorflow(self) -> str | None:
-        """The installed TensorFlow's version by its metadata; None when there is none or nobody knows."""
-        return self.packages[self.distribution] if self.distribution else None
 
     @once
     def row(self) -> TensorFlowRow | None:
@@ -349,7 +271,7 @@ class Case:
             return self.is_cuda_build is True
         if card.capability is None:
             return True
-        served = compare.coverage(self.compute_capabilities, self.ptx, card.capability)
+        served = architectures.coverage(self.compute_capabilities, self.ptx, card.capability)
         return served in ("machine code", "ptx") or ask.some_stack_serves(self.dataset, card.capability)
 
     @once

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from fixer.model import compare
 from fixer.model.facts import Facts
 from fixer.model.observed import Observed
-from fixer.rules import compare
 
 _UNKNOWN: Observed[Any] = Observed(None, "unknown")
 

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from typing import Literal
 
 from fixer.dataset.rows import LibraryRow
+from fixer.model import compare
 from fixer.model.facts import Library, Toolkit
 from fixer.model.record import record
-from fixer.rules import compare
 from fixer.rules.case import Case
 
 Place = Literal["LD_LIBRARY_PATH", "RPATH", "RUNPATH", "default folder", ""]

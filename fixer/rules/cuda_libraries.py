@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from fixer.model import compare
 from fixer.model.finding import Evidence, Finding
 from fixer.model.observed import Observed
-from fixer.rules import compare
 from fixer.rules.case import Case
 from fixer.rules.cudnn import loader_evidence
 from fixer.rules.hardware import cuda_of_libraries

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from fixer.model import architectures, compare
 from fixer.model.finding import Evidence, Finding, RowRef
 from fixer.model.observed import Observed
 from fixer.model.versions import CudnnVersion
-from fixer.rules import ask, compare
+from fixer.rules import ask
 from fixer.rules.case import Case
 from fixer.rules.loading import Opening, of_cudnn, openings, trust
 from fixer.rules.say import fact, finding, joined
@@ -230,7 +231,7 @@ def cudnn_drops_gpu(case: Case) -> Iterator[Finding]:
     if not served:
         return
     refs: tuple[RowRef, ...] = (case.dataset.ref(row), *case.row_refs, *served[0].rows)
-    old = compare.older_than_all(row.compute_capabilities, served[0].capability or "")
+    old = architectures.older_than_all(row.compute_capabilities, served[0].capability or "")
     # Only cuDNN 9 has served new cards in a later minor version that this TensorFlow takes.
     kept = opening.soname.endswith(".so.9")
     wanted = ",".join(filter(None, (wanted_cudnn(case), "<9.11" if old else ">=9.10" if kept else "")))
@@ -251,8 +252,8 @@ def cudnn_drops_gpu(case: Case) -> Iterator[Finding]:
 
 
 def _has_code(codes: tuple[str, ...], capability: str) -> bool:
-    return compare.coverage(codes, (), capability) == "machine code"
+    return architectures.coverage(codes, (), capability) == "machine code"
 
 
 def _tensorflow_has(case: Case, capability: str) -> bool:
-    return compare.coverage(case.compute_capabilities, case.ptx, capability) in ("machine code", "ptx")
+    return architectures.coverage(case.compute_capabilities, case.ptx, capability) in ("machine code", "ptx")

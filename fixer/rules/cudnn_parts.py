@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import Iterator
 
+from fixer.model import compare
 from fixer.model.finding import Finding
-from fixer.rules import compare
 from fixer.rules.case import Case
 from fixer.rules.copies import entries, folder
 from fixer.rules.cudnn import loader_evidence

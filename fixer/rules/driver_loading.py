@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fixer.dataset.rows import DriverStepRow
+from fixer.model import compare
 from fixer.model.facts import Distro, Driver, Library
 from fixer.model.finding import Certainty, Evidence, Finding, RowRef
-from fixer.rules import compare
 from fixer.rules.cards import Card
 from fixer.rules.case import Case
 from fixer.rules.say import Commands, fact, finding, joined

@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import Iterator
 
 from fixer.dataset import compiling
+from fixer.model import compare
 from fixer.model.finding import Finding, RowRef
 from fixer.model.versions import DriverRelease
-from fixer.rules import ask, compare
+from fixer.rules import ask
 from fixer.rules.case import Case
 from fixer.rules.driver_loading import install_steps
 from fixer.rules.hardware import fits

@@ -11,9 +11,10 @@ from dataclasses import replace
 from typing import Literal
 
 from fixer.dataset.rows import KnownFaultRow
+from fixer.model import architectures, compare
 from fixer.model.finding import Certainty, Evidence, Finding, RowRef, Severity
 from fixer.model.record import record
-from fixer.rules import ask, compare
+from fixer.rules import ask
 from fixer.rules.cards import Card
 from fixer.rules.case import Case
 from fixer.rules.say import fact, finding, joined, sentence, weaker
@@ -83,14 +84,14 @@ def fits(case: Case) -> tuple[Fit, ...]:
 def _fit(case: Case, card: Card) -> Fit:
     if card.capability is None:
         return _fit_of_any(case, card)
-    served = compare.coverage(case.compute_capabilities, case.ptx, card.capability)
+    served = architectures.coverage(case.compute_capabilities, case.ptx, card.capability)
     trust = case.row_trust if case.row is not None else "likely"
     if served == "unknown":
         # Whatever code the wheel holds, libraries of a CUDA before the card do not know it.
         fit = _libraries_fit(case, card, "served", "possible")
         return fit if fit.kind == "too new" else Fit(card, "served", "possible", "presumed")
     if served == "none":
-        old = compare.older_than_all((*case.compute_capabilities, *case.ptx), card.capability)
+        old = architectures.older_than_all((*case.compute_capabilities, *case.ptx), card.capability)
         codes = ", ".join(case.compute_capabilities)
         why = f"its code is for {codes}" + (" and PTX for " + ", ".join(case.ptx) if case.ptx else "")
         return Fit(card, "too old" if old else "too new", trust, why)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from fixer.model import architectures, compare
 from fixer.model.finding import Finding
-from fixer.rules import compare
 from fixer.rules.case import Case
 from fixer.rules.events import evidence, said
 from fixer.rules.heard import about, candidates, named
@@ -22,11 +22,11 @@ def not_built_for(case: Case) -> Iterator[Finding]:
     lines = said(case, "not-built-for")
     for one in lines:
         text = one.event.values.get("cc", "")
-        card = compare.capability(text)
+        card = architectures.capability(text)
         if card is None:
             continue
         codes = case.compute_capabilities
-        known = [code[:2] for code in map(compare.capability, codes) if code]
+        known = [code[:2] for code in map(architectures.capability, codes) if code]
         if (known and card[:2] < max(known)) or (not known and card[:2] < _LEFT_BEHIND):
             title = f"the binary has no code for a GPU this old (compute capability {text})"
             yield named("gpu-arch-too-old", "likely", title, (one.evidence,), "not-built-for")

@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from fixer.model import architectures, compare
 from fixer.model.finding import Evidence, Finding
 from fixer.model.versions import CudnnVersion
-from fixer.rules import ask, compare
+from fixer.rules import ask
 from fixer.rules.case import Case
 from fixer.rules.events import Heard, heard, said
 from fixer.rules.heard import candidates, named
@@ -111,7 +112,7 @@ def cudnn_dropped_the_card(case: Case) -> Iterator[Finding]:
 
 
 def _left_behind(codes: tuple[str, ...], capability: str) -> bool:
-    return compare.coverage(codes, (), capability) != "machine code" and compare.older_than_all(codes, capability)
+    return architectures.coverage(codes, (), capability) != "machine code" and architectures.older_than_all(codes, capability)
 
 
 def fits_compiled(loaded: CudnnVersion | None, compiled: CudnnVersion | None) -> bool:

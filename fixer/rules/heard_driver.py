@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from fixer.model import compare
 from fixer.model.finding import Finding
-from fixer.rules import compare
 from fixer.rules.case import Case
 from fixer.rules.events import evidence, said
 from fixer.rules.heard import candidates, named

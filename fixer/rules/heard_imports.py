@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from fixer.model import compare
 from fixer.model.finding import Certainty, Finding
 from fixer.model.record import record
-from fixer.rules import compare
 from fixer.rules.case import Case
 from fixer.rules.events import Heard, evidence, said
 from fixer.rules.heard import about, candidates, named

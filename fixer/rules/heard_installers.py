@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from fixer.model import compare
 from fixer.model.finding import Certainty, Finding
-from fixer.rules import ask, compare
-from fixer.rules.case import DISTRIBUTIONS, Case
+from fixer.model.subject import DISTRIBUTIONS
+from fixer.rules import ask
+from fixer.rules.case import Case
 from fixer.rules.events import Heard, said
 from fixer.rules.heard import candidates, named
 from fixer.rules.requirements import is_framework, is_of_an_extra, name_of

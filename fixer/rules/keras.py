@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from fixer.model import compare
 from fixer.model.finding import Evidence, Finding
-from fixer.rules import compare
 from fixer.rules.case import Case
 from fixer.rules.say import fact, finding, set_at_start
 

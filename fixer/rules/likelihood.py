@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
+from fixer.model import architectures, compare
 from fixer.model.record import record
 from fixer.model.versions import CudaVersion
-from fixer.rules import ask, compare
+from fixer.rules import ask
 from fixer.rules.case import Case, is_reported
 from fixer.rules.copies import toolkit_serves
 from fixer.rules.events import said
@@ -111,11 +112,11 @@ def _long_known(case: Case) -> bool:
 def _has_code(case: Case) -> bool:
     """The wheel has machine code for every card: both are known."""
     codes, cards = case.compute_capabilities, [card.capability for card in case.cards]
-    return bool(cards) and all(one is not None and compare.coverage(codes, (), one) == "machine code" for one in cards)
+    return bool(cards) and all(one is not None and architectures.coverage(codes, (), one) == "machine code" for one in cards)
 
 
 def _old_card(case: Case) -> bool:
-    numbers = [compare.capability(card.capability) for card in case.cards if card.capability]
+    numbers = [architectures.capability(card.capability) for card in case.cards if card.capability]
     return bool(numbers) and all(number is not None and number[:2] < (6, 0) for number in numbers)
 
 
@@ -187,7 +188,7 @@ def _searches_no_wheels(case: Case) -> bool:
 def _dropped_by_cudnn(case: Case) -> bool:
     """cuDNN 9.11 and later has no code below compute capability 7.5; the run says which one it loaded."""
     loaded = [_number(one.event.values.get("version")) for one in said(case, "loaded-cudnn-version")]
-    numbers = [compare.capability(card.capability) for card in case.cards if card.capability]
+    numbers = [architectures.capability(card.capability) for card in case.cards if card.capability]
     return any(one >= _FIRST_WITHOUT_PASCAL for one in loaded) and any(one is not None and one[:2] < (7, 5) for one in numbers)
 
 
@@ -211,7 +212,7 @@ def _small_card(case: Case) -> bool:
 
 def _capability_below(case: Case, limit: tuple[int, int]) -> bool | None:
     """Whether a card is older than ``limit``; None where no card's capability is known."""
-    numbers = [compare.capability(card.capability) for card in case.cards if card.capability]
+    numbers = [architectures.capability(card.capability) for card in case.cards if card.capability]
     known = [number[:2] for number in numbers if number is not None]
     return min(known) < limit if known else None
 

@@ -13,10 +13,11 @@ from typing import Literal
 
 from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import LibraryRow, TensorFlowRow
+from fixer.model import compare
 from fixer.model.facts import Resolution
 from fixer.model.finding import Certainty, Evidence
 from fixer.model.record import record
-from fixer.rules import ask, compare
+from fixer.rules import ask
 from fixer.rules.case import Case
 from fixer.rules.copies import (
     Copy,

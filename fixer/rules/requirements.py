@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from fixer.rules.case import DISTRIBUTIONS
+from fixer.model.subject import DISTRIBUTIONS
 
 _NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 _EXTRA = ("tensorrt", "nvidia-")

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from fixer.model import compare
 from fixer.model.finding import Evidence, Finding
-from fixer.rules import compare
 from fixer.rules.cards import Card
 from fixer.rules.case import Case
 from fixer.rules.driver_loading import libcuda_apart

@@ -9,10 +9,10 @@ from __future__ import annotations
 from functools import lru_cache
 
 from fixer.dataset.questions import Dataset
+from fixer.model.compare import within
 from fixer.model.pep440 import normal_name
 from fixer.model.plan import Wish
 from fixer.rules import ask
-from fixer.rules.compare import within
 
 
 @lru_cache(maxsize=1024)

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Iterator
 
+from fixer.model import architectures, compare
 from fixer.model.finding import Evidence, Finding
 from fixer.model.record import record
-from fixer.rules import compare
 from fixer.rules.cards import Card
 from fixer.rules.case import Case
 from fixer.rules.copies import folder, library_name, toolkit_version
@@ -76,7 +76,7 @@ def _of_the_flags(case: Case) -> tuple[Evidence, ...]:
 
 def ptxas_too_old(case: Case) -> Iterator[Finding]:
     """XLA takes its PTX version from the first ptxas it finds: one older than 12.8 cannot compile for Blackwell."""
-    new = tuple(card for card in case.cards if (compare.capability(card.capability or "") or (0,))[0] >= 10)
+    new = tuple(card for card in case.cards if (architectures.capability(card.capability or "") or (0,))[0] >= 10)
     first = _first_ptxas(case) if new and case.tensorflow_may_use_gpu and not _data_dir_is_set(case) else None
     if first is None:
         return

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fixer.dataset.own_build import TABLE
+from fixer.dataset.own_build import TABLE, with_patient
 from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import TensorFlowRow
 from fixer.model.facts import Environment, Facts, TensorFlowBuild
@@ -31,7 +31,7 @@ def facts(build: TensorFlowBuild = BUILD, **packages: str) -> Facts:
     ("name", "version"), [("tf_nightly", "2.22.0.dev20261120"), ("tensorflow", "2.99.0rc1"), ("tensorflow", "2.17.0+cuda12.6")]
 )
 def test_an_unknown_release_has_a_row_from_its_files(name: str, version: str) -> None:
-    data = DATA.with_patient(facts(**{name: version}))
+    data = with_patient(DATA, facts(**{name: version}))
     row = data.tensorflow_row(name.replace("_", "-"), version)
     assert row is not None and row.prerelease
     assert (row.cuda, row.cudnn_major, row.cudnn_compiled, row.python) == ("12.5", 9, None, ("3.12",))
@@ -53,19 +53,19 @@ def test_an_unknown_release_has_a_row_from_its_files(name: str, version: str) ->
     ],
 )  # fmt: skip
 def test_otherwise_the_dataset_stays_as_it_is(given: Facts) -> None:
-    assert DATA.with_patient(given) is DATA
+    assert with_patient(DATA, given) is DATA
 
 
 def test_a_cpu_build_of_ones_own() -> None:
     build = TensorFlowBuild(version="2.99.0", is_cuda_build=False, opener="libtensorflow_framework.so.2")
-    row = DATA.with_patient(facts(build, tensorflow="2.99.0")).tensorflow_row("tensorflow", "2.99.0")
+    row = with_patient(DATA, facts(build, tensorflow="2.99.0")).tensorflow_row("tensorflow", "2.99.0")
     assert row is not None and row.is_cuda_build is False and row.cuda is None and row.cudnn_major is None
 
 
 def test_equal_builds_share_one_dataset_and_many_are_not_kept() -> None:
     """A fleet of machines with builds of their own neither asks everything anew for each nor keeps them all."""
-    one, same = (DATA.with_patient(facts(tensorflow="2.99.1")) for _ in range(2))
+    one, same = (with_patient(DATA, facts(tensorflow="2.99.1")) for _ in range(2))
     assert one is same and one is not DATA
     for number in range(200):
-        DATA.with_patient(facts(tensorflow=f"2.99.{number}"))
+        with_patient(DATA, facts(tensorflow=f"2.99.{number}"))
     assert len(DATA.own) <= 16

@@ -1,7 +1,7 @@
-"""Comparisons that rules make again and again, remembered: PEP 440 ranges, releases, compute capabilities.
+"""Comparisons that judging and planning make again and again, remembered: PEP 440 ranges, releases, NVIDIA's versions.
 
-The unit is a pure function of strings. What cannot be read gives None, never an error: a dataset or a
-machine file may hold a version that nobody foresaw, and a rule then stays silent.
+The unit is a pure function of strings. What cannot be read gives None or an empty value, never an error: a
+dataset or a machine file may hold a version that nobody foresaw, and a rule then stays silent.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from __future__ import annotations
 import operator
 import re
 from functools import lru_cache
-from typing import Callable, TypeVar
+from typing import Any, Callable, TypeVar
 
 from fixer.model.versions import CudaVersion, CudnnVersion, DriverRelease, GlibcVersion
 
-_REMEMBERED = 8192
+_REMEMBERED = 65536
 _PLAIN = re.compile(r"\d{1,9}(\.\d{1,9}){0,7}", re.ASCII)
 _CLAUSE = re.compile(r"(>=|<=|==|!=|~=|>|<)\s*(\d{1,9}(?:\.\d{1,9}){0,7})(\.\*|dev)?", re.ASCII)
 _OPERATORS: dict[str, Callable[[tuple[int, ...], tuple[int, ...]], bool]] = {
@@ -24,6 +24,9 @@ _OPERATORS: dict[str, Callable[[tuple[int, ...], tuple[int, ...]], bool]] = {
     ">": operator.gt,
     "<": operator.lt,
 }
+_LONGEST = 8
+# Sorted as PEP 440 says: 1.0.dev1 before 1.0a1, b1, rc1, and these before 1.0.
+_BEFORE_PRE, _FINAL = "", "~"
 V = TypeVar("V", DriverRelease, CudaVersion, CudnnVersion, GlibcVersion)
 
 
@@ -93,23 +96,48 @@ def _padded(numbers: tuple[int, ...], width: int) -> tuple[int, ...]:
 
 
 @lru_cache(maxsize=_REMEMBERED)
+def key(version: str) -> Any:
+    """A sort key for PEP 440 versions; unreadable ones come first."""
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        return Version(version)
+    except InvalidVersion:
+        return Version("0.dev0")
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def order(version: str) -> tuple[object, ...]:
+    """What ``key`` orders by, as a plain tuple: sorting many versions by it takes no call for each comparison."""
+    made = key(version)
+    numbers = made.release + (0,) * (_LONGEST - len(made.release))
+    early = made.pre or ((_BEFORE_PRE if made.is_devrelease and made.post is None else _FINAL), 0)
+    never = float("inf")
+    return (made.epoch, numbers, early, -1 if made.post is None else made.post, never if made.dev is None else made.dev)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def is_final(version: str) -> bool:
+    """Whether ``version`` is a final release: neither pre-release nor development release."""
+    return not (key(version).is_prerelease or key(version).is_devrelease)
+
+
+@lru_cache(maxsize=_REMEMBERED)
 def release(version: str) -> tuple[int, ...]:
-    """The leading numbers of a version: ``(2, 15, 1)`` for 2.15.1; ``()`` when there are none."""
-    head = re.match(r"\s*v?(\d{1,9}(?:\.\d{1,9}){0,7})", version)
+    """The leading numbers of a version: ``(2, 15, 1)``; () when there are none."""
+    head = re.match(r"\s*v?(?:\d{1,9}!)?(\d{1,9}(?:\.\d{1,9}){0,7})", version)
     return tuple(int(part) for part in head.group(1).split(".")) if head else ()
 
 
 def minor(version: str) -> tuple[int, ...]:
-    """Major and minor: ``(2, 15)`` for 2.15.1."""
-    return release(version)[:2]
+    """Major and minor, ``(2, 15)`` for 2.15.1; a version without numbers is ``(0, 0)``."""
+    return (*release(version), 0, 0)[:2]
 
 
-@lru_cache(maxsize=_REMEMBERED)
-def _parsed(kind: type[V], text: str) -> V | None:
-    try:
-        return kind.parse(text)
-    except ValueError:
-        return None
+def feature(version: str | None) -> str | None:
+    """A Python version as wheels are tagged: 3.11 for 3.11.7."""
+    numbers = release(version)[:2] if version else ()
+    return f"{numbers[0]}.{numbers[1]}" if len(numbers) == 2 else None
 
 
 def driver(text: str | None) -> DriverRelease | None:
@@ -136,36 +164,8 @@ def glibc(text: str | None) -> GlibcVersion | None:
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def capability(text: str) -> tuple[int, int, str] | None:
-    """A compute capability as major, minor and suffix: ``(9, 0, "a")`` for 9.0a; None when unreadable."""
-    parts = re.fullmatch(r"(\d{1,2})\.(\d)([a-z]?)", text)
-    return (int(parts.group(1)), int(parts.group(2)), parts.group(3)) if parts else None
-
-
-@lru_cache(maxsize=_REMEMBERED)
-def coverage(machine_code: tuple[str, ...], ptx: tuple[str, ...], wanted: str) -> str:
-    """How code serves a GPU: "machine code", "ptx" (the driver compiles it first), "none", or "unknown".
-
-    Machine code for X.Y runs on X.Z with Z >= Y. PTX runs on its target and later, except a target with
-    a suffix: "9.0a" runs on 9.0 alone. A wheel that carries such a target beside plain ones holds two
-    groups of kernels, and the group with the suffix has nothing for a later GPU.
-    """
-    gpu = capability(wanted)
-    if gpu is None or not (machine_code or ptx):
-        return "unknown"
-    for text in machine_code:
-        code = capability(text)
-        if code and code[0] == gpu[0] and code[1] <= gpu[1] and (not code[2] or code[:2] == gpu[:2]):
-            return "machine code"
-    targets = [target for target in map(capability, ptx) if target]
-    if any(target[2] and target[:2] != gpu[:2] for target in targets):
-        return "none"
-    return "ptx" if any(target[:2] <= gpu[:2] for target in targets) else "none"
-
-
-@lru_cache(maxsize=_REMEMBERED)
-def older_than_all(codes: tuple[str, ...], wanted: str) -> bool:
-    """Whether a GPU is older than the newest architecture in ``codes``: the wheel left it behind, or skipped it."""
-    gpu = capability(wanted)
-    known = [code[:2] for code in map(capability, codes) if code]
-    return gpu is not None and bool(known) and gpu[:2] < max(known)
+def _parsed(kind: type[V], text: str) -> V | None:
+    try:
+        return kind.parse(text)
+    except ValueError:
+        return None
