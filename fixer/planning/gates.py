@@ -10,14 +10,13 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any, Iterator, NamedTuple
 
-from fixer.dataset import compiling
+from fixer.dataset import ask, compiling
+from fixer.dataset.driver_floor import of_major
 from fixer.dataset.questions import Dataset
-from fixer.dataset.rows import GpuFamilyRow, KnownFaultRow, TensorFlowRow
+from fixer.dataset.rows import GpuFamilyRow, TensorFlowRow
 from fixer.model import architectures, compare
 from fixer.model.plan import Reason
 from fixer.model.record import altered, record
-from fixer.model.versions import DriverRelease
-from fixer.planning.lookups import cuda, family
 from fixer.planning.situation import Ground
 
 # The fact behind a fault of the release itself: only another release mends it.
@@ -68,12 +67,6 @@ def versions(dataset: Dataset, distribution: str, platform: str) -> tuple[str, .
 def wheel(dataset: Dataset, distribution: str, platform: str, version: str) -> TensorFlowRow | None:
     """The one of ``wheels`` that is this release."""
     return next((row for row in wheels(dataset, distribution, platform) if row.version == version), None)
-
-
-@lru_cache(maxsize=512)
-def known_faults(dataset: Dataset, distribution: str, version: str) -> tuple[KnownFaultRow, ...]:
-    """The published faults of a release, remembered."""
-    return dataset.known_faults(distribution, version)
 
 
 def verdicts(dataset: Dataset, distribution: str, platform: str, ground: Ground) -> tuple[Verdict, ...]:
@@ -152,19 +145,19 @@ def _on_gpu(
 ) -> tuple[Verdict, ...]:  # fmt: skip
     """What the cards and their driver refuse; wheels for which the same holds share one verdict."""
     served, places = _on_cards(dataset, distribution, platform, cards)
-    windows = wsl or platform.startswith("win")
+    windows = platform.startswith("win")
     found = []
     for one in served:
         if one.refused is not None:
             found.append(one.refused)
             continue
         told = _driver(dataset, one.cuda, cards, driver, driver_unknown, windows, wsl)
-        floor, reasons = told.driver, told.reasons
+        minimum, reasons = told.driver, told.reasons
         if one.compiled and not wsl:
             toolkit = compiling.first(dataset, one.compiled)
-            floor = _newer(floor, toolkit.linux_driver if toolkit is not None else None)
+            minimum = _newer(minimum, toolkit.linux_driver if toolkit is not None else None)
             reasons = reasons or tuple(_compiler(dataset, one.name, one.compiled, driver))
-        found.append(Verdict(reasons, one.flaws, (*one.needs, *told.needs), floor))
+        found.append(Verdict(reasons, one.flaws, (*one.needs, *told.needs), minimum))
     return tuple([found[place] for place in places])
 
 
@@ -237,7 +230,7 @@ def _card(dataset: Dataset, row: TensorFlowRow, capability: str | None) -> Verdi
     name = row_name(dataset, row)
     served = architectures.coverage(row.compute_capabilities, row.ptx, capability)
     fault = next(
-        (f for f in known_faults(dataset, row.distribution, row.version) if f.cause == "gpu-arch-too-new"), None
+        (f for f in ask.known_faults(dataset, row.distribution, row.version) if f.cause == "gpu-arch-too-new"), None
     )
     if served == "none":
         code = ", ".join(row.compute_capabilities) or "none"
@@ -250,7 +243,7 @@ def _card(dataset: Dataset, row: TensorFlowRow, capability: str | None) -> Verdi
         return Verdict(
             (Reason(f"it has no code for compute capability {capability} (machine code: {code}{tail})", named, "gpus"),)
         )
-    known = family(dataset, capability)
+    known = ask.family(dataset, capability)
     unfit = _libraries(dataset, row, known, capability)
     if unfit is not None:
         return Verdict((unfit,))
@@ -279,17 +272,17 @@ def _libraries(dataset: Dataset, row: TensorFlowRow, known: GpuFamilyRow | None,
 def _driver(
     dataset: Dataset, built: str, cards: tuple[str | None, ...], driver: str | None, unknown: bool, windows: bool, wsl: bool
 ) -> Verdict:
-    floor, source = floor_of(dataset, built, windows)
-    text = str(floor) if floor is not None else None
+    oldest = of_major(dataset, built, windows, wsl)
+    text = str(oldest.driver) if oldest is not None else None
     if unknown:
         return Verdict(needs=("driver.version",), driver=text)
     present = compare.driver(driver)
-    if present is None or floor is None:
+    if present is None or oldest is None:
         return Verdict(driver=text)
-    if present < floor:
-        words = f"CUDA {built} needs driver {floor} or newer, this machine has {present}"
-        return Verdict((Reason(words, source, "driver.version"),), driver=text)
-    known = [family(dataset, one) for one in cards if one is not None]
+    if present < oldest.driver:
+        words = f"CUDA {built} needs driver {text} or newer, this machine has {present}"
+        return Verdict((Reason(words, row_name(dataset, oldest.row), "driver.version"),), driver=text)
+    known = [ask.family(dataset, one) for one in cards if one is not None]
     newer = [one for one in known if one is not None and (one.first_driver_branch or 0) > present.branch]
     if newer and len(newer) == len(cards) and not wsl:
         words = (
@@ -297,22 +290,6 @@ def _driver(
         )
         return Verdict((Reason(words, row_name(dataset, newer[0]), "driver.version"),), driver=text)
     return Verdict(driver=text)
-
-
-@lru_cache(maxsize=512)
-def floor_of(dataset: Dataset, built: str, windows: bool) -> tuple[DriverRelease | None, str]:
-    """The oldest driver that runs libraries of this CUDA, and the row that says so."""
-    version = compare.cuda(built)
-    if version is None:
-        return None, ""
-    major = dataset.cuda_major(version.major)
-    if major is not None:
-        text = (major.windows_driver or major.linux_driver) if windows else major.linux_driver
-        return compare.driver(text), row_name(dataset, major)
-    exact = cuda(dataset, str(version))
-    if exact is None:
-        return None, ""
-    return compare.driver(exact.windows_driver if windows else exact.linux_driver), row_name(dataset, exact)
 
 
 def _compiled(dataset: Dataset, row: TensorFlowRow, verdict: Verdict) -> str | None:

@@ -12,6 +12,7 @@ from dataclasses import field
 from functools import lru_cache
 from typing import Iterable, Iterator, Mapping
 
+from fixer.dataset.ask import family
 from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import CudnnRow, TensorFlowRow
 from fixer.model import compare
@@ -19,7 +20,6 @@ from fixer.model.plan import Reason
 from fixer.model.record import record
 from fixer.model.versions import CudnnVersion
 from fixer.planning.gates import RELEASE, row_name, wheel, wheels
-from fixer.planning.lookups import family
 from fixer.planning.releases import Asked, newest, release_row, releases
 
 EXTRA = "and-cuda"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Iterable
 
+from fixer.dataset.driver_floor import of_major
 from fixer.dataset.own_build import with_patient
 from fixer.dataset.questions import Dataset
 from fixer.model import compare
@@ -18,7 +19,6 @@ from fixer.model.plan import FORMAT, Plan, Wish
 from fixer.planning import ahead, causes, container, explain, metal, outcome, people, remedies
 from fixer.planning.draft import Draft
 from fixer.planning.fingerprint import fingerprint
-from fixer.planning.gates import floor_of
 from fixer.planning.install import carry_out
 from fixer.planning.loader_repair import repair_loader
 from fixer.planning.search import Search
@@ -212,8 +212,8 @@ def _present_floor(situation: Situation) -> str | None:
     row = situation.dataset.tensorflow_row(situation.distribution, situation.tensorflow)
     if row is None or not row.is_cuda_build or row.cuda is None:
         return None
-    floor, _ = floor_of(situation.dataset, row.cuda, situation.wsl or situation.os == "windows")
-    return str(floor) if floor is not None else None
+    oldest = of_major(situation.dataset, row.cuda, situation.os == "windows", situation.wsl)
+    return str(oldest.driver) if oldest is not None else None
 
 
 def _driver(situation: Situation, draft: Draft, finding: Finding) -> None:

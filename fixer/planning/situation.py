@@ -12,6 +12,7 @@ import posixpath
 import re
 from typing import Iterable
 
+from fixer.dataset import ask
 from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import GpuFamilyRow
 from fixer.model import compare
@@ -21,7 +22,8 @@ from fixer.model.once import once
 from fixer.model.plan import Wish
 from fixer.model.record import altered, record
 from fixer.model.subject import Subject
-from fixer.planning import drivers, lookups
+from fixer.planning import drivers
+from fixer.planning.libstdcxx import may_bring_libstdcxx
 from fixer.planning.wishes import Wishes, of
 
 CONDA = ("micromamba", "mamba", "conda")
@@ -103,23 +105,23 @@ class Situation(Subject):
         distro = self.facts.distro.value
         if self.facts.glibc.is_absent or (distro is not None and "alpine" in (distro.id, *distro.like)):
             return "" if self.os == "linux" else None
-        row = lookups.distro(self.dataset, distro.id, distro.version or "") if distro is not None else None
+        row = ask.distro(self.dataset, distro.id, distro.version or "") if distro is not None else None
         return row.glibc if row is not None else None
 
     @once
     def glibcxx(self) -> str | None:
         """The newest GLIBCXX version of the distribution's libstdc++, where nothing puts another one before it."""
         distro = self.facts.distro.value
-        if distro is None or self.kind == "conda" or self.conda is not None or lookups.may_bring_libstdcxx(self.variables):
+        if distro is None or self.kind == "conda" or self.conda is not None or may_bring_libstdcxx(self.variables):
             return None
-        row = lookups.distro(self.dataset, distro.id, distro.version or "")
+        row = ask.distro(self.dataset, distro.id, distro.version or "")
         # A glibc that is not the distribution's own says that the machine is not what its name promises.
         return row.glibcxx if row is not None and compare.glibc(self.glibc) == compare.glibc(row.glibc) else None
 
     @once
     def glibc_step(self) -> str | None:
         """The newest C library that some wheel asks for and this system has: what wheels are chosen by."""
-        return lookups.glibc_step(self.dataset, self.glibc) if self.glibc else self.glibc
+        return ask.glibc_step(self.dataset, self.glibc) if self.glibc else self.glibc
 
     @once
     def managers(self) -> tuple[str, ...]:
@@ -160,7 +162,7 @@ class Situation(Subject):
     @once
     def cards(self) -> tuple[Gpu, ...]:
         """The GPUs that count: those that one driver can serve together, the present one where it serves any."""
-        known = [(card, lookups.family(self.dataset, card.compute_capability or "")) for card in self.all_cards]
+        known = [(card, ask.family(self.dataset, card.compute_capability or "")) for card in self.all_cards]
         driver = self.facts.driver.value
         present = compare.driver(self.driver_version)
         if len(known) < 2 or self.wsl or self.os != "linux":
@@ -174,7 +176,7 @@ class Situation(Subject):
 
     def _known(self, gpu: Gpu) -> Gpu:
         if gpu.compute_capability is None:
-            return altered(gpu, compute_capability=lookups.capability(self.dataset, gpu.pci_id, gpu.name))
+            return altered(gpu, compute_capability=ask.capability(self.dataset, gpu.pci_id, gpu.name))
         return gpu
 
     @once
@@ -188,7 +190,7 @@ class Situation(Subject):
 
     @once
     def families(self) -> tuple[GpuFamilyRow, ...]:
-        known = (lookups.family(self.dataset, one) for one in self.capabilities if one is not None)
+        known = (ask.family(self.dataset, one) for one in self.capabilities if one is not None)
         return tuple(row for row in known if row is not None)
 
     @property

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from fixer.dataset import ask
 from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import GpuFamilyRow
 from fixer.model.facts import Gpu
 from fixer.model.finding import RowRef
 from fixer.model.observed import Observed
 from fixer.model.record import record
-from fixer.rules import ask
 
 
 @record(frozen=True)

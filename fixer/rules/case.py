@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Literal
 
+from fixer.dataset import ask
 from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import TensorFlowRow
 from fixer.model import architectures, compare
@@ -22,7 +23,7 @@ from fixer.model.once import once
 from fixer.model.plan import Wish
 from fixer.model.subject import Subject
 from fixer.model.versions import CudnnVersion
-from fixer.rules import ask, wishes
+from fixer.rules import wishes
 from fixer.rules.cards import Card, card
 from fixer.rules.say import fact
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from fixer.dataset import ask
 from fixer.model import architectures, compare
 from fixer.model.finding import Evidence, Finding, RowRef
 from fixer.model.observed import Observed
 from fixer.model.versions import CudnnVersion
-from fixer.rules import ask
 from fixer.rules.case import Case
 from fixer.rules.loading import Opening, of_cudnn, openings, trust
 from fixer.rules.say import fact, finding, joined

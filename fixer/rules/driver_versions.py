@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import Iterator
 
 from fixer.dataset import compiling
+from fixer.dataset.driver_floor import of_release
 from fixer.model import compare
 from fixer.model.finding import Finding, RowRef
 from fixer.model.versions import DriverRelease
-from fixer.rules import ask
 from fixer.rules.case import Case
 from fixer.rules.driver_loading import install_steps
 from fixer.rules.hardware import fits
@@ -41,17 +41,18 @@ def driver_too_old(case: Case) -> Iterator[Finding]:
             )
         return
     if built is not None:
-        floor, rows = _floor(case, built.major, str(built))
-        if floor is not None and present < floor:
-            yield _too_old(case, f"driver {present} is too old for CUDA {built.major}", floor, rows, str(built.major))
+        oldest = of_release(case.dataset, str(built), case.os == "windows", case.wsl)
+        if oldest is not None and present < oldest.driver:
+            title = f"driver {present} is too old for CUDA {built.major}"
+            yield _too_old(case, title, oldest.driver, (case.dataset.ref(oldest.row),), str(built.major))
             return
     first = [card for card in case.cards if card.family is not None and (card.family.first_driver_branch or 0) > present.branch]
     if first and len(first) == len(case.cards) and not case.wsl and case.os == "linux":
         branch = first[0].family.first_driver_branch if first[0].family is not None else 0
-        floor = compare.driver(f"{branch}.00")
-        if floor is not None:
+        served = compare.driver(f"{branch}.00")
+        if served is not None:
             title = f"driver {present} is older than {first[0].name}, which branch {branch} is the first to serve"
-            yield _too_old(case, title, floor, first[0].rows, "", "driver-older-than-gpu")
+            yield _too_old(case, title, served, first[0].rows, "", "driver-older-than-gpu")
 
 
 def _halves_absent(case: Case) -> bool:
@@ -59,33 +60,10 @@ def _halves_absent(case: Case) -> bool:
     return driver is not None and (driver.version.is_absent or driver.kernel_module.is_absent)
 
 
-def _floor(case: Case, major: int, built: str) -> tuple[DriverRelease | None, tuple[RowRef, ...]]:
-    """The oldest driver that runs this CUDA: the major's floor, or the toolkit's own driver where that is older."""
-    windows = case.wsl or case.os == "windows"
-    found: list[tuple[DriverRelease, RowRef]] = []
-    exact = ask.cuda(case.dataset, built)
-    general = ask.cuda_major(case.dataset, major)
-    for row in (exact, general):
-        text = (
-            None
-            if row is None
-            else (row.windows_driver or (row.linux_driver if case.wsl else None))
-            if windows
-            else row.linux_driver
-        )
-        release = compare.driver(text)
-        if row is not None and release is not None:
-            found.append((release, case.dataset.ref(row)))
-    if not found:
-        return None, ()
-    lowest = min(found, key=lambda pair: pair[0])
-    return lowest[0], (lowest[1],)
-
-
 def _too_old(
-    case: Case, title: str, floor: DriverRelease, rows: tuple[RowRef, ...], major: str, code: str = "driver-too-old"
+    case: Case, title: str, oldest: DriverRelease, rows: tuple[RowRef, ...], major: str, code: str = "driver-too-old"
 ) -> Finding:
-    steps, commands = install_steps(case, floor.branch)
+    steps, commands = install_steps(case, oldest.branch)
     driver = case.driver
     own = driver is not None and own_release(case) != compare.driver(case.driver_version)
     seen = fact("driver.kernel_module", str(driver.kernel_module.value), driver.kernel_module) if driver and own else case.driver_evidence()
@@ -93,13 +71,13 @@ def _too_old(
         "driver-too-old",
         case.gpu_severity,
         "proven" if case.metadata_trust == "proven" or not major else "likely",
-        f"{title} (it needs {floor} or newer)" if major else title,
+        f"{title} (it needs {oldest} or newer)" if major else title,
         (seen, *case.tensorflow_evidence(), *case.card_evidence(case.cards)),
         "Take a TensorFlow built for an older CUDA, which changes only this environment, or have the driver updated.",
         code=code,
         rows=(*rows, *case.row_refs, *steps),
         commands=(("convfix", "plan"), *commands),
-        subject={"minimum": str(floor), "cuda": major},
+        subject={"minimum": str(oldest), "cuda": major},
     )
 
 
@@ -112,9 +90,9 @@ def driver_cannot_compile(case: Case) -> Iterator[Finding]:
     whole = all(fit.kind == "compiled first" for fit in judged)
     if not whole and not all(fit.kind == "compiled first" or compiling.partly(row, fit.card.capability or "") for fit in judged):
         return
-    floor, _ = _floor(case, built.major, str(built))
+    oldest = of_release(case.dataset, str(built), case.os == "windows", case.wsl)
     ptx = compiling.wanted(case.dataset, row, not whole)
-    if ptx is None or compiling.compiles(case.dataset, running, ptx) or (floor is not None and running < floor):
+    if ptx is None or compiling.compiles(case.dataset, running, ptx) or (oldest is not None and running < oldest.driver):
         # What is too old for the CUDA itself is told by that rule alone.
         return
     first = compiling.first(case.dataset, ptx)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from fixer.dataset import ask
 from fixer.model import compare
 from fixer.model.finding import Certainty, Finding, Severity
 from fixer.model.needed_packages import BY_KERAS, BY_TENSORFLOW
 from fixer.model.pep440 import normal_name
 from fixer.model.subject import DISTRIBUTIONS
-from fixer.rules import ask
 from fixer.rules.case import Case
 from fixer.rules.loading import openings
 from fixer.rules.say import fact, finding, joined

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Literal
 
+from fixer.dataset import ask
 from fixer.dataset.rows import KnownFaultRow
 from fixer.model import architectures, compare
 from fixer.model.finding import Certainty, Evidence, Finding, RowRef, Severity
 from fixer.model.record import record
-from fixer.rules import ask
 from fixer.rules.cards import Card
 from fixer.rules.case import Case
 from fixer.rules.say import fact, finding, joined, sentence, weaker

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from fixer.dataset import ask
 from fixer.model import architectures, compare
 from fixer.model.finding import Evidence, Finding
 from fixer.model.versions import CudnnVersion
-from fixer.rules import ask
 from fixer.rules.case import Case
 from fixer.rules.events import Heard, heard, said
 from fixer.rules.heard import candidates, named

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from fixer.dataset import ask
 from fixer.model import compare
 from fixer.model.finding import Certainty, Finding
 from fixer.model.subject import DISTRIBUTIONS
-from fixer.rules import ask
 from fixer.rules.case import Case
 from fixer.rules.events import Heard, said
 from fixer.rules.heard import candidates, named

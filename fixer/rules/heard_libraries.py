@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from fixer.dataset import ask
 from fixer.model import compare
 from fixer.model.finding import Evidence, Finding
 from fixer.model.record import record
 from fixer.model.versions import CudaVersion
-from fixer.rules import ask
 from fixer.rules.case import Case, is_reported
 from fixer.rules.copies import toolkit_serves
 from fixer.rules.events import Heard, said

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from typing import Iterator, Literal
 
+from fixer.dataset import ask
 from fixer.model import compare
 from fixer.model.finding import Certainty, Evidence, Finding
 from fixer.model.versions import DriverRelease
-from fixer.rules import ask
 from fixer.rules.case import Case
 from fixer.rules.events import said
 from fixer.rules.say import fact, finding

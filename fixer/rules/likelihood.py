@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
+from fixer.dataset import ask
 from fixer.model import architectures, compare
 from fixer.model.record import record
 from fixer.model.versions import CudaVersion
-from fixer.rules import ask
 from fixer.rules.case import Case, is_reported
 from fixer.rules.copies import toolkit_serves
 from fixer.rules.events import said

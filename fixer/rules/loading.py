@@ -11,13 +11,13 @@ import re
 from functools import lru_cache
 from typing import Literal
 
+from fixer.dataset import ask
 from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import LibraryRow, TensorFlowRow
 from fixer.model import compare
 from fixer.model.facts import Resolution
 from fixer.model.finding import Certainty, Evidence
 from fixer.model.record import record
-from fixer.rules import ask
 from fixer.rules.case import Case
 from fixer.rules.copies import (
     Copy,

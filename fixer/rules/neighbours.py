@@ -10,12 +10,12 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
+from fixer.dataset import ask
 from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import PackageFaultRow
 from fixer.model import compare
 from fixer.model.finding import Certainty, Finding
 from fixer.model.needed_packages import BY_KERAS, BY_TENSORFLOW
-from fixer.rules import ask
 from fixer.rules.case import Case
 from fixer.rules.causes import CAUSES
 from fixer.rules.keras import is_keras_3, legacy

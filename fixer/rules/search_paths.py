@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from fixer.dataset import ask
 from fixer.dataset.rows import KnownFaultRow
 from fixer.model.finding import Evidence, Finding
-from fixer.rules import ask
 from fixer.rules.case import Case
 from fixer.rules.cudnn import built_evidence, disagreement, loader_evidence, shadow_title, wanted_cudnn
 from fixer.rules.loading import Opening, openings, trust

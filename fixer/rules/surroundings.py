@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from fixer.dataset import ask
 from fixer.model import compare
 from fixer.model.finding import Evidence, Finding
-from fixer.rules import ask
 from fixer.rules.case import Case, is_reported
 from fixer.rules.causes import CAUSES
 from fixer.rules.events import heard

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from fixer.dataset import ask
 from fixer.model import compare
 from fixer.model.finding import Evidence, Finding, RowRef
-from fixer.rules import ask
 from fixer.rules.case import Case
 from fixer.rules.say import fact, finding, joined, weaker
 from fixer.rules.wishes import installable

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from fixer.dataset import ask
 from fixer.model import compare
 from fixer.model.finding import Finding
 from fixer.model.observed import found
 from fixer.model.record import altered
-from fixer.rules import ask
 from fixer.rules.case import CPU_DISTRIBUTIONS, Case
 from fixer.rules.hardware import fits
 from fixer.rules.loading import openings

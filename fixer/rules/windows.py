@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from fixer.dataset import ask
 from fixer.model import compare
 from fixer.model.facts import Library
 from fixer.model.finding import Certainty, Finding
 from fixer.model.versions import CudaVersion, CudnnVersion
-from fixer.rules import ask
 from fixer.rules.case import Case, is_reported
 from fixer.rules.copies import toolkit_serves, toolkit_version
 from fixer.rules.say import Commands, fact, finding, joined

