@@ -67,7 +67,8 @@ class _Told:
 
     def take(self, hit: Hit) -> None:
         source = f"{self.name} line {hit.line}"
-        self.events.append(Event(hit.symptom.id, hit.text[:_SHOWN], source, hit.line, dict(hit.values), hit.times, hit.part, hit.among))
+        values = dict(hit.values)
+        self.events.append(Event(hit.symptom.id, hit.text[:_SHOWN], source, hit.line, values, hit.times, hit.part, hit.among, hit.last))
         made = stated(hit)
         gpu = {key.removeprefix("gpu."): value for key, value in made.items() if key.startswith("gpu.")}
         if gpu:

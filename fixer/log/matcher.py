@@ -40,6 +40,7 @@ class Hit:
     """One recognised line. ``place`` and ``end`` are where the wording stands in the batch of lines it was found in.
 
     ``part`` says that some of the wording is missing; ``among`` are all symptoms that the rest fits, where there are several.
+    ``last`` is the last line that said the same.
     """
 
     symptom: SymptomRow
@@ -51,6 +52,7 @@ class Hit:
     times: int = 1
     part: bool = False
     among: tuple[str, ...] = ()
+    last: int = 0
 
 
 class Matcher:
@@ -222,7 +224,7 @@ class _Kept:
         self.followers[follows] = [_key(hit) for hit in hits]
 
     def hits(self) -> tuple[Hit, ...]:
-        made = [Hit(**{**vars(hit), "times": self._times[key][0]}) for key, hit in self._hits.items()]
+        made = [Hit(**{**vars(hit), "times": self._times[key][0], "last": self._times[key][1]}) for key, hit in self._hits.items()]
         return tuple(sorted(made, key=lambda hit: (hit.line, hit.place)))
 
 

@@ -14,7 +14,7 @@ from fixer.model.record import record
 
 @record(frozen=True)
 class Event:
-    """One recognised line. ``line`` counts from 1; ``times`` is how often the same was said, at least.
+    """One recognised line. ``line`` counts from 1; ``times`` is how often the same was said, at least, ``last`` the last line that said it.
 
     ``part`` says that some of the wording is missing in the log; ``among`` are the symptoms that the rest fits, where it fits several.
     """
@@ -27,3 +27,4 @@ class Event:
     times: int = 1
     part: bool = False
     among: tuple[str, ...] = ()
+    last: int = 0

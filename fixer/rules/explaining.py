@@ -19,14 +19,13 @@ from fixer.rules.causes import CAUSES, ORDER, STAGES
 from fixer.rules.elsewhere import deciding, runnable
 from fixer.rules.events import Heard, heard
 from fixer.rules.folk import tried
-from fixer.rules.hearsay import weakened
+from fixer.rules.hearsay import AN_ERROR, is_past, weakened
 from fixer.rules.likelihood import hints
 from fixer.rules.ranking import rank
 from fixer.rules.surroundings import SURROUNDINGS
 
 FAILING = ("error", "headline")
 SAID, SAID_FACT = "said-", "said"
-_AN_ERROR = "an-error"
 _TRUST: dict[Certainty, int] = {"proven": 3, "likely": 2, "possible": 1, "cannot-tell": 0}
 # Where nobody wishes for the GPU these are notes; whoever shows a log of a missing GPU wishes for it.
 _NAMED_AS_NOTES = ("apple-silicon", "no-nvidia-gpu", "gpu-arch-too-old")
@@ -40,7 +39,7 @@ _DECIDES = {"cudnn-as-loaded"}
 # That TensorFlow lists no GPU follows from whatever else the log tells, and adds nothing to it.
 _CONSEQUENCES = {"gpu-list-empty", "cpu-only-list"}
 _LEAST = 0.01
-_MOST_CAUSES = 12
+_MOST_CAUSES, _MOST_NOW = 12, 6
 _MOST_LINES = 6
 
 
@@ -62,13 +61,13 @@ def explain(case: Case, findings: Iterable[Finding], lines: int = 0) -> Explanat
 
 def _unexplained(every: Sequence[Heard]) -> Iterator[Heard]:
     """What failed by a known wording, and errors of which nothing else is known than that they are some."""
-    return (one for one in _told(every) if one.row.kind in FAILING or one.row.id == _AN_ERROR)
+    return (one for one in _told(every) if one.row.kind in FAILING or one.row.id == AN_ERROR)
 
 
 def _told(every: Sequence[Heard]) -> tuple[Heard, ...]:
     """``every`` without the word that a line is an error, where the line says which."""
-    known = {one.event.line for one in every if one.row.id != _AN_ERROR}
-    return tuple(one for one in every if one.row.id != _AN_ERROR or one.event.line not in known)
+    known = {one.event.line for one in every if one.row.id != AN_ERROR}
+    return tuple(one for one in every if one.row.id != AN_ERROR or one.event.line not in known)
 
 
 def _aside(one: Heard) -> Aside:
@@ -88,8 +87,10 @@ class _Reading:
         # A headline names the step that failed: beside a line that tells more, what it could mean is no sign.
         self.could_be = {cause for one in telling or headlines for cause in one.row.causes}
         self.texts = {one.event.line: one.event.text for one in self.events}
-        self.shared = [found for found in findings if "group" in found.subject]
-        alone = [found for found in findings if "group" not in found.subject]
+        self.past = self._past(findings)
+        standing = [found for found in findings if found not in self.past]
+        self.shared = [found for found in standing if "group" in found.subject]
+        alone = [found for found in standing if "group" not in found.subject]
         self.said = [found for found in alone if self._speaks(found) and not _is_weak(found)]
         self.raised = [found for found in alone if self._speaks(found) and _is_weak(found)]
         self.facts = [
@@ -99,6 +100,15 @@ class _Reading:
             and found.certainty != "cannot-tell"
             and (found.severity == "blocks" or found.cause in _NAMED_AS_NOTES)
         ]
+
+    def _past(self, findings: Sequence[Finding]) -> list[Finding]:
+        """The findings that rest on lines which a later run got past; none where nothing else failed."""
+        units: dict[str, list[Finding]] = {}
+        for at, found in enumerate(findings):
+            if "group" in found.subject or self._speaks(found):
+                units.setdefault(found.subject.get("group", str(at)), []).append(found)
+        past = [found for unit in units.values() if is_past(self.case, unit) for found in unit]
+        return past if len(past) < sum(map(len, units.values())) else []
 
     def _speaks(self, found: Finding) -> bool:
         """Whether lines carry the finding: one of its own, or no other evidence than lines."""
@@ -126,6 +136,8 @@ class _Reading:
         alone = [] if self.said else [found.cause for found in self.facts if found.cause not in names]
         # What the facts say by themselves comes before what such surroundings most often suffer from.
         names = list(dict.fromkeys((*alone, *names) if self._only_surroundings() else (*names, *alone)))
+        # What a later run got past stopped an earlier one: it follows what stops the run now.
+        names = list(dict.fromkeys((*names[:_MOST_NOW], *(found.cause for found in sorted(self.past, key=_said_key)), *names)))
         best = dict(ordered)
         return tuple(self._named(cause, best.get(cause)) for cause in names[:_MOST_CAUSES])
 
@@ -187,7 +199,7 @@ class _Reading:
 
     def _named(self, cause: str, share: float | None) -> NamedCause:
         said = [found for found in self.said if found.cause == cause]
-        others = [found for found in (*self.shared, *self.raised) if found.cause == cause]
+        others = [found for found in (*self.shared, *self.raised, *self.past) if found.cause == cause]
         facts = [found for found in self.facts if found.cause == cause]
         headlines = {SAID + one.row.id for one in self.events if one.row.kind == "headline"}
         best = max((*said, *facts, *others), key=lambda found: (found in said, _TRUST[found.certainty], found.code not in headlines))

@@ -7,7 +7,7 @@ error before a later success was an earlier run's. Neither proves anything of th
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Sequence
 from typing import Literal
 
 from fixer.model.finding import Certainty, Finding
@@ -31,6 +31,19 @@ _WORD = re.compile(r"(?<![\w.])[a-z]{2,}(?![\w.:])")
 _TALK_IS_WORDS = 2
 _GOT_THERE = ("created-device", "gpu-listed", "xla-device", "loaded-cudnn-version")
 _RAN = (*_GOT_THERE, "epoch")
+# That a line is an error, of which nothing else is known.
+AN_ERROR = "an-error"
+_REACHED = (*_GOT_THERE, "creating-device-old")
+# Only this shows that cuDNN works: a GPU is listed and made ready without it.
+_CUDNN_LOADED = ("loaded-cudnn-version",)
+# Causes for which a GPU that is made ready later says nothing: it is there all the time.
+_WITH_A_DEVICE = ("memory", "none", "shadowing", "hardware")
+# What TensorFlow's native half prints carries its file, and what it raises its module. While it is being imported it prints
+# already: what comes out of these files does not show that the import succeeded.
+_NATIVE = re.compile(r"\b(\w+)\.cc:\d{1,6}\]|\berrors_impl\.")
+_AT_WORK = ("cudnn-loaded-compiled", "cudnn-handle", "conv-failed", "dnn-not-found", "dnn-initialization-failed", "no-algorithm",
+            "no-dnn-implementation", "oom-tensor", "blas-launch-failed", "creating-device-old")  # fmt: skip
+_WHILE_IMPORTED = ("dso_loader", "cudart_stub", "port", "cpu_feature_guard")
 
 
 def weakened(case: Case, found: Finding) -> Certainty:
@@ -51,9 +64,9 @@ def weakened(case: Case, found: Finding) -> Certainty:
     return "likely" if "printed" not in told or all(one.event.part for one in lines) else found.certainty
 
 
-def _lines(case: Case, found: Finding) -> list[Heard]:
+def _lines(case: Case, found: Finding, kinds: Container[str] = ("error", "headline")) -> list[Heard]:
     sources = {item.source for item in found.evidence}
-    return [one for one in heard(case) if one.event.source in sources and one.row.kind in ("error", "headline")]
+    return [one for one in heard(case) if one.event.source in sources and one.row.kind in kinds]
 
 
 def _rests_on_a_list(case: Case, found: Finding) -> bool:
@@ -63,11 +76,41 @@ def _rests_on_a_list(case: Case, found: Finding) -> bool:
     return any(" line " in source and source not in said for source in told)
 
 
+def is_past(case: Case, group: Sequence[Finding]) -> bool:
+    """Whether a later run got past the place where the lines of ``group`` stopped one: what failed after that is another failure.
+
+    ``group`` is one finding, or the candidates of one line.
+    """
+    stages = {found.stage for found in group}
+    lines = _lines(case, group[0])
+    if not lines and "import" in stages:
+        # What is wrong with an import may rest on the frames of its traceback alone.
+        lines = [one for one in _lines(case, group[0], ("fact",)) if one.row.id != AN_ERROR]
+    if not lines:
+        return False
+    last = max(one.event.last for one in lines)
+    later = [one for one in heard(case) if one.event.last > last]
+    if "import" in stages:
+        return any(one.row.id in _RAN or _is_running(one) for one in later)
+    if stages & set(_WITH_A_DEVICE):
+        return False
+    further = _CUDNN_LOADED if any("cudnn" in one.event.text.lower() for one in lines) else _REACHED
+    return any(one.row.id in further for one in later)
+
+
+def _is_running(one: Heard) -> bool:
+    """Whether only a TensorFlow that was imported prints the line."""
+    found = _NATIVE.search(one.event.text)
+    return one.row.id in _AT_WORK or found is not None and one.row.kind != "noise" and found.group(1) not in _WHILE_IMPORTED
+
+
 def _overtaken(case: Case, found: Finding, lines: Iterable[Heard]) -> bool:
-    """Whether a later run got past the place where these lines stopped one."""
+    """Whether a later run shows that what these lines say no longer holds."""
     last = max(one.event.line for one in lines)
     further = _RAN if found.stage == "import" else _GOT_THERE
-    return any(one.event.line > last and one.row.id in further for one in heard(case))
+    return any(one.event.line > last and one.row.id in further for one in heard(case)) or (
+        found.stage == "import" and is_past(case, (found,))
+    )
 
 
 def _told(one: Heard) -> Literal["printed", "quoted", "spoken"]:
