@@ -87,6 +87,16 @@ def some_stack_serves(dataset: Dataset, capability: str) -> bool:
     )
 
 
+@lru_cache(maxsize=_REMEMBERED)
+def some_wheel_has_code(dataset: Dataset, capability: str) -> bool:
+    """Whether any wheel of the index has machine code for this GPU."""
+    return any(
+        row.platform == "linux_x86_64" and not row.build and coverage(row.compute_capabilities, (), capability) == "machine code"
+        for name in ("tensorflow", "tensorflow-gpu")
+        for row in releases(dataset, name)
+    )
+
+
 @lru_cache(maxsize=32)
 def fault_index(dataset: Dataset) -> dict[str, tuple[rows.PackageFaultRow, ...]]:
     """What happens when packages meet, by package."""

@@ -5,9 +5,10 @@ Literal text matches with any or no white space between its characters, so that 
 word does not matter, with any quotation marks, and without the colons between its words. Values are bounded:
 ``{name}`` is one word, ``{name:v}`` a version, ``{name:n}`` a number, ``{name:q}`` all up to the closing quotation
 mark, ``{name:t}`` text to the end of the line (at most 300 characters), ``{name:w}`` a run of letters, digits and
-underscores, ``{name:a|b|c}`` one of the wordings given (a single one is written ``{name:a|}``) and not a part of a
-longer word, and ``{..}`` a gap of at most 160 characters on the same line. A template must hold a literal run of at
-least four characters: the longest one is its anchor, by which it is looked for before any pattern is tried.
+underscores, ``{name:l}`` the file name of a shared library, ``{name:a|b|c}`` one of the wordings given (a single one
+is written ``{name:a|}``) and not a part of a longer word, and ``{..}`` a gap of at most 160 characters on the same
+line. A template must hold a literal run of at least four bytes: the longest one is its anchor, by which it is looked
+for before any pattern is tried.
 
 No repetition nests in another and every one is bounded or of single characters that the next part cannot
 match, so a pattern's cost is linear in the few hundred characters it is shown.
@@ -33,6 +34,7 @@ _KINDS = {
     "q": r"[^\"'`\n‘’“”]{0,200}",
     "t": r"[^\n]{0,300}",
     "w": r"[0-9A-Za-z_]{1,120}",
+    "l": r"[0-9A-Za-z_./\\:+\-]{1,120}?\.(?:so(?![0-9A-Za-z_])|dll|dylib)(?:\.[0-9]{1,8}){0,4}",
 }
 _MARKS = rf"[ \t\\{re.escape(_QUOTES)}]{{0,12}}"
 _MARKS_OR_BREAK = rf"[\s\\{re.escape(_QUOTES)}]{{0,12}}"
@@ -57,8 +59,9 @@ class Template:
         # A colon that may be left out is in no anchor.
         runs = [[squeeze(run) for run in self._marked(at).split(_COLON)] for at in range(0, len(parts), 2)]
         self.anchor = max((run for part in runs for run in part), key=len)
-        if len(self.anchor) < _LEAST:
-            raise ValueError(f"template {text[:60]!r}: expected a literal run of at least {_LEAST} characters")
+        # A sign of Chinese says as much as several letters, and takes as many bytes.
+        if len(self.anchor.encode()) < _LEAST:
+            raise ValueError(f"template {text[:60]!r}: expected a literal run of at least {_LEAST} bytes")
         # Where the wording begins with its anchor, it is tried at that place alone.
         self.begins_with_anchor = runs[0][0] == self.anchor
         self._pattern: re.Pattern[str] | None = None

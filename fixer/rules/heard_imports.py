@@ -99,7 +99,8 @@ _NEAR = 2
 _KERAS_HAD = frozenset((
     "AtrousConvolution1D", "AtrousConvolution2D", "Deconvolution2D", "Deconvolution3D", "LRN2D", "MaxoutDense", "TimeDistributedDense",
     "conv_utils", "initializations", "layer_from_config", "multi_gpu_model", "normalize_data_format", "np_utils",
-    "generic_utils", "set_image_dim_ordering", "tf_utils",
+    "generic_utils", "set_image_dim_ordering", "tf_utils", "_obtain_input_shape", "get_source_inputs", "keras_modules_injection",
+    "InputSpec", "_Merge", "KerasClassifier", "KerasRegressor", "model_to_dot",
 ))  # fmt: skip
 # "cannot import name Y from X".
 NAMELESS: dict[str, Meaning] = {
@@ -225,7 +226,8 @@ def half_imported(case: Case) -> Iterator[Finding]:
     """A module that is asked before it is loaded: mostly a file of the user's under its name."""
     for one in said(case, "half-imported", "half-imported-name"):
         module, path = _value(one, "module"), _value(one, "path")
-        if module.partition(".")[0] not in _SHADOWING:
+        if module.partition(".")[0] not in _SHADOWING and (path or one.row.id != "half-imported"):
+            # A program of several files that import each other in a ring says the same of a name.
             continue
         if _is_own(path):
             yield named("module-shadowed", "likely", f"{path} hides the package {module}", (one.evidence,), "said-half-imported")

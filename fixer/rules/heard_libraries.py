@@ -8,7 +8,7 @@ not name its folder.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from fixer.dataset import ask
 from fixer.model import compare
@@ -17,7 +17,7 @@ from fixer.model.record import record
 from fixer.model.versions import CudaVersion
 from fixer.rules.case import Case, is_reported
 from fixer.rules.copies import toolkit_serves
-from fixer.rules.events import Heard, said
+from fixer.rules.events import Heard, heard, said
 from fixer.rules.heard import about, candidates, named
 from fixer.rules.say import fact
 
@@ -25,9 +25,10 @@ _PART = "cudnn-sub-missing"
 _OTHERWISE = ("container-driver-file", "library-unreadable", "library-damaged", "library-wrong-class")
 _LINES = (
     "library-not-loaded", "library-not-found", "dylib-not-loaded", "dll-not-found", "cudnn-sub-missing", "cudnn-dll-code",
-    "library-import",
+    "library-import", "library-in-words", "linker-not-found",
 )  # fmt: skip
 _OPTIONAL = re.compile(r"nvinfer|tensorrt|cupti|libnvrtc-builtins|amdhip|rocm|hip|libtpu|tcmalloc|libpython|libaoti", re.IGNORECASE)
+_PROFILER = re.compile(r"cupti", re.IGNORECASE)
 _DRIVER = re.compile(r"(?:^|/)(?:libcuda\.so|nvcuda\.dll|libnvidia-)", re.IGNORECASE)
 _RELEASE = re.compile(r"\.so\.(\d{3}\.\d+(?:\.\d+)?)$")
 _CUDNN = re.compile(r"cudnn", re.IGNORECASE)
@@ -39,8 +40,11 @@ _DLL = re.compile(r"([A-Za-z]+)64_(\d+)\.dll", re.IGNORECASE)
 
 _WINDOWS_PART = re.compile(r"cudnn_\w+64_\d", re.IGNORECASE)
 _MODULE_NOT_FOUND = "126"
+# From this CUDA on a name holds for the whole major.
+_MAJOR_ALONE = 11
 _FIRST_WITH_ZLIB = (8, 3)
 _ELSEWHERE = 8.0
+_A_CUDNN = ("cudnn-missing", "cudnn-too-old", "cudnn-too-new")
 # Packages with operations of their own, compiled for one TensorFlow.
 _OF_A_PLUGIN = re.compile(r"tensorflow_(?:text|addons|io|recommenders|decision_forests|compression|quantum|graphics)/|horovod/tensorflow/")
 # C++ names of TensorFlow and its parts, as a linker writes them: a length before each.
@@ -56,6 +60,7 @@ _TWO_RELEASES = {
 # TensorFlow's own files of two releases lie over each other.
 _TWO_TENSORFLOWS = {"environment-broken": 56.0, "duplicate-tf-packages": 44.0}
 _OLD_RUNTIME = {"libstdcxx-too-old": 80.0, "environment-broken": 20.0}
+_OF_LIBRARIES = ("cublas", "__nvJitLink", "nccl", "cusparse")
 _OF_LIBSTDCXX = ("_ZSt", "_ZNSt", "_ZNKSt")
 # A part of cuDNN that refuses another part: the two lie in two folders, and both were searched.
 _TWO_CUDNN = {
@@ -90,14 +95,19 @@ def lost(case: Case) -> tuple[Lost, ...]:
         parts = {one.event.line for one in said(case, _PART)}
         otherwise = {one.event.line for one in said(case, *_OTHERWISE)}
         refused = {one.event.line for one in said(case, "library-symbol")}
+        failing = {one.event.line for one in heard(case) if one.row.kind in ("error", "headline")}
         for one in said(case, *_LINES):
+            if one.row.id == "library-in-words" and one.event.line in failing:
+                # A program's own wording says more than the words by which anybody tells of a library.
+                continue
             if one.row.id == "library-not-found" and one.event.line in parts | otherwise:
                 # What a part of cuDNN needs: the part is what was lost. Or a file that is there, and of no use.
                 continue
             if one.row.id == _PART and one.event.line in refused:
                 # It is there, and what it was linked with is of another release.
                 continue
-            name = one.event.values.get("library", "").strip().rpartition("/")[2].strip("\"'")
+            stem = one.event.values.get("stem")
+            name = f"lib{stem}.so" if stem else one.event.values.get("library", "").strip().rpartition("/")[2].strip("\"'")
             if not name:
                 continue
             if one.row.id == "library-import" and one.event.text.rpartition(name)[2].strip("\"'`.,:;) "):
@@ -130,17 +140,22 @@ def _kind(name: str) -> str:
 
 def _cuda_of(name: str) -> CudaVersion | None:
     """The CUDA that a library's name belongs to: libcudart.so.10.1, libcublas.so.12, cudart64_110.dll."""
-    dll = _DLL.search(name)
-    if dll and not _CUDNN.search(name):
-        digits = dll.group(2)
-        return compare.cuda(f"{digits[:-1]}.{digits[-1]}" if len(digits) > 2 else f"{digits}.0")
-    parts = _SONAME.search(name)
-    if parts is None or _CUDNN.search(name):
+    if _CUDNN.search(name):
         return None
-    stem, number = parts.group(1), parts.group(2) or parts.group(3)
-    if stem in ("cudart", "cublas", "cublasLt", "nvrtc", "nvJitLink"):
-        return compare.cuda(number if "." in number else f"{number}.0")
-    return compare.cuda(number) if number.count(".") == 1 and int(number.split(".")[0]) < 11 else None
+    dll = _DLL.search(name)
+    if dll:
+        stem, digits = dll.group(1), dll.group(2)
+        number = f"{digits[:-1]}.{digits[-1]}" if len(digits) > 2 else digits
+    else:
+        parts = _SONAME.search(name)
+        if parts is None:
+            return None
+        stem, number = parts.group(1), parts.group(2) or parts.group(3)
+    major, _, minor = number.partition(".")
+    if int(major) < _MAJOR_ALONE:
+        # Before 11 each minor release had its own names; those of a major alone several releases share.
+        return compare.cuda(number) if minor and "." not in minor else None
+    return compare.cuda(major) if stem in ("cudart", "cublas", "cublasLt", "nvrtc", "nvJitLink") else None
 
 
 def started_elsewhere(case: Case) -> bool:
@@ -223,9 +238,24 @@ def cudnn_not_loaded(case: Case) -> Iterator[Finding]:
             elif known is not None:
                 newer = known.major > int(wanted.group(1))
                 weights = {"cudnn-too-new" if newer else "cudnn-too-old": 60.0, "cudnn-missing": 30.0, "ld-library-path-missing": 10.0}
+    if _is_of_another_cuda(case, one.name):
+        # To change cuDNN alone is of no use there: no build that opens it runs with the CUDA that is there.
+        evidence += tuple(fact("toolkits", f"CUDA {kit.version}", case.facts.toolkits) for kit in case.facts.toolkits.or_else(()))
+        weights = {"cuda-libs-wrong-version": 60.0, **{cause: 0.5 * weight for cause, weight in weights.items() if cause in _A_CUDNN}}
     if started_elsewhere(case):
-        weights["env-not-inherited"] = weights.get("env-not-inherited", 4.0) * _ELSEWHERE
+        weights["env-not-inherited"] = weights.get("env-not-inherited", 6.0) * _ELSEWHERE
     yield from candidates("cudnn-not-loaded", weights, f"{one.name} could not be loaded", evidence, ("convfix", "doctor"))
+
+
+def _is_of_another_cuda(case: Case, name: str) -> bool:
+    """Whether no TensorFlow that opens the cuDNN ``name`` was made with the CUDA that is told."""
+    kits = [kit.version for kit in case.facts.toolkits.or_else(()) if kit.version]
+    builds = [case.cuda_built] if case.cuda_built else list(ask.cuda_that_opens(case.dataset, _soname(name)))
+    # Of the builds for a CUDA before 11 the dataset does not know every name.
+    whole = [compare.cuda(build) for build in builds]
+    if not kits or not all(build is not None and build.major >= _MAJOR_ALONE for build in whole):
+        return False
+    return bool(builds) and not any(toolkit_serves(kit, build, "cudart") for kit in kits for build in builds if build)
 
 
 def _needs_no_zlib(case: Case) -> bool:
@@ -259,16 +289,45 @@ def cuda_not_loaded(case: Case) -> Iterator[Finding]:
     yield from candidates("cuda-not-loaded", weights, title, evidence, ("convfix", "doctor"))
 
 
+def profiler_not_loaded(case: Case) -> Iterator[Finding]:
+    """The profiler's library alone could not be loaded: nothing but a profile needs it, and it lies in a folder of its own."""
+    seen = [one for one in said(case, *_LINES) if _PROFILER.search(one.event.values.get("library", ""))]
+    if not seen or lost(case):
+        return
+    windows = seen[0].event.values["library"].lower().endswith(".dll")
+    weights = {"benign-noise": 46.0, "windows-dll-search-path" if windows else "ld-library-path-missing": 40.0, "cuda-libs-missing": 14.0}
+    yield from candidates("profiler-not-loaded", weights, "the profiler's library could not be loaded", (seen[0].evidence,))
+
+
 def toolkit_fits(case: Case, wanted: CudaVersion | None) -> tuple[bool | None, tuple[Evidence, ...]]:
     """Whether one of the toolkits that are there has the wanted libraries; None where none is known."""
     toolkits = case.facts.toolkits.or_else(())
     versions = [version for version in (compare.cuda(one.version) for one in toolkits) if version is not None]
-    builds = [str(wanted)] if wanted is not None else _builds(case)
-    if not versions or not builds:
+    sought = _sought(case, wanted)
+    if not versions or not sought:
         return None, ()
     seen = tuple(fact("toolkits", f"CUDA {one.version}", case.facts.toolkits) for one in toolkits)
-    library = "cusolver" if any("cusolver" in one.name for one in lost(case)) else "cudart"
-    return any(toolkit_serves(str(one), build, library) for one in versions for build in builds), seen
+    return any(all(_has(str(one), library, builds) for library, builds in sought) for one in versions), seen
+
+
+def _has(toolkit: str, library: str, builds: Sequence[str]) -> bool:
+    return any(toolkit_serves(toolkit, build, library) for build in builds)
+
+
+def _sought(case: Case, wanted: CudaVersion | None) -> list[tuple[str, Sequence[str]]]:
+    """Each missing library of CUDA's, and the CUDA versions of which it may be; what tells none by its name is of ``wanted``."""
+    found: list[tuple[str, Sequence[str]]] = []
+    for one in lost(case):
+        builds = (str(one.cuda),) if one.cuda is not None else ask.cuda_that_opens(case.dataset, _soname(one.name))
+        if one.kind == "cuda" and builds:
+            found.append(("cusolver" if "cusolver" in one.name else "cudart", builds))
+    return found or ([("cudart", (str(wanted),))] if wanted is not None else [])
+
+
+def _soname(name: str) -> str:
+    """The name that a DLL's library has on Linux: cusolver64_10.dll is libcusolver.so.10."""
+    dll = _DLL.fullmatch(name)
+    return f"lib{dll.group(1)}.so.{dll.group(2)}" if dll else name
 
 
 def _builds(case: Case) -> list[str]:
@@ -324,10 +383,12 @@ def loader_trace(case: Case) -> Iterator[Finding]:
 def library_symbol(case: Case) -> Iterator[Finding]:
     """A library of the stack lacks a function that another wants: two releases meet."""
     unopened = {one.event.line for one in said(case, "cudnn-old-symbol", "stub-by-path")}
-    for one in said(case, "library-symbol"):
-        if one.event.line in unopened:
+    named_too = {one.event.line for one in said(case, "library-symbol")}
+    for one in said(case, "library-symbol", "symbol-alone"):
+        if one.event.line in unopened or one.row.id == "symbol-alone" and one.event.line in named_too:
             continue
         name, symbol = one.event.values.get("library", ""), one.event.values.get("symbol", "")
+        title = f"{name} lacks {symbol}" if name and symbol else about(one)
         if _OF_A_PLUGIN.search(name.replace("\\", "/")) and _OF_TENSORFLOW.search(symbol):
             title = f"{name.rpartition('/')[2]} asks for a function that this TensorFlow has not"
             yield named("plugin-built-for-other-tf", "likely", title, (one.evidence,), "said-plugin-symbol")
@@ -339,18 +400,19 @@ def library_symbol(case: Case) -> Iterator[Finding]:
                 # The environment has this part too, and the system's came first.
                 weights["ld-library-path-shadows-env"] = 90.0
             evidence = (one.evidence, *(line.evidence for line in own[:2]))
-            yield from candidates("library-symbol", weights, f"{name} lacks {symbol}", evidence, ("convfix", "doctor"))
+            yield from candidates("library-symbol", weights, title, evidence, ("convfix", "doctor"))
             return
         if _OF_TENSORFLOWS_OWN.search(name.replace("\\", "/")) and symbol.startswith("_Z"):
             weights = _OLD_RUNTIME if symbol.startswith(_OF_LIBSTDCXX) else _TWO_TENSORFLOWS
-            yield from candidates("library-symbol", weights, f"{name} lacks {symbol}", (one.evidence,), ("convfix", "doctor"))
+            yield from candidates("library-symbol", weights, title, (one.evidence,), ("convfix", "doctor"))
             return
-        if _kind(name.rpartition("/")[2]) or _CUDNN.match(symbol) or symbol.startswith(("cublas", "__nvJitLink", "nccl", "cusparse")):
+        of_the_stack = _kind(name.rpartition("/")[2]) or _CUDNN.match(symbol) or symbol.startswith(_OF_LIBRARIES)
+        if one.row.id == "symbol-alone" or of_the_stack:
             weights = dict(_TWO_RELEASES)
             if "-packages/" in name.replace("\\", "/"):
                 # A wheel's own copy met a companion of another release: what the loader looks at first brought it.
                 weights["ld-library-path-shadows-env"] += 30.0
-            yield from candidates("library-symbol", weights, f"{name} lacks {symbol}", (one.evidence,), ("convfix", "doctor"))
+            yield from candidates("library-symbol", weights, title, (one.evidence,), ("convfix", "doctor"))
             return
 
 

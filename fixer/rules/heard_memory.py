@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from fixer.model.finding import Finding
 from fixer.rules.case import Case
-from fixer.rules.events import Heard, said
+from fixer.rules.events import Heard, heard, said
 from fixer.rules.heard import candidates, named
 
 _CAP_MIB = 1024
@@ -43,6 +43,20 @@ def ladder_without_an_end(case: Case) -> Iterator[Finding]:
         weights = {"gpu-memory-held": 60.0, "gpu-memory-growth": 20.0, "gpu-too-small": 20.0}
         title = f"the GPU had not even {last[0].event.values['bytes']} bytes left"
         yield from candidates("ladder-without-an-end", weights, title, (last[0].evidence,), ("nvidia-smi",))
+
+
+def ladder_at_the_end(case: Case) -> Iterator[Finding]:
+    """The allocator was refused, and nothing that the log shows after it failed or went on: it may be nothing, or why somebody asks."""
+    refused = said(case, "cuda-oom-ladder")
+    every = heard(case)
+    if not refused or any(one.row.kind in ("error", "headline") for one in every):
+        return
+    last = refused[-1].event.last
+    if any(one.row.kind == "success" and one.event.last > last for one in every):
+        return
+    weights = {"benign-noise": 34.0, "gpu-memory-held": 28.0, "gpu-too-small": 22.0, "gpu-memory-growth": 16.0}
+    title = "the allocator was refused memory, and the log does not show how it went on"
+    yield from candidates("ladder-at-the-end", weights, title, (refused[-1].evidence,), ("nvidia-smi",))
 
 
 def memory_by_numbers(case: Case) -> Iterator[Finding]:

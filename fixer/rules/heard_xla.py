@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fixer.model.finding import Finding
+from fixer.rules import ask
 from fixer.rules.case import Case
 from fixer.rules.events import evidence, said
 from fixer.rules.heard import about, candidates, named
@@ -31,3 +32,16 @@ def ptxas_missing(case: Case) -> Iterator[Finding]:
     elif failed:
         weights = {"ptxas-missing": 70.0, "gpu-arch-too-new": 30.0}
         yield from candidates("ptxas-failed", weights, about(failed[0]), evidence(failed), ("ptxas", "--version"))
+
+
+def ptxas_unknown_gpu(case: Case) -> Iterator[Finding]:
+    """ptxas does not know the card: it is of an older CUDA, as the program may be; where no wheel has code for the card, it is."""
+    seen = said(case, "ptxas-unknown-gpu")
+    if not seen:
+        return
+    numbers = [one.event.values.get("sm") or one.event.values.get("cc", "").replace(".", "") for one in seen]
+    cards = [f"{number[:-1]}.{number[-1]}" for number in numbers if number.isdigit() and len(number) > 1]
+    weights = {"ptxas-missing": 62.0, "gpu-arch-too-new": 38.0}
+    if any(not ask.some_wheel_has_code(case.dataset, card) for card in cards):
+        weights = {"ptxas-missing": 30.0, "gpu-arch-too-new": 70.0}
+    yield from candidates("ptxas-unknown-gpu", weights, about(seen[0]), evidence(seen), ("ptxas", "--version"))
