@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from fixer.dataset import ask
 from fixer.model.finding import Finding
-from fixer.rules import ask
 from fixer.rules.case import Case
 from fixer.rules.events import evidence, said
 from fixer.rules.heard import about, candidates, named
