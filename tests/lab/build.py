@@ -33,6 +33,9 @@ _PREFIXES = {
     "math.c": r"(cublas|cufft|cusolver|cusparse|curand|nccl|nvrtc|cupti|nvJitLink)[A-Z]",
 }
 
+# A definition that EX marks, after the preprocessor: what it answers with, and its name.
+_EXPORT = re.compile(r'__attribute__\(\(visibility\("hidden"\)\)\)\s+([\w\s*]+?)\s*\b(\w+)\s*\((?!\()')
+
 
 @dataclass(frozen=True)
 class Library:
@@ -153,7 +156,7 @@ class Builder:
     def file(self, library: Library) -> Path:
         """The built file of ``library``, in a folder of its own."""
         mixed = hashlib.sha256(repr(library).encode())
-        for source in ("common.h", "kernels.h", "visible.h", "do_nothing.txt", "cudart11.map", library.source):
+        for source in ("common.h", "failing.h", "kernels.h", "visible.h", "do_nothing.txt", "cudart11.map", library.source):
             mixed.update((STUBS / source).read_bytes())
         made = self.cache / mixed.hexdigest()[:16] / library.soname
         if not made.exists():
@@ -177,7 +180,9 @@ class Builder:
         for need in library.needed:  # ld wants to see the needed file; the loader finds its own later
             self._empty(need, beside)
         main = beside / "main.c"
-        main.write_text(f'#include "{STUBS / library.source}"\n' + _do_nothing(library.source))
+        body = f'#include "{STUBS / library.source}"\n' + _do_nothing(library.source)
+        main.write_text(body)
+        main.write_text(_exports(self._declared(library, main)) % body)
         unfinished = beside / f"{library.soname}.{os.getpid()}"
         argv = [str(self.compiler), "-O2", "-w", "-shared", "-fPIC", f"-I{STUBS}", *library.flags]
         argv += [f"-Wl,-soname,{library.soname}", "-Wl,--enable-new-dtags", "-Wl,--no-as-needed", str(main), "-o", str(unfinished)]
@@ -188,6 +193,12 @@ class Builder:
         if ended.returncode:
             raise RuntimeError(f"{library.soname}: {ended.stderr}")
         unfinished.rename(made)
+
+    def _declared(self, library: Library, main: Path) -> list[tuple[str, bool]]:
+        """The functions that ``main`` exports, in order, and whether each answers with a status."""
+        argv = [str(self.compiler), "-E", "-P", "-w", f"-I{STUBS}", *(flag for flag in library.flags if flag.startswith("-D")), str(main)]
+        text = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+        return [(name, "*" not in kind and kind.strip() != "void") for kind, name in _EXPORT.findall(text)]
 
     def _empty(self, soname: str, beside: Path) -> None:
         folder = beside / "needed"
@@ -207,6 +218,21 @@ def _do_nothing(source: str) -> str:
     names = [name for name in (STUBS / "do_nothing.txt").read_text().split() if belongs.match(name)]
     line = 'EX int %s(void) { if (fg_trace() > 1) fprintf(stderr, "[stand-in] %s\\n"); return 0; }\n'
     return "".join(line % (name, name) for name in names)
+
+
+def _exports(declared: list[tuple[str, bool]]) -> str:
+    """A C file around its body (``%s``) in which each function goes by another name, and stands behind what may fail for it."""
+    renamed = "".join(f"#define {name} own_{name}\n" for name, _ in declared)
+    back = "".join(f"#undef {name}\n" for name, _ in declared)
+    doors = "".join(f"EXPORTED({name}, {place})\n" for place, (name, _) in enumerate(declared))
+    names = ", ".join(f'"{name}"' for name, _ in declared)
+    statuses = ", ".join(str(int(is_status)) for _, is_status in declared)
+    return (
+        f'#include "failing.h"\n{renamed}%s\n{back}{doors}'
+        f'__attribute__((visibility("hidden"))) Failing failing[{len(declared)}];\n'
+        f"static const char* const failing_names[] = {{{names}, 0}};\nstatic const char failing_statuses[] = {{{statuses}}};\n"
+        "__attribute__((constructor)) static void choose_failing(void) { read_failing(failing, failing_names, failing_statuses); }\n"
+    )
 
 
 def main() -> int:

@@ -25,6 +25,7 @@
  *   FAKEGPU_CUDNN_CONV=0       answer of the convolution
  *   FAKEGPU_CUBLAS_CREATE=0    answer of cublasCreate
  *   FAKEGPU_LAUNCH=0           answer of cudaLaunchKernel
+ *   FAKEGPU_FAIL="f=1 g=700"   the answer of any exported function, by its name: failing.h
  *   FAKEGPU_NUMBERS=right      right: convolutions are computed; wrong: they come out 1 percent too large; zero
  */
 #ifndef LAB_COMMON_H
@@ -37,7 +38,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define EX __attribute__((visibility("default")))
+/* What EX marks is exported by failing.h, which stands before each call. */
+#define EX __attribute__((visibility("hidden")))
 #define SETTINGS_FILE "/proc/driver/nvidia/stand-in"
 
 static const char* settings_text(void) {
@@ -56,7 +58,7 @@ static const char* settings_text(void) {
 
 /* The value of a setting in a buffer of the calling thread, or 0. */
 static const char* setting(const char* name) {
-  static __thread char value[256];
+  static __thread char value[1024];
   const char* given = getenv(name);
   if (given && *given) return given;
   size_t length = strlen(name);
