@@ -182,6 +182,34 @@ def test_convfix_never_runs_sudo_nor_breaks_system_packages() -> None:
     assert not wrong, wrong
 
 
+_SIGNALLING = {"kill", "killpg", "pidfd_send_signal", "pthread_kill", "send_signal", "terminate", "tgkill"}
+_ENDING_PROGRAMS = {"kill", "pkill", "killall", "skill", "fuser", "rmmod", "--gpu-reset"}
+
+
+def _signals(tree: ast.AST) -> list[str]:
+    """The calls and the names that send a signal, as written; the words by which a program would."""
+    sent = [node for node in ast.walk(tree) if isinstance(node, (ast.Attribute, ast.Name)) and ast.unparse(node).rpartition(".")[2] in _SIGNALLING]
+    calls = {id(node.func): node for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    return [ast.unparse(calls.get(id(node), node)) for node in sent] + [str(one.value) for one in _strings(tree) if one.value in _ENDING_PROGRAMS]
+
+
+def test_only_a_child_of_ours_is_ever_signalled() -> None:
+    """One place sends signals: to the group of a child that the host itself has started in a session of its own."""
+    found = {str(path.relative_to(ROOT)): _signals(ast.parse(path.read_text(encoding="utf-8"))) for path in FILES}
+    assert {path: sent for path, sent in found.items() if sent} == {"fixer/host/real.py": ["os.killpg(child.pid, number)"]}
+    tree = ast.parse((FIXER / "host" / "real.py").read_text(encoding="utf-8"))
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    sender = next(one for one in functions if any(_signals(statement) for statement in one.body))
+    assert [ast.unparse(one) for one in sender.args.args] == ["child: subprocess.Popen[bytes]"]
+    started = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "subprocess.Popen"]
+    assert started and all("start_new_session=True" in {f"{one.arg}={ast.unparse(one.value)}" for one in call.keywords} for call in started)
+
+
+def test_the_search_for_signals_can_find_some() -> None:
+    wrong = "import os\nfrom os import kill\nkill(7, 9)\nos.kill(pid, 9)\nchild.terminate()\nrun(('pkill', '-f', 'python'))\nstop = os.killpg\n"
+    assert sorted(_signals(ast.parse(wrong))) == ["child.terminate()", "kill(7, 9)", "os.kill(pid, 9)", "os.killpg", "pkill"]
+
+
 def test_no_bare_except_outside_the_places_that_may() -> None:
     # A worker is a process of its own, with a boundary as the command has one: what it catches the command raises again.
     allowed = {"fixer/cli.py", "fixer/probes/runner.py", "fixer/probes/__init__.py", "fixer/host/workers.py"}
