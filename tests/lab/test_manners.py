@@ -94,7 +94,7 @@ def test_a_whole_repair_kills_nobody_unsets_nothing_and_tells_no_command_line(
     lab: Lab, staged_at: Callable[[Scenario], Stage], tmp_path: Path
 ) -> None:
     """Doctor, plan, apply (a block in the profile), undo, beside a program that holds the card and files with other people's lines."""
-    scenario = next(one for one in SCENARIOS if one.id == "2.10.1-toolkit-not-on-the-path")
+    scenario = next(one for one in SCENARIOS if one.id == "2.4.4-toolkit-not-on-the-path")
     stage = staged_at(scenario)
     ward = Ward(lab, scenario, stage)
     python = ward.staged.patient.python
