@@ -62,7 +62,7 @@ class Driver:
 
     ``version`` is the user-space library's release. ``kernel_module`` absent means not loaded.
     ``cuda`` is the newest CUDA that the driver says it runs (nvidia-smi's "CUDA Version"): a ceiling,
-    never an installed toolkit.
+    never an installed toolkit. ``witnesses`` is the release that runs, as each source by itself tells it.
     """
 
     version: Observed[str] = _unknown()
@@ -70,6 +70,7 @@ class Driver:
     open_module: Observed[bool] = _unknown()
     libcuda_path: Observed[str] = _unknown()
     cuda: Observed[str] = _unknown()
+    witnesses: Observed[Mapping[str, str]] = _unknown()
 
 
 @record(frozen=True)

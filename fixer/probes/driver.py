@@ -45,7 +45,7 @@ def observe(host: Host, answer: nvml.Answer | None, wsl: bool) -> Observed[Drive
     ceiling: Observed[str] = unknown("NVML was not asked or did not say", "NVML")
     if answer is not None and answer.cuda is not None:
         ceiling = found(answer.cuda, answer.source)
-    made = Driver(_library(host, path or hidden, answer), module, opened, place, ceiling)
+    made = Driver(_library(host, path or hidden, answer), module, opened, place, ceiling, _witnesses(host, said, answer))
     sources = [one for one in (PROC if said is not None else None, path) if one is not None]
     return found(made, *(sources or [answer.source if answer is not None else MODULE]), detail=_smi_words(answer))
 
@@ -67,6 +67,16 @@ def _module(host: Host, said: str | None) -> Observed[str]:
     if said is not None or release is not None:
         return unknown("the module is loaded, but its version cannot be read", MODULE, PROC)
     return absent(MODULE, PROC)
+
+
+def _witnesses(host: Host, said: str | None, answer: nvml.Answer | None) -> Observed[Mapping[str, str]]:
+    """Who tells the running release, and what each says; where they differ, one of them is not of this machine."""
+    release, match = line(host, MODULE) or "", _IN_PROC.search(said or "")
+    told = {MODULE: release if _RELEASE.fullmatch(release) else None, PROC: match.group(1) if match else None}
+    if answer is not None:
+        told[answer.source] = answer.driver
+    made = {source: value for source, value in told.items() if value is not None}
+    return found(made, *made) if made else unknown("no source tells the release that runs", MODULE, PROC)
 
 
 def _answering(answer: nvml.Answer) -> Observed[str]:

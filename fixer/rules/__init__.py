@@ -83,6 +83,7 @@ OF_MACHINES: tuple[Rule, ...] = (
     hardware.gpu_powered_off,
     libcuda.driver_library_mismatch,
     libcuda.mismatch_by_nvml,
+    libcuda.driver_witnesses_disagree,
     libcuda.libcuda_stub_loaded,
     driver_state.device_permissions,
     search_paths.empty_path_element,
@@ -132,6 +133,7 @@ OF_LIBRARIES: tuple[Rule, ...] = (
     cuda_libraries.cuda_libs_wrong_version,
     cuda_libraries.cuda_libs_missing,
     cuda_libraries.cuda_older_minor,
+    cuda_libraries.named_as_another,
     xla.libdevice_missing,
 )
 # These look at what only the patient's own interpreter tells.

@@ -14,11 +14,14 @@ from fixer.model import compare
 from fixer.model.finding import Evidence, Finding
 from fixer.model.observed import Observed
 from fixer.rules.case import Case
+from fixer.rules.copies import soname_number
 from fixer.rules.cudnn import loader_evidence
 from fixer.rules.hardware import cuda_of_libraries
 from fixer.rules.loading import Opening, openings, trust
 from fixer.rules.say import fact, few, finding, joined, weaker
 
+# Their first number is that of their soname (of cudart below 11 the first two).
+_NUMBERED = ("cudart", "cublas", "cublasLt", "cufft", "curand", "cusolver", "cusparse")
 # Wheels that put one soname into one folder whatever CUDA they are for; one GPU needs the first alone.
 _COLLIDING = ("nvidia-cudnn", "nvidia-nccl", "nvidia-nvshmem")
 
@@ -165,6 +168,30 @@ def cuda_older_minor(case: Case) -> Iterator[Finding]:
         rows=case.row_refs,
         subject={"cuda": str(built)},
     )
+
+
+def named_as_another(case: Case) -> Iterator[Finding]:
+    """A library that answers with another major version than the name it is opened by: a link gives one release the name of another."""
+    answers = {copy.path: copy.version for copy in case.facts.libraries.or_else(())}
+    for one in openings(case):
+        loaded = one.winner
+        if loaded is None or not one.measured or one.verdict != "ok" or one.library not in _NUMBERED:
+            continue
+        told, number = compare.release(answers.get(loaded.path) or ""), compare.release(soname_number(one.soname))
+        length = 2 if one.library == "cudart" and number[:1] < (11,) else 1
+        if not told or told[:length] == number[:length]:
+            continue
+        yield finding(
+            "cuda-libs-wrong-version",
+            "risks" if case.target != "cpu" else "note",
+            "proven",
+            f"{loaded.path} is named {one.soname} and is {one.library} {loaded.version}: a link gives one release the name of another",
+            (fact(f"loader.{one.soname}", f"{loaded.path} {loaded.version}", case.facts.libraries), *case.tensorflow_evidence()),
+            f"Take the link away and provide the {one.library} that {case.tensorflow_name} was built with: where the two differ in a "
+            "function, the call crashes or computes something else.",
+            code="named-as-another-release",
+            subject={"path": loaded.path, "soname": one.soname},
+        )
 
 
 def nvidia_wheel_collision(case: Case) -> Iterator[Finding]:

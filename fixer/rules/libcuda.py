@@ -15,7 +15,7 @@ from fixer.model.finding import Certainty, Evidence, Finding
 from fixer.model.versions import DriverRelease
 from fixer.rules.case import Case
 from fixer.rules.events import said
-from fixer.rules.say import fact, finding
+from fixer.rules.say import fact, finding, joined
 
 Origin = Literal["distribution", "compat", "stub", "stray", "unknown"]
 _DISTRIBUTION = ("/usr/lib/", "/usr/lib64/", "/lib/", "/lib64/", "/usr/lib32/")
@@ -158,6 +158,29 @@ def mismatch_by_nvml(case: Case) -> Iterator[Finding]:
         "Reboot; where that does not help, a stray copy of the library hides the driver's own.",
         code="mismatch-by-nvml",
         commands=(("sudo", "reboot"),),
+    )
+
+
+def driver_witnesses_disagree(case: Case) -> Iterator[Finding]:
+    """The kernel's files, NVML and nvidia-smi tell one release, the running module's; one that tells another is not of this machine."""
+    driver = case.driver
+    told = driver.witnesses.or_else({}) if driver is not None and not case.wsl and case.os == "linux" else {}
+    known = {source: compare.driver(text) for source, text in told.items() if compare.driver(text) is not None}
+    if driver is None or len(set(known.values())) < 2:
+        return
+    words = joined(f"{source} says {told[source]}" for source in known)
+    yield finding(
+        "driver-library-mismatch",
+        "risks",
+        "cannot-tell",
+        f"the sources differ on which driver runs: {words}",
+        tuple(fact(f"driver.witnesses[{source}]", told[source], driver.witnesses) for source in known),
+        "One of them is not of this machine: a sandbox's or an image's own /proc or /sys, a program of another driver named nvidia-smi. "
+        "What is said here of the driver rests on the first.",
+        code="driver-witnesses-disagree",
+        commands=(("cat", "/proc/driver/nvidia/version"), ("nvidia-smi",)),
+        plan="none",
+        needs=("driver.kernel_module",),
     )
 
 

@@ -59,6 +59,12 @@ def parts_of_another(stage: Stage) -> None:
             stage.builder.install(library, stage.local / "parts", f"{library.soname.split('.so.')[0]}.so.8.1.1")
 
 
+def cusolver_linked(stage: Stage) -> None:
+    """CUDA 11.2 with its libcusolver.so.11 linked as the libcusolver.so.10 that TensorFlow 2.4 opens, as a much copied answer advises."""
+    lib = toolkits.install(stage.builder, stage.local / "cuda-11.2", "11.2", "8.1.1")
+    (lib / "libcusolver.so.10").symlink_to("libcusolver.so.11")
+
+
 def half_a_cudnn(stage: Stage) -> None:
     (stage.site / "nvidia" / "cudnn" / "lib" / "libcudnn_cnn_infer.so.8").unlink()
 
@@ -153,6 +159,7 @@ SCENARIOS = (
     Scenario("toolkit-on-the-path", None, "2.4.4", standins=False, change=toolkit("11.0", "8.0.5"), variables=_PATH_11),
     Scenario("toolkit-11-2-for-11-0", "cuda-libs-wrong-version", "2.4.4", standins=False, change=toolkit("11.2", "8.1.1"),
              variables={"LD_LIBRARY_PATH": "/usr/local/cuda-11.2/lib64"}, flip="toolkit-on-the-path"),
+    Scenario("cusolver-11-linked-as-10", None, "2.4.4", standins=False, change=cusolver_linked, variables=_PATH_112, named="cuda-libs-wrong-version", flip="toolkit-on-the-path"),
     Scenario("toolkit-without-cudnn", "cudnn-missing", "2.4.4", standins=False, change=toolkit("11.0", None), variables=_PATH_11, flip="toolkit-on-the-path"),
     Scenario("system-cudnn-first", "ld-library-path-shadows-env", change=old_cudnn_beside,
              variables={"LD_LIBRARY_PATH": "/usr/local/cudnn-8.1/lib64"}, flip="system-cudnn-unnamed"),

@@ -35,6 +35,16 @@ def patched_part(stage: Stage) -> None:
     place.write_bytes(content)
 
 
+def whole_cudnn_of(version: str, cuda: str):  # type: ignore[no-untyped-def]
+    """Every file of another release copied over the wheel's own: they fit each other, and its metadata tells another version."""
+
+    def change(stage: Stage) -> None:
+        for library in cudnn(version, cuda):
+            part_of(version, cuda, library.soname)(stage)
+
+    return change
+
+
 def with_rpath(stage: Stage, folder: str) -> None:
     """TensorFlow's own library with a DT_RPATH that begins with ``folder``, as site builds have it: it goes before LD_LIBRARY_PATH."""
     library = stage.site / "tensorflow" / "libtensorflow_framework.so.2"
@@ -67,6 +77,8 @@ SCENARIOS = (
     Scenario("part-of-8-7-in-the-wheel", "environment-broken", change=part_of("8.7.0.84", "12.2", "libcudnn_cnn_infer.so.8"), flip="patched-part-that-fits"),
     Scenario("patched-part-that-fits", None, change=patched_part),
     Scenario("part-of-9-1-in-the-wheel", "environment-broken", "2.20.0", _NEW, change=part_of("9.1.0.70", "12.5", "libcudnn_cnn.so.9"), flip="healthy"),
+    Scenario("all-of-8-7-in-the-wheel", "environment-broken", change=whole_cudnn_of("8.7.0.84", "12.2"), flip="all-of-8-9-in-the-wheel"),
+    Scenario("all-of-8-9-in-the-wheel", None, change=whole_cudnn_of("8.9.7.29", "12.2")),
     Scenario("old-cudnn-by-rpath", "cudnn-shadowed", change=cudnn_by_rpath("8.7.0", "12.2"), flip="right-cudnn-by-rpath"),
     Scenario("right-cudnn-by-rpath", None, change=cudnn_by_rpath("8.9.7", "12.2")),
     Scenario("rpath-of-another-library", None, "2.10.1", change=rpath_of_another, variables=_PATH_112, extra=_1),

@@ -20,11 +20,8 @@
  *   FAKEGPU_COUNT_CALLS=FILE   NVML adds a line to FILE for each nvmlInit
  *   FAKEGPU_NVML=0             answer of nvmlInit (9 not loaded, 18 library/driver mismatch)
  *   FAKEGPU_CUDNN=8904         what every cuDNN says of its version, in place of the version it was built as
- *   FAKEGPU_CUDNN_CREATE=0     answer of cudnnCreate (1 NOT_INITIALIZED, 2 ALLOC_FAILED, 4 or 4000 INTERNAL_ERROR)
  *   FAKEGPU_CUDNN_NEEDS_MIB=0  free memory below which cudnnCreate fails
  *   FAKEGPU_CUDNN_CONV=0       answer of the convolution
- *   FAKEGPU_CUBLAS_CREATE=0    answer of cublasCreate
- *   FAKEGPU_LAUNCH=0           answer of cudaLaunchKernel
  *   FAKEGPU_FAIL="f=1 g=700"   the answer of any exported function, by its name: failing.h
  *   FAKEGPU_NUMBERS=right      right: convolutions are computed; wrong: they come out 1 percent too large; zero
  */

@@ -362,9 +362,9 @@ EX R cudaLaunchKernel(const void* f, unsigned long long gxy, unsigned gz, unsign
       n = ks[i].n;
       break;
     }
-  int e = (int)fg_int("FAKEGPU_LAUNCH", 0), done = !e && run_kernel(n, a);
+  int done = run_kernel(n, a);
   TR("cudaLaunchKernel %.200s%s", n, done ? ", done" : "");
-  return E_(e);
+  return 0;
 }
 EX R cudaLaunchKernelExC(const void* c, const void* f, void** a) {
   TR("cudaLaunchKernelExC");

@@ -94,8 +94,7 @@ static int memory_is_short(void) {
 }
 
 EX Status cudnnCreate(void** handle) {
-  Status answer = (Status)fg_int("FAKEGPU_CUDNN_CREATE", 0);
-  if (!answer) answer = open_parts();
+  Status answer = open_parts();
   if (!answer && memory_is_short()) answer = version() >= 90000 ? 4000 : 4;
   TR("cudnnCreate -> %d", answer);
   *handle = answer ? 0 : calloc(1, 256);

@@ -19,12 +19,7 @@ EX int cuptiGetVersion(unsigned* value) { return *value = MAJOR + 6, 0; }
 EX int ncclGetVersion(int* value) { return *value = MAJOR * 10000 + MINOR * 100 + PATCH, 0; }
 EX int nvJitLinkVersion(unsigned* major, unsigned* minor) { return *major = MAJOR, *minor = MINOR, 0; }
 
-EX int cublasCreate_v2(void** handle) {
-  int answer = (int)fg_int("FAKEGPU_CUBLAS_CREATE", 0);
-  TR("cublasCreate -> %d", answer);
-  *handle = answer ? 0 : calloc(1, 256);
-  return answer;
-}
+EX int cublasCreate_v2(void** handle) { return *handle = calloc(1, 256), 0; }
 EX int cublasGetVersion_v2(void* handle, int* value) { return *value = MAJOR * 10000 + MINOR * 100 + PATCH, 0; }
 EX int cublasGetMathMode(void* handle, int* mode) { return *mode = 0, 0; }
 EX int cublasGetPointerMode_v2(void* handle, int* mode) { return *mode = 0, 0; }
