@@ -309,6 +309,23 @@ class Process:
 
 
 @record(frozen=True)
+class ComputeCache:
+    """The folder in which the driver keeps kernels that it has compiled for this user.
+
+    ``there`` says whether it is there yet. ``closed`` is the first folder or file that keeps the driver out of it and ``why``
+    that is; None where nothing does. ``free_mib`` is free on its disk; ``remote`` the kind of filesystem that another machine
+    serves, "" for a disk of this one.
+    """
+
+    path: str
+    there: bool = False
+    closed: str | None = None
+    why: str = ""
+    free_mib: int | None = None
+    remote: str = ""
+
+
+@record(frozen=True)
 class KernelLine:
     """One line of the kernel log that bears on the GPU, and its source."""
 
@@ -368,6 +385,7 @@ class Facts:
     device_nodes: Observed[Mapping[str, bool]] = _unknown()
     nvidia_smi: Observed[SmiAnswer] = _unknown()
     kernel_log: Observed[tuple[KernelLine, ...]] = _unknown()
+    compute_cache: Observed[ComputeCache] = _unknown()
     repair_files: Observed[tuple[RepairFile, ...]] = _unknown()
     open_run: Observed[OpenRun] = _unknown()
     events: Observed[tuple[Event, ...]] = _unknown()

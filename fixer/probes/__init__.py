@@ -15,6 +15,7 @@ from fixer.dataset.questions import Dataset
 from fixer.errors import ConvfixError
 from fixer.host.base import Host
 from fixer.model.facts import (
+    ComputeCache,
     Driver,
     Facts,
     Gpu,
@@ -177,6 +178,14 @@ def _libraries(at: Look) -> Observed[tuple[Library, ...]]:
     return libraries.observe(at.host, at.patient.patient.value, at.value("variables", {}), at.dataset, ask, mapped)
 
 
+def _compute_cache(at: Look) -> Observed[ComputeCache]:
+    if at.made["gpus"].is_absent:
+        return unknown("not looked for: there is no NVIDIA GPU", "gpus")
+    from fixer.probes import compute_cache
+
+    return compute_cache.observe(at.host)
+
+
 def _launchers(at: Look) -> Observed[tuple[Launcher, ...]]:
     from fixer.probes import launchers
 
@@ -254,6 +263,7 @@ TABLE: tuple[tuple[str, Callable[[Look], Observed[Any]]], ...] = (
     ("kernel_modules", lambda at: driver.modules(at.host)),
     ("device_nodes", lambda at: driver.device_nodes(at.host)),
     ("kernel_log", _kernel_log),
+    ("compute_cache", _compute_cache),
     ("interpreters", _interpreters),
     ("pythons", lambda at: interpreters.features(at.made["interpreters"])),
     ("managers", _managers),

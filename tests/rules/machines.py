@@ -154,6 +154,10 @@ beside = record(
     device_nodes=record({}, **{"/dev/nvidia0": st.booleans(), "/dev/nvidiactl": st.booleans()}),
     nvidia_smi=mixed(st.just({"status": 18, "line": "Failed to initialize NVML: Driver/library version mismatch"})),
     kernel_log=st.lists(st.just({"text": "NVRM: GPU has fallen off the bus", "source": "dmesg"}), max_size=1),
+    compute_cache=mixed(st.builds(
+        lambda closed, free, remote: {"path": "/home/ada/.nv/ComputeCache", "closed": closed, "why": "it belongs to root", "free_mib": free, "remote": remote},
+        mixed(st.just("/home/ada/.nv")), mixed(st.sampled_from([0, 5000])), st.sampled_from(["", "nfs4"]),
+    )),
     open_run=mixed(st.just({"run": "7", "journal": "/j"})),
     tensorflow_build=mixed(
         record(version=mixed(odd), is_cuda_build=mixed(st.booleans()), cuda=mixed(odd), cudnn=mixed(odd))

@@ -39,6 +39,15 @@ _NOT_OPENED = Machine(gpu="GTX 1080", kernel_driver=None, missing_nodes=("nvidia
 _QUIET = Machine(kernel_log="[    4.1] nvidia: module license 'NVIDIA' taints kernel.\n[    4.3] NVRM: loading NVIDIA UNIX x86_64 Kernel Module  535.104.05\n")
 _580 = {"driver": "580.65.06", "cuda": "13.0"}
 
+def cache_is_a_file(stage: Stage) -> None:
+    """What should be the driver's folder for compiled kernels is a file."""
+    (stage.home / ".nv").write_text("")
+
+
+def cache_is_a_folder(stage: Stage) -> None:
+    (stage.home / ".nv" / "ComputeCache").mkdir(parents=True)
+
+
 SCENARIOS = (
     Scenario("healthy", None),
     Scenario("healthy", None, "2.20.0", Machine(driver="580.65.06", cuda="13.0")),
@@ -46,6 +55,8 @@ SCENARIOS = (
     Scenario("nvml-tells-another-release", None, machine=Machine(settings={"FAKEGPU_DRIVER": "550.54.14"}), named="driver-library-mismatch", flip="healthy"),
     Scenario("smi-tells-another-release", None, machine=Machine(settings={"FAKEGPU_DRIVER": "550.54.14", "FAKEGPU_FAIL": "nvmlInit_v2=12"}), named="driver-library-mismatch", flip="smi-tells-the-same"),
     Scenario("smi-tells-the-same", None, machine=Machine(settings={"FAKEGPU_FAIL": "nvmlInit_v2=12"})),
+    Scenario("cache-is-a-file", None, change=cache_is_a_file, named="nv-compute-cache", flip="cache-is-a-folder"),
+    Scenario("cache-is-a-folder", None, change=cache_is_a_folder),
     Scenario("stray-older-library", "driver-library-mismatch", machine=Machine(driver="525.125.06", kernel_module="535.104.05"), flip="healthy"),
     Scenario("module-not-loaded", "driver-not-loaded", machine=Machine(kernel_module=None, kernel_driver=None), flip="healthy"),
     Scenario("no-driver-at-all", "driver-not-loaded", machine=NO_DRIVER, flip="healthy"),
