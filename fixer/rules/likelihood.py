@@ -58,6 +58,12 @@ def _all(causes: tuple[str, ...], factor: float) -> dict[str, float]:
     return dict.fromkeys(causes, factor)
 
 
+def _cache_is_closed(case: Case) -> bool | None:
+    """None where nobody looked at it."""
+    cache = case.facts.compute_cache.value
+    return None if cache is None else cache.closed is not None
+
+
 def _is(os: str) -> Callable[[Case], bool]:
     return lambda case: case.facts.os.is_found and case.os == os
 
@@ -296,6 +302,8 @@ HINTS: tuple[Hint, ...] = (
     Hint("both halves of the driver are of one release", _halves_agree, {"driver-library-mismatch": 0.02, "cuda-compat-lib": 0.1}),
     Hint("CUDA_VISIBLE_DEVICES names the first card", _names_first_card, {"cuda-visible-devices": 0.05}),
     Hint("CUDA_VISIBLE_DEVICES names a further card", _names_further_card, {"cuda-visible-devices": 6}),
+    Hint("the driver's cache of kernels is closed", lambda case: _cache_is_closed(case) is True, {"nv-compute-cache": 8}),
+    Hint("the driver's cache of kernels is open", lambda case: _cache_is_closed(case) is False, {"nv-compute-cache": 0.05}),
     Hint("device files of one group alone", lambda case: bool(said(case, "device-file-closed")), {"device-permissions": 8}),
     Hint("device files open to everybody", lambda case: bool(said(case, "device-file-open")), {"device-permissions": 0.02}),
     Hint("a failure that has nothing to do with the GPU", lambda case: bool(said(case, "unrelated-exception")),

@@ -65,6 +65,19 @@ def test_a_report_s_own_words_join_the_log(convfix: Runner, tmp_path: Path) -> N
     assert "windows-native-no-gpu" not in [one["cause"] for one in flipped[:3]]
 
 
+def test_whose_the_drivers_cache_is_weighs_where_cudnn_fails_without_a_reason(convfix: Runner, tmp_path: Path) -> None:
+    path, text = tmp_path / "machine.json", "Could not create cudnn handle: CUDNN_STATUS_INTERNAL_ERROR\n"
+    cache = {"path": "/home/ada/.nv/ComputeCache", "there": True, "closed": "/home/ada/.nv", "why": "it belongs to root"}
+
+    def named(closed: str | None) -> list[str]:
+        beside = {"compute_cache": {**cache, "closed": closed}}
+        path.write_text(json.dumps({"schema": "convfix-machine/1", "os": "linux", "gpus": [{"name": "NVIDIA GeForce RTX 3080"}], "x-convfix": beside}))
+        return [one["cause"] for one in convfix("explain", "--machine", path, "--json", stdin=text).data["causes"]]
+
+    assert "nv-compute-cache" in named("/home/ada/.nv")[:2]
+    assert "nv-compute-cache" not in named(None)
+
+
 def test_a_machine_that_differs_is_shown(convfix: Runner, tmp_path: Path) -> None:
     path = tmp_path / "machine.json"
     path.write_text(json.dumps({"schema": "convfix-machine/1", "driver": {"version": "550.54.14", "kernel_module": "550.54.14"}}))
