@@ -15,7 +15,6 @@ from fixer.model.facts import Facts
 from fixer.model.finding import Finding
 from fixer.model.plan import Wish
 from fixer.rules import (
-    compute_cache,
     cuda_libraries,
     cudnn,
     cudnn_parts,
@@ -114,8 +113,8 @@ OF_CARDS: tuple[Rule, ...] = (
     sharing.unfit_card_picked,
     cuda_libraries.cuda_libs_unknown,
     xla.ptxas_too_old,
-    compute_cache.nv_compute_cache,
-    compute_cache.cache_needed,
+    driver_state.nv_compute_cache,
+    driver_state.cache_needed,
     memory.gpu_memory_held,
     memory.gpu_too_small,
     windows.dll_missing,
