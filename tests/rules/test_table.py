@@ -66,7 +66,7 @@ def test_every_cause_that_rules_name_has_cases() -> None:
     folders = {path.name for path in FOLDER.iterdir()}
     # What only a line of a log tells has its cases in tests/cases/explain.
     assert set(CAUSES) - folders == {
-        "nv-compute-cache", "windows-msvc-or-avx",
+        "windows-msvc-or-avx",
         "unresolved-cudnn-init", "unresolved-other", "benign-noise", "docs-command-broken",
     }  # fmt: skip
     assert folders - set(CAUSES) == {"healthy", "order", "said"}
