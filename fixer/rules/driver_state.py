@@ -104,7 +104,7 @@ def nv_compute_cache(case: Case) -> Iterator[Finding]:
     """The driver can keep no compiled kernel: the folder is somebody else's, is no folder, or its disk is full."""
     seen = case.facts.compute_cache
     cache = seen.value
-    if cache is None or case.os != "linux":
+    if cache is None or case.os != "linux" or not case.cards:
         return
     evidence = (fact("compute_cache", f"{cache.path}{'' if cache.there else ' (not there)'}", seen),)
     if cache.closed is not None:
