@@ -26,7 +26,7 @@ from fixer.model.plan import Plan
 @click.option(
     "--format", "form", type=click.Choice(["requirements", "conda", "dockerfile", "commands"]),
     help="Print the plan for another tool: a requirements file (with hashes after --prove), an environment.yml, "
-    "a Dockerfile, a shell script.",
+    "a Dockerfile, a script for the shell (for PowerShell where the machine's system is Windows).",
 )  # fmt: skip
 @click.option("--offline", is_flag=True, help="Ask no package index, and list the wheels to carry here.")
 @options.output
@@ -40,7 +40,7 @@ def command(ctx: click.Context, /, **given: Any) -> Outcome:
     facts, plan = planned.make(session)
     if given["proving"] and plan.actions:
         plan = planned.prove(session, facts, plan, given["offline"], hashes=given["form"] == "requirements")
-    outcome = _written(plan, given) if given["form"] else _shown(session, facts, plan, given)
+    outcome = _written(plan, facts, given) if given["form"] else _shown(session, facts, plan, given)
     return finish(ctx, given, planned.with_dataset(session, outcome))
 
 
@@ -60,14 +60,14 @@ def _shown(session: Session, facts: Facts, plan: Plan, given: dict[str, Any]) ->
     return Outcome("plan", plan.exit_code, data, view=view)
 
 
-def _written(plan: Plan, given: dict[str, Any]) -> Outcome:
+def _written(plan: Plan, facts: Facts, given: dict[str, Any]) -> Outcome:
     """The plan as another tool reads it: on stdout, or in the file that ``--out`` names."""
     from fixer.report.formats import NoDocument, document
     from fixer.report.small_pages import LineView, ScriptView
 
     data = planned.as_data(plan)
     try:
-        text = document(plan, given["form"])
+        text = document(plan, given["form"], windows=facts.on_windows)
     except NoDocument as none:
         note = ErrorNote(none.code, none.message, none.hint)
         return Outcome("plan", plan.exit_code, {**data, "document": None}, errors=(note,))

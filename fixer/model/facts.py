@@ -407,6 +407,16 @@ class Facts:
         return made
 
     @property
+    def on_windows(self) -> bool:
+        """Whether the machine runs Windows itself, and not WSL2 in it."""
+        return (self.os.value or "").lower() in ("windows", "win32", "nt")
+
+    @property
+    def on_linux(self) -> bool:
+        """Whether it runs Linux, as it does where nobody says otherwise."""
+        return (self.os.value or "linux").lower() == "linux"
+
+    @property
     def packages(self) -> Observed[Mapping[str, str]]:
         """The environment's packages; absent when there is no environment, unknown when nobody could look."""
         if self.environment.value is None:

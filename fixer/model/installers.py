@@ -68,17 +68,17 @@ def enter(manager: str, path: str) -> Argv:
     """What a person types to enter the environment at ``path``."""
     if manager in CONDA_MANAGERS:
         return (manager, "activate", path)
-    return (ntpath.join(path, "Scripts", "activate"),) if _of_windows(path) else (".", posixpath.join(path, "bin", "activate"))
+    return (ntpath.join(path, "Scripts", "activate"),) if of_windows(path) else (".", posixpath.join(path, "bin", "activate"))
 
 
 def environment_python(path: str, by_conda: bool = False) -> str:
     """The interpreter of the environment at ``path``; conda has it at the top in Windows."""
-    if _of_windows(path):
+    if of_windows(path):
         return ntpath.join(path, "python.exe") if by_conda else ntpath.join(path, "Scripts", "python.exe")
     return posixpath.join(path, "bin", "python")
 
 
-def _of_windows(path: str) -> bool:
+def of_windows(path: str) -> bool:
     """Whether a path is written as Windows writes it: from a drive, or from the folder where one is."""
     return re.match(r"([A-Za-z]:|\.)\\", path) is not None
 
@@ -95,7 +95,7 @@ def make_environment(
         return ("uv", "venv", "--python", interpreter or python, path)
     if manager == "pip":
         # Windows has no python3.12 but a launcher: https://docs.python.org/3/using/windows.html
-        named = ("py", f"-{python}") if _of_windows(path) else (f"python{python}",)
+        named = ("py", f"-{python}") if of_windows(path) else (f"python{python}",)
         return (*((interpreter,) if interpreter else named), "-m", "venv", path)
     if manager in CONDA_MANAGERS:
         wanted = tuple(packages)

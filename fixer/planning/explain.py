@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import ntpath
 import posixpath
+import shlex
 
-from fixer.model import compare, installers
+from fixer.model import compare, installers, powershell
 from fixer.model.finding import Finding
 from fixer.planning import metal
 from fixer.planning.candidates import Stack
@@ -113,7 +114,8 @@ def entered(draft: Draft) -> None:
     for action in draft.actions:
         if action.kind == "new_environment":
             words = installers.enter(str(action.params["manager"]), str(action.params["path"]))
-            draft.note(f"Enter it with: {' '.join(words)}")
+            shown = powershell.line if installers.of_windows(words[-1]) else shlex.join
+            draft.note(f"Enter it with: {shown(words)}")
             if not posixpath.isabs(str(action.params["path"])) and not ntpath.isabs(str(action.params["path"])):
                 draft.note("Which home folder this machine has is not known: the environment is made where the commands are run.")
 

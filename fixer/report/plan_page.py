@@ -5,8 +5,9 @@ The unit is ``show(view, exit_code, paper)``; ``apply`` draws the same page befo
 
 from __future__ import annotations
 
-from typing import Any, Mapping
+from typing import Any, Callable, Mapping, Sequence
 
+from fixer.model import powershell
 from fixer.model.action import ActionSpec, HumanStep
 from fixer.model.facts import Facts
 from fixer.model.plan import Plan
@@ -36,7 +37,8 @@ def show(view: PlanView, exit_code: int, paper: Paper) -> None:
     """The whole page."""
     plan = view.plan
     _headline(plan, paper)
-    steps(plan, paper, whole=bool(paper.verbose))
+    on_linux = view.facts.on_linux
+    steps(plan, paper, bool(paper.verbose), powershell.line if view.facts.on_windows else shown_argv, on_linux)
     for note in plan.notes:
         paper.line(note)
     if plan.rejected:
@@ -45,20 +47,25 @@ def show(view: PlanView, exit_code: int, paper: Paper) -> None:
         _carry(view.carry, paper)
     if view.saved is not None:
         paper.line(f"Saved to {tilde(view.saved)}; carry it out with: convfix apply {shown_argv([view.saved])}")
-    elif plan.actions:
+    elif plan.actions and on_linux:
         paper.line(
             "Next: convfix apply"
             + ("" if plan.proved else "        (it asks the package index first; so does: convfix plan --prove)")
         )
 
 
-def steps(plan: Plan, paper: Paper, whole: bool = True) -> None:
-    """The steps alone: ours first, then a person's, then how it will be proved. Who is asked to agree sees them ``whole``."""
+def steps(
+    plan: Plan, paper: Paper, whole: bool = True, shown: Callable[[Sequence[str]], str] = shown_argv, proved: bool = True
+) -> None:
+    """The steps alone: ours first, then a person's, then how it will be ``proved``. Who is asked to agree sees them ``whole``.
+
+    ``shown`` writes a command for the shell of the machine.
+    """
     for number, action in enumerate(plan.actions, 1):
-        _action(number, action, paper, whole)
+        _action(number, action, paper, whole, shown)
     for number, step in enumerate(plan.human_steps, len(plan.actions) + 1):
-        _human(number, step, paper)
-    if plan.actions and plan.outcome is not None:
+        _human(number, step, paper, shown)
+    if plan.actions and plan.outcome is not None and proved:
         where = "on the GPU, compared with the CPU" if plan.outcome.device == "gpu" else "on the CPU"
         paper.line(f"Then a DenseNet convolution {where}.")
         paper.line()
@@ -79,7 +86,7 @@ def _headline(plan: Plan, paper: Paper) -> None:
         paper.line()
 
 
-def _action(number: int, action: ActionSpec, paper: Paper, whole: bool) -> None:
+def _action(number: int, action: ActionSpec, paper: Paper, whole: bool, shown: Callable[[Sequence[str]], str]) -> None:
     paper.line(f"{number}. {action.summary}", "bold")
     for change in action.files:
         added = sum(line.startswith("+") and not line.startswith("+++") for line in change.diff.splitlines())
@@ -90,18 +97,18 @@ def _action(number: int, action: ActionSpec, paper: Paper, whole: bool) -> None:
     for argv in action.commands:
         left = 0 if whole else max(0, len(argv) - _LONG_COMMAND)
         more = f" ... and {left} more (whole: convfix plan -v)" if left else ""
-        paper.line(shown_argv(argv[: len(argv) - left]) + more, indent=5)
+        paper.line(shown(argv[: len(argv) - left]) + more, indent=5)
     said = [f"undo: {action.reversible}", f"reaches: {', '.join(action.reaches)}" if action.reaches else ""]
     said += ["downloads " + _size(action.download_bytes), "takes " + _size(action.disk_bytes) + " of disk"]
     paper.line("   ".join(part for part in said if part), indent=3)
     paper.line()
 
 
-def _human(number: int, step: HumanStep, paper: Paper) -> None:
+def _human(number: int, step: HumanStep, paper: Paper, shown: Callable[[Sequence[str]], str]) -> None:
     who = "by root" if step.privilege == "root" else "by you"
     paper.line(f"{number}. {step.summary} ({who})", "bold")
     for argv in step.commands:
-        paper.line(shown_argv(argv), indent=5)
+        paper.line(shown(argv), indent=5)
     if step.why:
         paper.line(step.why, indent=3)
     paper.line()

@@ -24,8 +24,11 @@ class NoDocument(ConvfixError):
     """This plan leads to nothing that the form could say; the message says why."""
 
 
-def document(plan: Plan, form: str) -> str:
-    """``plan`` as one of FORMATS; raises NoDocument where there is nothing to write, KeyError for another form."""
+def document(plan: Plan, form: str, windows: bool = False) -> str:
+    """``plan`` as one of FORMATS; raises NoDocument where there is nothing to write, KeyError for another form.
+
+    ``windows``: commands are for PowerShell.
+    """
     if plan.outcome is None:
         why = next(iter(plan.notes), "the plan names no state")
         raise NoDocument("no-document", f"--format {form}: there is no plan to write: {why}")
@@ -40,6 +43,11 @@ def document(plan: Plan, form: str) -> str:
     if form == "dockerfile" and plan.outcome.device == "gpu" and "system" in plan.outcome.libraries_from:
         hint = "an image of NVIDIA's with that CUDA and cuDNN (nvidia/cuda) holds them; --format requirements has the packages"
         raise NoDocument("no-document", f"--format {form}: the CUDA libraries lie outside the environment here", hint)
+    if form == "dockerfile" and plan.outcome.device == "metal":
+        hint = "--device cpu plans an image; --format requirements has the packages for the Mac itself"
+        raise NoDocument("no-document", f"--format {form}: a container on a Mac has no part in its GPU", hint)
+    if form == "commands" and windows:
+        return commands.for_windows(plan)
     return FORMATS[form](plan)
 
 

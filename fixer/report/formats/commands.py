@@ -1,4 +1,4 @@
-"""A POSIX shell script of the plan's commands; it stops at the first that fails and never calls sudo.
+"""A script of the plan's commands, for a POSIX shell or for PowerShell; it stops at the first that fails and never calls sudo.
 
 What only root or a person does stands in it as a comment. What convfix does without a command (a hook, an
 activation script) is said at the end, with the line that does the same for one shell.
@@ -6,7 +6,10 @@ activation script) is said at the end, with the line that does the same for one 
 
 from __future__ import annotations
 
-from fixer.model.action import ActionSpec, HumanStep
+from typing import Callable, Sequence
+
+from fixer.model import powershell
+from fixer.model.action import ActionSpec
 from fixer.model.plan import Plan
 from fixer.report.clean import clean
 from fixer.report.formats.common import comments, headline
@@ -14,21 +17,35 @@ from fixer.report.paper import shown_argv
 
 
 def write(plan: Plan) -> str:
-    """The script."""
+    """The script for a POSIX shell."""
     lines = ["#!/bin/sh", *comments(headline(plan)), "set -eu"]
     for number, action in enumerate(plan.actions, 1):
         lines += ["", *comments([f"{number}. {action.summary}"])]
         lines += [shown_argv(argv) for argv in action.commands] or _instead(action)
+    return "\n".join((*lines, *_rest(plan, shown_argv))) + "\n"
+
+
+def for_windows(plan: Plan) -> str:
+    """The script for PowerShell, which goes on after a program that failed unless it is told to look."""
+    lines = comments([*headline(plan), "For PowerShell: save it as convfix.ps1; powershell -ExecutionPolicy Bypass -File convfix.ps1"])
+    lines.append("$ErrorActionPreference = 'Stop'")
+    for number, action in enumerate(plan.actions, 1):
+        lines += ["", *comments([f"{number}. {action.summary}"])]
+        for argv in action.commands:
+            lines += [powershell.line(argv), "if ($LASTEXITCODE -ne 0) { exit $LASTEXITCODE }"]
+        if not action.commands:
+            lines += comments(["Not done here: convfix apply would, on Linux."])
+    return "\n".join((*lines, *_rest(plan, powershell.line))) + "\n"
+
+
+def _rest(plan: Plan, shown: Callable[[Sequence[str]], str]) -> list[str]:
+    """A person's steps, as comments."""
+    lines: list[str] = []
     for number, step in enumerate(plan.human_steps, len(plan.actions) + 1):
-        lines += ["", *comments(_person(number, step))]
-    if not plan.actions:
-        lines += ["", *comments(["There is nothing for an installer to do."])]
-    return "\n".join(lines) + "\n"
-
-
-def _person(number: int, step: HumanStep) -> list[str]:
-    who = "root" if step.privilege == "root" else "you"
-    return [f"{number}. For {who}, not run here: {step.summary}", *(f"     {shown_argv(argv)}" for argv in step.commands)]
+        who = "root" if step.privilege == "root" else "you"
+        told = [f"{number}. For {who}, not run here: {step.summary}", *(f"     {shown(argv)}" for argv in step.commands)]
+        lines += ["", *comments(told)]
+    return lines if plan.actions else [*lines, "", *comments(["There is nothing for an installer to do."])]
 
 
 def _instead(action: ActionSpec) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Iterable
 from fixer.model.plan import Plan
 from fixer.report.clean import clean
 
+DEVICES = {"gpu": "the GPU", "cpu": "the CPU", "metal": "a Mac's GPU"}
 PACKAGE_KINDS = ("pip_requirements", "new_environment")
 _PIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9,._-]+\])?==[A-Za-z0-9][A-Za-z0-9.!_-]*\Z")
 
@@ -52,7 +53,7 @@ def headline(plan: Plan) -> list[str]:
     state = plan.outcome
     made = []
     if state is not None and state.tensorflow is not None:
-        made.append(f"{state.distribution} {state.tensorflow} on Python {state.python}, for the {state.device.upper()}.")
+        made.append(f"{state.distribution} {state.tensorflow} on Python {state.python}, for {DEVICES.get(state.device, state.device)}.")
     made.append(f"Written by convfix {plan.version} with its dataset of {plan.dataset}.")
     if plan.proved:
         made.append(f"Resolved by {plan.proved.get('by', 'the installer')} at {plan.proved.get('at', '')}.")
