@@ -343,7 +343,8 @@ class DriverStepRow:
     ``distro`` is the id of os-release, ``versions`` a specifier over its version ("" for any),
     ``branch`` the driver branch it gives, ``module`` open or proprietary. Commands are argv lists.
     ``secure_boot`` are those that follow where Secure Boot is on, ``secure_boot_note`` what is done at the
-    console. ``origin`` is "" for the distribution's own packages, which come first, else whose repository it is.
+    console. ``replaces`` are those that go first where another driver is installed, with which these packages conflict.
+    ``origin`` is "" for the distribution's own packages, which come first, else whose repository it is.
     """
 
     distro: str
@@ -355,6 +356,7 @@ class DriverStepRow:
     notes: str = ""
     secure_boot: tuple[tuple[str, ...], ...] = ()
     secure_boot_note: str = ""
+    replaces: tuple[tuple[str, ...], ...] = ()
     origin: str = ""
     source: str = ""
     checked: str = ""

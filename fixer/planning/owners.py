@@ -5,6 +5,7 @@ The unit is ``step``. What another tool owns is not edited behind its back, sinc
 
 from __future__ import annotations
 
+import re
 from typing import Iterable, Mapping
 
 from fixer.model import compare
@@ -18,6 +19,7 @@ _OWNERS = {
     "pixi": (("pixi", "add", "--pypi"), ("pixi", "remove", "--pypi"), ("pixi", "install")),
     "pipenv": (("pipenv", "install"), ("pipenv", "uninstall"), ("pipenv", "sync")),
 }
+_NAME = re.compile(r"[<>=!~]")
 # How each of them takes another Python for its project.
 _OWNERS_PYTHON = {
     "uv": ("uv", "python", "pin"), "poetry": ("poetry", "env", "use"), "pdm": ("pdm", "use"), "pipenv": ("pipenv", "--python"),
@@ -50,14 +52,23 @@ def step(
     if python is not None:
         # pixi's Python is a package like any other.
         commands.append((*_OWNERS_PYTHON[name], python) if name in _OWNERS_PYTHON else ("pixi", "add", f"python={python}.*"))
-    if remove:
-        commands.append((*drop, *sorted(remove)))
-    if wanted:
-        commands.append((*add, *wanted))
-    commands.append(sync)
+    gone, asked = tuple(sorted(remove)), tuple(wanted)
+    if name == "pixi":
+        # What pixi took from conda's channels stays conda's: one package from both would be two lines against each other.
+        by_conda = [one for one in (*gone, *asked) if situation.installed_by_conda(_NAME.split(one, 1)[0])]
+        commands += _both(("pixi", "remove"), [one for one in gone if one in by_conda])
+        commands += _both(("pixi", "add"), [one for one in asked if one in by_conda])
+        gone, asked = (tuple(one for one in part if one not in by_conda) for part in (gone, asked))
+    commands += [*_both(drop, gone), *_both(add, asked), sync]
     return HumanStep(
         f"Change the project with {name}: {', '.join(wanted) or 'sync it'}", tuple(commands), because, "person"
     )
+
+
+def _both(command: tuple[str, ...], words: Iterable[str]) -> list[tuple[str, ...]]:
+    """The command with its words; none without any."""
+    given = tuple(words)
+    return [(*command, *given)] if given else []
 
 
 def _relock(situation: Situation, wanted: list[str], remove: tuple[str, ...], because: str) -> HumanStep:

@@ -48,7 +48,8 @@ def driver_step(situation: Situation, floor: str | None, why: str) -> tuple[Huma
         limit = f", of branch {last} at most" if last else ""
         text = f"Install the NVIDIA driver{_at_least(minimum)}{limit}, as your distribution or NVIDIA's guide says"
         return HumanStep(text, (), f"{why} {_AFTERWARDS}", "root"), {**wanted, "branch": str(last) if last else None}
-    commands = (*row.commands, *_signing(situation, row), _REBOOT) if row.commands else ()
+    first = row.replaces if situation.facts.driver.value is not None else ()
+    commands = (*first, *row.commands, *_signing(situation, row), _REBOOT) if row.commands else ()
     notes = " ".join(part for part in (why, row.notes, _signing_note(situation, row), _AFTERWARDS) if part)
     return HumanStep(_sentence(row.summary), commands, notes, "root"), {**wanted, "branch": str(row.branch)}
 

@@ -151,7 +151,7 @@ def _packages(
         return
     demanded = remedies.demands(situation, (*about_packages, *about_stack, *about_libraries))
     only_loader = about_libraries and not (about_packages or about_stack or wanting)
-    if only_loader and repair_loader(situation, draft, about_libraries):
+    if only_loader and not _compiler_too_old(situation) and repair_loader(situation, draft, about_libraries):
         return
     if situation.facts.environment.is_unknown:
         draft.need("environment")
@@ -167,6 +167,15 @@ def _packages(
         explain.unknown_device(draft)
         return
     carry_out(situation, draft, gpu, demanded, (*about_packages, *about_stack, *about_libraries), wanting)
+
+
+def _compiler_too_old(situation: Situation) -> bool:
+    """Whether no ptxas here knows the card, the wheel's included: that stops XLA as surely as a library that is not found."""
+    for one in situation.findings:
+        wheel = situation.packages.get(one.subject.get("package", ""), "")
+        if one.code == "ptxas-too-old" and not compare.within(one.subject["wanted"], wheel):
+            return True
+    return False
 
 
 def _by_person(situation: Situation, finding: Finding) -> bool:

@@ -64,6 +64,7 @@ OF_MACHINES: tuple[Rule, ...] = (
     tensorflow_itself.tensorflow_missing,
     tensorflow_itself.tensorflow_gpu_removed,
     tensorflow_itself.duplicate_tf_packages,
+    tensorflow_itself.part_of_another_release,
     tensorflow_itself.cpu_build_selected,
     tensorflow_itself.and_cuda_extra_unsatisfiable,
     environment.installed_over,

@@ -86,6 +86,32 @@ def _removed(case: Case, title: str) -> Finding:
     )
 
 
+def part_of_another_release(case: Case) -> Iterator[Finding]:
+    """The package that does TensorFlow's work on some systems is there in another release than the one named tensorflow."""
+    named = case.packages.get("tensorflow")
+    for part in _PARTS[:3]:
+        version = case.packages.get(part)
+        if named is None or version is None or compare.release(version) == compare.release(named):
+            continue
+        row = ask.wheel(case.dataset, "tensorflow", named, case.platform)
+        empty = row is not None and part in row.bounds
+        yield finding(
+            "duplicate-tf-packages",
+            "risks" if empty else "blocks",
+            "likely",
+            f"tensorflow {named} is empty and asks for {part} {named}: what is imported is {part} {version}"
+            if empty
+            else f"tensorflow {named} and {part} {version} are installed over each other",
+            (case.package("tensorflow"), case.package(part)),
+            f"Install {part} {named}, or TensorFlow {version} under both names."
+            if empty
+            else "Uninstall both, then install tensorflow alone: removing only one deletes files of the other.",
+            code="part-of-another-release",
+            rows=(case.dataset.ref(row),) if row is not None else (),
+            subject={"packages": f"tensorflow,{part}"},
+        )
+
+
 def duplicate_tf_packages(case: Case) -> Iterator[Finding]:
     """Two TensorFlow distributions own the same files: the one installed last has won, in part."""
     several = [name for name in case.distributions if name not in _PARTS]

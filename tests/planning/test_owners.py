@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, Mapping
 
 import pytest
+import rattler
+from packaging.requirements import Requirement
 
 from fixer.dataset.questions import Dataset
 from fixer.model.action import HumanStep
@@ -51,6 +53,38 @@ def test_another_python_is_the_owners_to_choose(owner: str) -> None:
     step = owned(owner, Wish(("tensorflow==2.18.1", "python==3.12")))
     assert step.commands[0] == PYTHONS[owner]
     assert any("tensorflow==2.18.1" in argv for argv in step.commands)
+
+
+# Of the reference of pixi 0.74 (prefix-dev/pixi, docs/reference/cli): the options that the steps use, and what follows them.
+_PIXI = {"add": {"--pypi"}, "remove": {"--pypi"}, "install": set()}
+
+
+def taken_by_pixi(argv: tuple[str, ...]) -> bool:
+    """Whether pixi's documented grammar has this command: a PyPI requirement behind --pypi, else one of conda's."""
+    _, verb, *words = argv
+    options, specs = [one for one in words if one.startswith("-")], [one for one in words if not one.startswith("-")]
+    if set(options) - _PIXI[verb] or bool(specs) == (verb == "install"):
+        return False
+    for one in specs:
+        Requirement(one) if options else rattler.MatchSpec(one)
+    return True
+
+
+def test_every_word_for_pixi_stands_in_its_reference() -> None:
+    for step in (owned("pixi", Wish(), numpy="2.2.6"), owned("pixi", Wish(("tensorflow==2.18.1", "python==3.12")))):
+        assert step.commands[-1] == ("pixi", "install") and all(map(taken_by_pixi, step.commands)), step
+    assert not taken_by_pixi(("pixi", "install", "numpy"))
+
+
+def test_what_pixi_has_from_conda_is_asked_of_conda() -> None:
+    told = copy.deepcopy(harness.load("live-conda-numpy--a")["machine"])
+    told["environment"] |= {"kind": "project", "owner": "pixi"}
+    told["x-convfix"]["patient"]["installers"]["numpy"] = "conda"
+    (step,) = harness.plan_of(told, Wish(), Dataset.open()).human_steps
+    assert ("pixi", "add", "numpy<2") in step.commands and all(map(taken_by_pixi, step.commands)), step
+    told["x-convfix"]["patient"]["installers"]["numpy"] = "pip"
+    (step,) = harness.plan_of(told, Wish(), Dataset.open()).human_steps
+    assert ("pixi", "add", "--pypi", "numpy<2") in step.commands, step
 
 
 def test_conda_lock_locks_what_a_person_wrote() -> None:
@@ -172,3 +206,30 @@ def test_the_real_owner_does_what_the_step_says(convfix: Any, tmp_path: Path, wh
         assert project.patient.versions()["tensorflow"] == "2.18.1" and "2.18.1" in project.locked
         told = project.patient.run("-c", "import sys; print(sys.version_info[:2])")
         assert told.stdout.strip() == "(3, 12)", told
+
+
+@pytest.mark.slow
+def test_the_real_conda_lock_takes_the_words_of_the_step(tmp_path: Path) -> None:
+    """Its own parser reads them; to solve it would need a real conda, which no test machine has."""
+    tool = patients.make_patient(tmp_path / "tool", "3.11", ["conda-lock"], pip=False)
+    (tmp_path / "environment.yml").write_text("channels: [conda-forge]\ndependencies: [python=3.11, pip, {pip: ['numpy<2']}]\n")
+    (tmp_path / "conda-lock.yml").write_text("version: 1\n")
+    step = owned("conda-lock", Wish(), numpy="2.2.6")
+    for name, *words in (*step.commands, ("conda-lock", "lock", "--no-such-option")):
+        assert name == "conda-lock"
+        told = tool.run("-c", _PARSE, str(tmp_path), *words)
+        assert told.stdout.strip() == ("NoSuchOption" if "--no-such-option" in words else "parsed"), told
+
+
+_PARSE = """
+import os, sys
+import click
+from conda_lock.conda_lock import main
+os.chdir(sys.argv[1])
+verb, *words = sys.argv[2:]
+try:
+    main.commands[verb].make_context(verb, words)
+    print("parsed")
+except click.UsageError as error:
+    print(type(error).__name__)
+"""
