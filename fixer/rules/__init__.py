@@ -29,6 +29,7 @@ from fixer.rules import (
     heard_driver,
     heard_imports,
     heard_installers,
+    heard_keras,
     heard_libraries,
     heard_memory,
     heard_xla,
@@ -165,6 +166,8 @@ OF_A_LOG: tuple[Rule, ...] = (
     heard_cards.not_built_for,
     heard_cards.newer_than_the_runtime,
     heard_cards.torch_not_compatible,
+    heard_cards.device_asked_for,
+    heard_cards.seen_by_xla_alone,
     heard_driver.halves_in_a_container,
     heard_driver.halves_unread,
     heard_driver.insufficient_by_number,
@@ -195,9 +198,12 @@ OF_A_LOG: tuple[Rule, ...] = (
     heard_imports.windows_runtime,
     heard_imports.protobuf_majors,
     heard_imports.user_site_in_traceback,
+    heard_keras.layer_word,
+    heard_keras.saved_class,
     heard_installers.requirement_unmet,
     heard_installers.left_incompatible,
     heard_installers.python_excluded,
+    heard_installers.two_builds,
 )
 RULES: tuple[Rule, ...] = (*OF_MACHINES, *OF_CARDS, *OF_LIBRARIES, *OF_A_PATIENT, *OF_A_PROCESS, *OF_A_LOG)
 

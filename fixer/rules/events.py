@@ -13,6 +13,10 @@ from fixer.model.finding import Evidence
 from fixer.model.record import record
 from fixer.rules.case import Case
 
+# A line of the allocator that says of itself that it is no failure also holds the words of one; a kernel's illegal instruction
+# on the GPU holds the words of the processor's.
+_DENIES = {"allocator-ran-out": "allocator-gains", "illegal-instruction": "cuda-illegal-instruction"}
+
 
 @record(frozen=True)
 class Heard:
@@ -32,7 +36,7 @@ def heard(case: Case) -> tuple[Heard, ...]:
     known: tuple[Heard, ...] | None = case.memory.get("heard")
     if known is None:
         rows = {row.id: row for row in case.dataset.symptoms()} if case.facts.events.value else {}
-        known = tuple(Heard(event, row) for event, row in _read(case.facts.events.or_else(()), rows))
+        known = tuple(_undenied([Heard(event, row) for event, row in _read(case.facts.events.or_else(()), rows)]))
         case.memory["heard"] = known
     return known
 
@@ -44,6 +48,12 @@ def _read(events: Sequence[Event], rows: Mapping[str, SymptomRow]) -> Iterable[t
     from fixer.rules import torn
 
     return torn.read(events, rows)
+
+
+def _undenied(every: Sequence[Heard]) -> Iterable[Heard]:
+    """``every`` without the words of a failure in a line of which another wording says that it is none."""
+    denied = {(name, one.event.text) for one in every for name, by in _DENIES.items() if one.row.id == by}
+    return (one for one in every if (one.row.id, one.event.text) not in denied)
 
 
 def said(case: Case, *symptoms: str) -> tuple[Heard, ...]:

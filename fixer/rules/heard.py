@@ -17,9 +17,6 @@ from fixer.rules.events import Heard, heard, said
 from fixer.rules.requirements import is_framework, is_of_an_extra, name_of
 from fixer.rules.say import finding
 
-# A line of the allocator that says of itself that it is no failure also holds the words of one; a kernel's illegal instruction
-# on the GPU holds the words of the processor's.
-_DENIES = {"allocator-ran-out": "allocator-gains", "illegal-instruction": "cuda-illegal-instruction"}
 # The allocator asks for less after each refusal: the same words as of a failure, and often nothing.
 _LADDERS = {"cuda-out-of-memory": "cuda-oom-ladder"}
 _MAY_BE_NOTHING = 40.0
@@ -46,7 +43,7 @@ def said_among_several(case: Case) -> Iterator[Finding]:
     for one in heard(case):
         if one.row.id in silent or one.row.id == _ANY_NUMBER and _number_is_known(case, one):
             continue
-        if len(one.row.causes) > 1 and one.row.kind not in _SILENT and not _beside(case, one, _DENIES):
+        if len(one.row.causes) > 1 and one.row.kind not in _SILENT:
             causes: dict[str, float] = dict(one.row.causes)
             if _beside(case, one, _LADDERS):
                 causes["benign-noise"] = _MAY_BE_NOTHING

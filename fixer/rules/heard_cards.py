@@ -15,6 +15,7 @@ from fixer.rules.heard import about, candidates, named
 _LEFT_BEHIND, _SURELY_NEW = (6, 0), (10, 0)
 _CUDART = re.compile(r"libcudart\.so\.(\d+\.\d+)|cudart64_(\d{2})\d?\.dll", re.IGNORECASE)
 _CAPABILITY = re.compile(r"sm_(\d{2,3})")
+_GPU = re.compile(r"(?:device:|/)GPU:(\d{1,3})", re.IGNORECASE)
 
 
 def not_built_for(case: Case) -> Iterator[Finding]:
@@ -73,3 +74,26 @@ def torch_not_compatible(case: Case) -> Iterator[Finding]:
             yield named("gpu-arch-too-old", "likely", title, lines, "torch-not-compatible")
         else:
             yield from candidates("torch-not-compatible", {"gpu-arch-too-new": 60.0, "gpu-arch-too-old": 40.0}, about(one), lines)
+
+
+def device_asked_for(case: Case) -> Iterator[Finding]:
+    """The program asks for a GPU by a number that TensorFlow does not have, and TensorFlow has others: the number is wrong."""
+    for one in said(case, "device-assigned"):
+        asked = _GPU.search(one.event.values.get("asked", ""))
+        there = set(_GPU.findall(one.event.values.get("devices", "")))
+        if asked and there and asked.group(1) not in there:
+            title = f"the program asks for GPU {asked.group(1)}, and TensorFlow has {len(there)}, numbered from 0"
+            weights = {"cuda-visible-devices": 82.0, "unresolved-other": 18.0}
+            yield from candidates("device-asked-for", weights, title, (one.evidence,), ("nvidia-smi", "-L"))
+            return
+
+
+def seen_by_xla_alone(case: Case) -> Iterator[Finding]:
+    """XLA's device is there and TensorFlow's is not: the build and the driver are well, a library did not open or the card is too old."""
+    lines = said(case, "device-xla")
+    failed = said(case, "no-gpu-kernel", "cpu-only-list", "gpu-list-empty")
+    if lines and failed and not said(case, "created-device", "gpu-listed", "device-gpu"):
+        title = "XLA sees the GPU and TensorFlow does not: one of its CUDA libraries could not be opened"
+        weights = {"cuda-libs-wrong-version": 44.0, "cudnn-missing": 22.0, "ld-library-path-missing": 16.0, "cuda-libs-missing": 12.0,
+                   "gpu-arch-too-old": 6.0}  # fmt: skip
+        yield from candidates("seen-by-xla-alone", weights, title, (lines[0].evidence,), ("convfix", "doctor"))

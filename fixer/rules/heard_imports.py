@@ -90,6 +90,9 @@ LACKING: dict[str, Meaning] = {
     "keras.": _one(_KERAS),
     "tf_keras.": _one(_KERAS),
 }
+# What code for TensorFlow 1 asks Keras's backend for, and mostly to let the GPU's memory grow.
+_SESSION = "set_session"
+_FOR_A_SESSION = Meaning({"gpu-memory-setting-misused": 56, _KERAS: 44})
 # Every TensorFlow has these: a module that lacks one is no TensorFlow, or half of one.
 _ALWAYS_THERE = ("__version__", "constant", "Variable", "keras", "config", "compat", "io", "math", "nn", "data", "function", "python")
 _NOT_TENSORFLOW = Meaning({"module-shadowed": 46, "environment-broken": 36, "duplicate-tf-packages": 10, "tensorflow-missing": 8})
@@ -188,6 +191,8 @@ def attribute_missing(case: Case) -> Iterator[Finding]:
             meaning = _NOT_TENSORFLOW
         elif module == "tensorflow" and name in ("get_default_graph", "__internal__"):
             meaning = _one(_KERAS)
+        elif name == _SESSION and "keras" in module:
+            meaning = _FOR_A_SESSION
         if meaning is not None:
             yield from _told(one, meaning, "attribute-missing", f"{module} has no {name}")
 
@@ -206,6 +211,8 @@ def name_missing(case: Case) -> Iterator[Finding]:
             continue
         if _is_own(path) and module.partition(".")[0] in _SHADOWING:
             meaning = _one("module-shadowed")
+        elif name == _SESSION and "keras" in module:
+            meaning = _FOR_A_SESSION
         yield from _told(one, meaning, "name-missing", f"{module} has no {name}")
 
 

@@ -22,6 +22,9 @@ _EXACT = re.compile(r"==\s*(\d+(?:\.\d+)*)")
 _VERSIONS = re.compile(r"from versions:\s*([^)]*)")
 # 2.12.0 is an archive that only says that the package is gone; no release came after it.
 _LAST_GPU_PACKAGE = (2, 12)
+# From 2.1 on the package tensorflow is built for CUDA too.
+_ONE_PACKAGE = (2, 1)
+_WITHOUT_GPU = ("tensorflow", "tensorflow-cpu", "intel-tensorflow")
 
 
 def requirement_unmet(case: Case) -> Iterator[Finding]:
@@ -120,3 +123,13 @@ def python_excluded(case: Case) -> Iterator[Finding]:
     if seen and asked:
         title = f"conda has no {asked[0].event.values['name']} for the Python of the environment"
         yield named("python-unsupported", "likely", title, (asked[0].evidence, seen[0].evidence), "said-conda-python-excluded")
+
+
+def two_builds(case: Case) -> Iterator[Finding]:
+    """TensorFlow's package for the GPU and another of its packages are listed, and the run has the CPU alone: one is written over the other."""
+    seen = said(case, "cpu-only-list", "gpu-list-empty", "no-gpu-kernel", "not-cuda-build")
+    others = [name for name in case.distributions if name in _WITHOUT_GPU]
+    if seen and others and "tensorflow-gpu" in case.packages and case.tensorflow and compare.minor(case.tensorflow) < _ONE_PACKAGE:
+        title = f"tensorflow-gpu and {others[0]} are installed over each other, and the CPU alone is used"
+        weights = {"duplicate-tf-packages": 74.0, "cpu-build-selected": 18.0, "cuda-libs-missing": 8.0}
+        yield from candidates("two-builds", weights, title, (seen[0].evidence,), ("pip", "list"))

@@ -230,7 +230,7 @@ def _cuda_answered(case: Case) -> bool:
 
 def _card_answered(case: Case) -> bool:
     """TensorFlow told a card's properties, which only the driver that drives it can give."""
-    return bool(said(case, "created-device", "creating-device-old", "found-device", "found-device-old", "xla-device"))
+    return bool(said(case, "created-device", "creating-device-old", "found-device", "found-device-old", "xla-device", "device-xla"))
 
 
 def _cuda_from_wheels(case: Case) -> bool:
@@ -240,7 +240,8 @@ def _cuda_from_wheels(case: Case) -> bool:
 
 def _silent_cuda_build(case: Case) -> bool:
     """A build with CUDA that sees no GPU and names no library: from 2.15 on it says nothing where libcuda itself is not there."""
-    loud = ("cannot-dlopen", "could-not-find-cuda", "library-not-loaded", "library-opened", "cuda-cuinit-failed", "cuda-no-device")
+    loud = ("cannot-dlopen", "could-not-find-cuda", "library-not-loaded", "library-opened", "cuda-cuinit-failed", "cuda-no-device",
+            "device-xla")  # fmt: skip
     return not said(case, *loud) and _says_cuda_build(case) and bool(said(case, "gpu-list-empty", "cpu-only-list"))
 
 
