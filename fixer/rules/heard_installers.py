@@ -126,7 +126,7 @@ def python_excluded(case: Case) -> Iterator[Finding]:
 
 
 def two_builds(case: Case) -> Iterator[Finding]:
-    """TensorFlow's package for the GPU and another of its packages are listed, and the run has the CPU alone: one is written over the other."""
+    """TensorFlow's package for the GPU and one without are listed, and the run has the CPU alone: one is written over the other."""
     seen = said(case, "cpu-only-list", "gpu-list-empty", "no-gpu-kernel", "not-cuda-build")
     others = [name for name in case.distributions if name in _WITHOUT_GPU]
     if seen and others and "tensorflow-gpu" in case.packages and case.tensorflow and compare.minor(case.tensorflow) < _ONE_PACKAGE:
