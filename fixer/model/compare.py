@@ -135,9 +135,10 @@ def minor(version: str) -> tuple[int, ...]:
 
 
 def feature(version: str | None) -> str | None:
-    """A Python version as wheels are tagged: 3.11 for 3.11.7."""
+    """A Python version as wheels are tagged: 3.11 for 3.11.7, 3.13t for a free-threaded 3.13.2t."""
     numbers = release(version)[:2] if version else ()
-    return f"{numbers[0]}.{numbers[1]}" if len(numbers) == 2 else None
+    threads = "t" if version and version.endswith("t") else ""
+    return f"{numbers[0]}.{numbers[1]}{threads}" if len(numbers) == 2 else None
 
 
 def driver(text: str | None) -> DriverRelease | None:

@@ -99,7 +99,8 @@ def make_environment(
         return (*((interpreter,) if interpreter else named), "-m", "venv", path)
     if manager in CONDA_MANAGERS:
         wanted = tuple(packages)
-        channels = _channels(("conda-forge",) if wanted else ())
+        # micromamba comes without a channel of its own.
+        channels = _channels(("conda-forge",) if wanted or manager == "micromamba" else ())
         return (*_told(cuda), manager, "create", "--yes", "--prefix", path, *channels, f"python={python}", "pip", *wanted)
     raise ValueError(f"expected one of {', '.join(NEW_ENVIRONMENT_MANAGERS)}, not {manager!r}")
 

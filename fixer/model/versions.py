@@ -33,7 +33,7 @@ class _Dotted:
         # The patterns are compiled when first used: a start needs none of them.
         if not re.fullmatch(cls.shape, text):
             raise ValueError(f"expected {cls.expected}, not {text!r}")
-        return cls(tuple(int(part) for part in text.split(".")), text)
+        return cls(tuple(int(part) for part in text.rstrip("t").split(".")), text)
 
     @classmethod
     @lru_cache(maxsize=4096)
@@ -124,9 +124,9 @@ class GlibcVersion(_Dotted):
 
 
 class PythonVersion(_Dotted):
-    """A Python version, such as 3.11 or 3.11.7."""
+    """A Python version, such as 3.11 or 3.11.7; 3.13t is the free-threaded one."""
 
-    shape = r"[0-9](\.[0-9]{1,3}){1,2}"
+    shape = r"[0-9](\.[0-9]{1,3}){1,2}t?"
     expected = "a Python version such as 3.11"
     # 3.13.0rc2, and the plus that Debian's own builds show.
     tail = r"(a|b|c|rc)[0-9]{1,3}\+?|\+"

@@ -18,9 +18,9 @@ from fixer.planning.frameworks import JAX, TORCH, Beside, jax_beside, torch_besi
 from fixer.planning.gates import Verdict
 from fixer.planning.libraries import LibrarySet, Needs, library_set
 from fixer.planning.packages import Resolved, Task, resolve
-from fixer.planning.releases import releases
+from fixer.planning.releases import asks, releases
 from fixer.planning.site import Site
-from fixer.planning.situation import METAL
+from fixer.planning.situation import HOLDERS, METAL
 
 _FIRST_LEGACY = (2, 15)
 
@@ -114,7 +114,19 @@ def _needs(site: Site, option: Option) -> Needs:
     cards = site.capabilities
     # A card for which the wheel itself has no code asks nothing of the libraries.
     served = tuple([one for one in cards if _has_code(option.row, one)]) or cards
-    return Needs(option.python, site.glibc, served, site.nvidia, site.holder, _wished_wheels(site.wishes.beside))
+    wished = _wished_wheels(site.wishes.beside)
+    return Needs(option.python, site.glibc, served, site.nvidia, site.holder, wished, tuple(_bound(site, option.python)))
+
+
+def _bound(site: Site, python: str) -> Iterator[tuple[str, str, str]]:
+    """What an installed framework that stays asks of nvidia's wheels: the installer would not check it."""
+    for framework in HOLDERS:
+        present = site.installed.get(framework)
+        if present is None or _missing(site, framework, site.wishes.beside.get(framework, "")):
+            continue
+        for name, spec in asks(site.dataset, framework, present, python).items():
+            if name.startswith("nvidia-") and spec:
+                yield name, spec, framework
 
 
 def _wished_wheels(wished: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

@@ -85,7 +85,7 @@ def best_build(situation: Situation, gpu: bool) -> Found:
 @lru_cache(maxsize=256)
 def _best_build(dataset: Dataset, platform: str, ground: Ground, wish: tuple[str, ...]) -> Found:
     refused, fitting, wishes = dict[Key, Refusal](), [], read(wish)
-    others = [name for name in wishes.others if name not in ("keras",)]
+    others = [name for name, spec in wishes.beside.items() if name != "keras" or spec]
     judged = zip(wheels(dataset, CONDA_FORGE, platform), verdicts(dataset, CONDA_FORGE, platform, ground))
     for row, verdict in judged:
         if row.is_cuda_build is not ground.gpu:

@@ -11,7 +11,7 @@ import shlex
 
 from fixer.model import compare, installers, powershell
 from fixer.model.finding import Finding
-from fixer.planning import metal
+from fixer.planning import metal, people
 from fixer.planning.candidates import Stack
 from fixer.planning.draft import Draft
 from fixer.planning.gates import IDLE
@@ -20,6 +20,7 @@ from fixer.planning.search import Search
 from fixer.planning.situation import Situation
 from fixer.planning.target import Target
 
+ENTER = "Enter it with: "
 _LONG_DOWNLOAD = 1_000_000_000
 
 
@@ -36,12 +37,24 @@ def opening(situation: Situation, draft: Draft, aim: Target) -> None:
         draft.note("TensorFlow is not installed: --want tensorflow is assumed.")
     elif situation.facts.environment.is_absent and not situation.wishes.names_tensorflow:
         draft.note("There is no environment: --want tensorflow is assumed.")
+    _manager(situation, draft)
     if "tensorflow-gpu" in situation.wishes.packages:
         draft.note("tensorflow-gpu was retired: tensorflow is the package with the GPU build.")
     if aim.device == "cpu" and aim.why:
         draft.note(f"{aim.why}: this plan is for the CPU.")
     if aim.device == "cpu" and situation.platform == "macosx_arm64" and situation.wish.device == "any" and not metal.too_old(situation):
         draft.note("This Mac's GPU is used through Apple's plugin tensorflow-metal: convfix plan --device gpu.")
+
+
+def _manager(situation: Situation, draft: Draft) -> None:
+    """The manager that is wished for is not here."""
+    wished = situation.wish.manager
+    if situation.facts.managers.is_unknown or situation.owner is not None:
+        return
+    if wished == "conda" and situation.conda is None:
+        draft.note(f"No conda, mamba or micromamba is at hand: the commands are {situation.manager}'s.")
+    elif wished == "uv" and wished not in situation.managers:
+        draft.note("uv is not at hand: install it first (pip install uv), or take --manager pip.")
 
 
 def unknown(draft: Draft, finding: Finding) -> None:
@@ -72,6 +85,11 @@ def chosen(situation: Situation, draft: Draft, stack: Stack, search: Search, *, 
                 f"TensorFlow {stack.row.version} on {situation.card_name}: {flaw}; keep "
                 "CUDA_CACHE_PATH on a writable disk. Its code was read in the wheel and not run on such a card: likely."
             )
+    if (situation.distribution or "").startswith("tf-nightly"):
+        draft.note(
+            f"{situation.distribution} {situation.tensorflow} gives way to a release: which libraries a nightly build opens is not "
+            "known here, and none is chosen unasked. convfix on the machine itself reads it in the build's own files."
+        )
     if not stack.here:
         why = situation.not_editable
         if why and situation.environment is not None:
@@ -115,7 +133,7 @@ def entered(draft: Draft) -> None:
         if action.kind == "new_environment":
             words = installers.enter(str(action.params["manager"]), str(action.params["path"]))
             shown = powershell.line if installers.of_windows(words[-1]) else shlex.join
-            draft.note(f"Enter it with: {shown(words)}")
+            draft.note(f"{ENTER}{shown(words)}")
             if not posixpath.isabs(str(action.params["path"])) and not ntpath.isabs(str(action.params["path"])):
                 draft.note("Which home folder this machine has is not known: the environment is made where the commands are run.")
 
@@ -187,9 +205,13 @@ def ways_out(situation: Situation, draft: Draft, *, gpu_absent: bool) -> None:
         draft.note("Way out: run on the CPU: --device cpu.")
     if not _wheels_can_run(situation, draft):
         return
+    if not gpu_absent and _nothing_published(situation, draft):
+        return
+    if situation.of_old_api and not wishes.tensorflow:
+        draft.note(people.port_step(situation).summary.replace("For the GPU", "Way out", 1) + ".")
     if situation.owner is not None and not gpu_absent:
         draft.note("Way out: an environment of its own outside the project, which its lock file does not bind.")
-    if not situation.can_fetch_python and not gpu_absent:
+    if not situation.can_fetch_python and not gpu_absent and _for_another_python(draft):
         draft.note("Way out: another Python: install uv, which fetches one, or name one with --python.")
     if situation.os == "macos" and situation.wish.device != "cpu":
         metal.way_out(situation, draft)
@@ -199,8 +221,23 @@ def ways_out(situation: Situation, draft: Draft, *, gpu_absent: bool) -> None:
         # The images of tensorflow/tensorflow hold the index's own wheels, which have no CUDA outside x86_64.
         ours = "tensorflow/tensorflow, or " if situation.arch == "x86_64" else ""
         draft.note(f"Way out: a container image that carries the whole stack ({ours}NVIDIA's nvcr.io/nvidia/tensorflow).")
-    if wishes.others:
+    if {"torch", "jax"} & set(wishes.others):
         draft.note("Way out: an environment of its own for each framework; their exact pins then cannot meet.")
+
+
+def _nothing_published(situation: Situation, draft: Draft) -> bool:
+    """Whether no release at all is what is wished for; says which is the newest."""
+    wished = situation.wishes.tensorflow
+    released = [row.version for row in situation.dataset.tensorflow_releases("tensorflow") if compare.is_final(row.version)]
+    if not wished or any(compare.within(wished, version) for version in released):
+        return False
+    draft.note(f"No published release is tensorflow{wished}; the newest is {max(released, key=compare.order)}.")
+    return True
+
+
+def _for_another_python(draft: Draft) -> bool:
+    """Whether some stack was refused for the Python alone."""
+    return any(all("python" in reason.fact for reason in one.reasons) for one in draft.rejected)
 
 
 def _wheels_can_run(situation: Situation, draft: Draft) -> bool:

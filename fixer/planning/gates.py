@@ -284,7 +284,8 @@ def _driver(
         return Verdict((Reason(words, row_name(dataset, oldest.row), "driver.version"),), driver=text)
     known = [ask.family(dataset, one) for one in cards if one is not None]
     newer = [one for one in known if one is not None and (one.first_driver_branch or 0) > present.branch]
-    if newer and len(newer) == len(cards) and not wsl:
+    # Windows numbers its releases of a branch from the branch on: R570 is 572 there.
+    if newer and len(newer) == len(cards):
         words = (
             f"{newer[0].name} needs driver branch {newer[0].first_driver_branch} or newer, this machine has {present}"
         )

@@ -18,7 +18,7 @@ from fixer.planning.draft import Draft
 from fixer.planning.loader_repair import compiler_of_wheels, load_first
 from fixer.planning.loading import Preload, preload
 from fixer.planning.packages import bounds_of
-from fixer.planning.remedies import Demands, twin, wrong_sonames
+from fixer.planning.remedies import Demands, demands, twin, wrong_sonames
 from fixer.planning.search import Search
 from fixer.planning.situation import METAL, Situation
 
@@ -41,7 +41,7 @@ def carry_out(
     if conda_install.instead(situation, draft, search, stack, because):
         return
     if stack is None and not search.needs and gpu:
-        stack, search = _otherwise(situation, draft, search, demanded, libraries)
+        stack, search, demanded = _otherwise(situation, draft, search, demanded, libraries, findings)
     if stack is None and search.metal and situation.wish.device == "any" and METAL not in situation.wishes.packages:
         stack, search, demanded = _without_metal(situation, draft, search, demanded)
     draft.rejected += search.refusals.listed()
@@ -60,6 +60,8 @@ def carry_out(
     draft.device = "gpu" if search.gpu else "metal" if search.metal else "cpu"
     draft.driver_floor = stack.verdict.driver
     if not search.gpu and gpu:
+        if situation.of_old_api:
+            draft.step(people.port_step(situation))
         for finding in findings:
             if finding.remedy.plan == "advise":
                 draft.step(people.from_finding(finding))
@@ -71,8 +73,8 @@ def carry_out(
 
 
 def _otherwise(
-    situation: Situation, draft: Draft, search: Search, demanded: Demands, libraries: bool
-) -> tuple[Stack | None, Search]:
+    situation: Situation, draft: Draft, search: Search, demanded: Demands, libraries: bool, findings: tuple[Finding, ...]
+) -> tuple[Stack | None, Search, Demands]:
     """No stack on the present driver: the least change with another driver, else the CPU where any device will do."""
     if situation.driver_version is not None:
         other = Search(
@@ -87,15 +89,17 @@ def _otherwise(
             step, driver = people.driver_step(situation, stack.verdict.driver, why)
             draft.step(step)
             draft.driver = driver
-            return stack, other
+            return stack, other, demanded
     if situation.wish.device == "any":
-        cpu = Search(situation, False, demanded.forced, renew=demanded.replace)
+        # What the GPU asks of the packages, the CPU does not.
+        plain = demands(situation, (one for one in findings if one.cause in causes.PACKAGES))
+        cpu = Search(situation, False, plain.forced, renew=plain.replace)
         stack = cpu.first()
         if stack is not None:
             draft.note(f"No stack can use {situation.card_name} here (the refusals say why): this plan is for the CPU.")
             cpu.refusals.adopt(search.refusals)
-            return stack, cpu
-    return None, search
+            return stack, cpu, plain
+    return None, search, demanded
 
 
 def _without_metal(

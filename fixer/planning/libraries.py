@@ -53,7 +53,7 @@ class Needs:
     """What decides a library set beside the wheel: Python, C library, GPUs, and the nvidia wheels that are there.
 
     ``held_by`` names the framework that needs the installed ones as they are, ``pinned`` what another one or the person
-    demands.
+    demands. ``bound`` are ranges of a framework that is installed: (wheel, range, framework); they ask for no wheel.
     """
 
     python: str
@@ -62,6 +62,7 @@ class Needs:
     installed: tuple[tuple[str, str], ...]
     held_by: str = ""
     pinned: tuple[tuple[str, str], ...] = ()
+    bound: tuple[tuple[str, str, str], ...] = ()
 
 
 @record(frozen=True)
@@ -193,12 +194,13 @@ def _pick(
         known = release_row(dataset, other, version)
         if known is not None and name in known.bounds:
             limits.append(known.bounds[name])
-    whole = ",".join(part for part in limits if part)
+    own = ",".join(part for part in limits if part)
+    whole = ",".join(filter(None, (own, *(bound for other, bound, _ in needs.bound if other == name))))
     loads = LoadRule(row.cudnn_compiled, row.cudnn_major, needs.capabilities) if "cudnn" in name else None
     if installed is not None and _loads(dataset, installed, loads) and compare.within(whole, installed):
         return installed
     if installed is not None and needs.held_by:
-        words = f"it needs {name}{whole}, and {needs.held_by} holds it at {installed} in this environment"
+        words = f"it needs {name}{own}, and {needs.held_by} holds it at {installed} in this environment"
         return Reason(words, row_name(dataset, row), f"environment.packages.{name}")
     found = _newest(dataset, name, Asked(needs.python, needs.glibc, whole), loads)
     if found is not None:
@@ -210,8 +212,16 @@ def _pick(
     return Reason(
         f"no release of {name} within {whole or 'any range'}{served} is known for Python {needs.python}",
         row_name(dataset, row),
-        f"wish.{name}" if name in dict(needs.pinned) else "gpus" if needs.capabilities else RELEASE,
+        _fact(name, needs),
     )
+
+
+def _fact(name: str, needs: Needs) -> str:
+    """What would have to change for another release of ``name``."""
+    if name in dict(needs.pinned):
+        return f"wish.{name}"
+    framework = next((one for other, _, one in needs.bound if other == name), None)
+    return f"environment.packages.{framework}" if framework else "gpus" if needs.capabilities else RELEASE
 
 
 def _limits(dataset: Dataset, name: str, capabilities: Iterable[str]) -> list[str]:

@@ -28,6 +28,8 @@ _HUBS = {
     )
 }
 _ROUNDS = 12
+# Where these are not among the installed packages, they are not there.
+_LISTED = ("jax", "keras", "tf-keras", "torch")
 
 
 @record(frozen=True)
@@ -169,6 +171,8 @@ class _Resolver:
         """What must be looked at now, hubs first."""
         names = {name for name in self.task.installed if name in self.circle}
         names |= set(self.task.forced) | set(self.task.wished) | set(self.decided)
+        # What a wish brings along is pinned where its absence is known.
+        names |= {one for name in self.task.wished for one in self._asks(name, self._version(name)) if one.startswith(_LISTED)}
         if self.task.fresh:
             names |= set(self.own)
             for name in tuple(names):

@@ -16,6 +16,7 @@ from fixer.planning.situation import Situation
 
 _AFTERWARDS = "Afterwards run: convfix plan"
 _REBOOT = ("sudo", "reboot")
+TF1_IMAGE = "nvcr.io/nvidia/tensorflow:23.03-tf1-py3"
 
 
 def from_finding(finding: Finding) -> HumanStep:
@@ -52,6 +53,17 @@ def driver_step(situation: Situation, floor: str | None, why: str) -> tuple[Huma
     commands = (*first, *row.commands, *_signing(situation, row), _REBOOT) if row.commands else ()
     notes = " ".join(part for part in (why, row.notes, _signing_note(situation, row), _AFTERWARDS) if part)
     return HumanStep(_sentence(row.summary), commands, notes, "root"), {**wanted, "branch": str(row.branch)}
+
+
+def port_step(situation: Situation) -> HumanStep:
+    """The two ways to the GPU for a program of TensorFlow 1 that its own release cannot take."""
+    # The last monthly release of TensorFlow 1: https://github.com/NVIDIA/tensorflow/releases
+    text = (
+        f"For the GPU: port the program to TensorFlow 2, then: convfix plan --want 'tensorflow>=2'; or run it in {TF1_IMAGE}, "
+        "NVIDIA's last image of TensorFlow 1"
+    )
+    why = f"No TensorFlow 1 uses {situation.card_name} in this environment, and a 2.x is another program. {_AFTERWARDS}"
+    return HumanStep(text, (), why, "person")
 
 
 def secure_boot_step(situation: Situation, finding: Finding) -> HumanStep:

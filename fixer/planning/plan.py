@@ -90,6 +90,14 @@ def _impossible_gpu(situation: Situation, draft: Draft, blocking: tuple[Finding,
     """A GPU is wished for where none is: the host's step in a container, else there is no stack."""
     if situation.wish.device != "gpu":
         return False
+    if situation.wishes.for_the_cpu:
+        search = Search(situation, gpu=True)
+        search.refuse_all("tensorflow-cpu is wished for, and is built without CUDA", "wish.tensorflow-cpu")
+        draft.rejected += search.refusals.listed()
+        draft.no_stack = True
+        draft.note("Way out: wish for tensorflow, which is the build with CUDA.")
+        explain.ways_out(situation, draft, gpu_absent=True)
+        return True
     too_old = metal.unmet(situation)
     if situation.metal and too_old is None or situation.os != "macos" and not situation.facts.gpus.is_absent:
         return False
@@ -253,6 +261,9 @@ def _space(situation: Situation, draft: Draft) -> None:
     if free is None or needed <= free << 20:
         return
     draft.actions.clear()
+    draft.notes = [text for text in draft.notes if not text.startswith(explain.ENTER)]
     draft.step(people.space_step(situation, needed, free))
     draft.note(f"the plan needs {needed >> 20} MiB of disk and {free} MiB are free, so nothing is installed")
+    if draft.device == "gpu" and situation.wish.device == "any":
+        draft.note("For the CPU alone much less is installed: convfix plan --device cpu.")
     draft.device = "cpu" if situation.tensorflow is None else draft.device

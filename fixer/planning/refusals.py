@@ -17,6 +17,7 @@ from fixer.model.plan import Reason, Rejected
 MOST_LISTED = 60
 WISHED = "the wish is "
 ANOTHER = "TensorFlow 1 is another program"
+PORTED = "a program for TensorFlow 1 does not run on TensorFlow 2 as it is"
 # A refused stack: the release, the Python ("" for any), and whether it was to go into a new environment.
 Key = tuple[str, str, bool]
 
@@ -47,7 +48,7 @@ def _refusal(distribution: str, version: str, reasons: tuple[Reason, ...], pytho
 
 def weighed(version: str, stack: Mapping[str, str], reasons: tuple[Reason, ...]) -> Refusal:
     """``stack`` refused, with its weight in the list."""
-    by_wish = all(reason.text.startswith((WISHED, ANOTHER)) for reason in reasons)
+    by_wish = all(reason.text.startswith((WISHED, ANOTHER, PORTED)) for reason in reasons)
     return Refusal(compare.order(version), by_wish, Rejected(stack, reasons))
 
 

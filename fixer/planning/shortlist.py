@@ -16,12 +16,13 @@ from fixer.model.plan import Reason
 from fixer.model.record import record
 from fixer.planning.gates import IDLE, RELEASE, Verdict, verdicts, wheels
 from fixer.planning.loading import unsearched
-from fixer.planning.refusals import ANOTHER, WISHED, Key, Refusal, refusal
+from fixer.planning.refusals import ANOTHER, PORTED, WISHED, Key, Refusal, refusal
 from fixer.planning.situation import Ground
 from fixer.planning.wishes import Wishes, read
 
 _OLD_API = ("0.", "1.")
 _TOO_OLD = Reason(f"{ANOTHER}: only where it is wished for", fact=RELEASE)
+_TOO_NEW = Reason(f"{PORTED}: only where it is wished for", fact=RELEASE)
 
 
 @record(frozen=True, eq=False)
@@ -112,6 +113,8 @@ def _hidden(wishes: Wishes, row: TensorFlowRow, present: str) -> bool:
 def _against(wished: str, row: TensorFlowRow, present: str) -> Reason | None:
     if not wished and row.version.startswith(_OLD_API) and not present.startswith(_OLD_API):
         return _TOO_OLD
+    if not wished and present.startswith(_OLD_API) and not row.version.startswith(_OLD_API):
+        return _TOO_NEW
     if wished and not compare.within(wished, row.version):
         return Reason(f"{WISHED}tensorflow{wished}", fact=RELEASE)
     return None

@@ -32,7 +32,7 @@ NOWHERE = "<environment>"
 # Apple's plugin, through which TensorFlow uses the GPU of a Mac.
 METAL = "tensorflow-metal"
 # The frameworks that need the installed nvidia wheels as they are.
-_HOLDERS = ("torch", "jax-cuda12-plugin", "jax-cuda13-plugin")
+HOLDERS = ("torch", "jax-cuda12-plugin", "jax-cuda13-plugin")
 
 
 @record(frozen=True)
@@ -278,7 +278,12 @@ class Situation(Subject):
     @once
     def holder(self) -> str:
         """The installed framework that needs them as they are; "" where there is none."""
-        return next((f"{name} {self.packages[name]}" for name in _HOLDERS if name in self.packages), "")
+        return next((f"{name} {self.packages[name]}" for name in HOLDERS if name in self.packages), "")
+
+    @property
+    def of_old_api(self) -> bool:
+        """Whether the installed TensorFlow is a 1.x, whose programs a 2.x does not run as they are."""
+        return (self.tensorflow or "").startswith(("0.", "1."))
 
     @once
     def by_conda(self) -> bool:

@@ -29,7 +29,9 @@ from fixer.rules.say import fact
 
 _START_UP = "The start-up of this Python"
 Target = Literal["gpu", "cpu", "unknown"]
-CPU_DISTRIBUTIONS = ("tensorflow-cpu", "tf-nightly-cpu", "tensorflow-intel", "intel-tensorflow", "tensorflow-aarch64")
+AMD = "tensorflow-rocm"
+# Built without CUDA, whatever the card.
+CPU_DISTRIBUTIONS = ("tensorflow-cpu", "tf-nightly-cpu", "tensorflow-intel", "intel-tensorflow", "tensorflow-aarch64", AMD)
 COMPLETE = ("tensorflow", "nvidia-", "jax")
 COMPLETE_NAMES = ("keras", "tf-keras", "torch", "tf-nightly")
 

@@ -47,7 +47,8 @@ def driver_too_old(case: Case) -> Iterator[Finding]:
             yield _too_old(case, title, oldest.driver, (case.dataset.ref(oldest.row),), str(built.major))
             return
     first = [card for card in case.cards if card.family is not None and (card.family.first_driver_branch or 0) > present.branch]
-    if first and len(first) == len(case.cards) and not case.wsl and case.os == "linux":
+    # Windows numbers its releases of a branch from the branch on: R570 is 572 there.
+    if first and len(first) == len(case.cards):
         branch = first[0].family.first_driver_branch if first[0].family is not None else 0
         served = compare.driver(f"{branch}.00")
         if served is not None:
@@ -73,7 +74,9 @@ def _too_old(
         "proven" if case.metadata_trust == "proven" or not major else "likely",
         f"{title} (it needs {oldest} or newer)" if major else title,
         (seen, *case.tensorflow_evidence(), *case.card_evidence(case.cards)),
-        "Take a TensorFlow built for an older CUDA, which changes only this environment, or have the driver updated.",
+        "Take a TensorFlow built for an older CUDA, which changes only this environment, or have the driver updated."
+        if major
+        else "Have the driver updated: no release of TensorFlow uses this card through one that does not know it.",
         code=code,
         rows=(*rows, *case.row_refs, *steps),
         commands=(("convfix", "plan"), *commands),

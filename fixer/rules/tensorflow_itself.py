@@ -13,7 +13,7 @@ from fixer.model import compare
 from fixer.model.finding import Finding
 from fixer.model.observed import found
 from fixer.model.record import altered
-from fixer.rules.case import CPU_DISTRIBUTIONS, Case
+from fixer.rules.case import AMD, CPU_DISTRIBUTIONS, Case
 from fixer.rules.hardware import fits
 from fixer.rules.loading import openings
 from fixer.rules.say import fact, finding, joined, sentence
@@ -155,13 +155,17 @@ def cpu_build_selected(case: Case) -> Iterator[Finding]:
         "cpu-build-selected",
         case.gpu_severity,
         "proven" if measured or by_name else case.row_trust,
-        f"{case.distribution} {case.tensorflow} is built without CUDA and never uses a GPU",
+        f"{case.distribution} {case.tensorflow} is built {_for_what(case)}",
         evidence,
         _cpu_build_advice(case, wanted_name),
         rows=() if measured else case.row_refs,
         plan=None if case.arch == "x86_64" else "advise",
         subject={"package": case.distribution or "", "wanted": wanted_name},
     )
+
+
+def _for_what(case: Case) -> str:
+    return "for AMD's cards and uses none of NVIDIA's" if case.distribution == AMD else "without CUDA and never uses a GPU"
 
 
 def _with_cuda(case: Case) -> str:
