@@ -20,12 +20,14 @@ from fixer.loader.remember import Memory
 from fixer.loader.search import Answer, Failure, Process
 from fixer.model.facts import Library, Patient, Resolution, TensorFlowBuild
 from fixer.model.observed import Observed, absent, found, unknown
+from fixer.probes.tensorflow import package_folder
 
-_OPENERS = ("tensorflow/libtensorflow_framework.so.2", "tensorflow/libtensorflow_framework.so.1")
-# Who calls dlopen, as LD_DEBUG=files says of the wheels: up to 2.10 the Python module (2.4.4, 2.10.1), which has the wrapper in
-# itself; later libtensorflow_framework (2.13.1, 2.15.1, 2.20.0; the module of 2.11.1 imports the wrapper).
-_EARLY_OPENER = "tensorflow/python/_pywrap_tensorflow_internal.so"
-_FIRST_BY_FRAMEWORK = (2, 11)
+_OPENERS = ("libtensorflow_framework.so.2", "libtensorflow_framework.so.1")
+# Who calls dlopen, as LD_DEBUG=files says of the wheels: of 1.15 libtensorflow_framework (1.15.5), from 2.0 to 2.10 the Python module
+# (2.4.4, 2.10.1), which has the wrapper in itself; later libtensorflow_framework (2.13.1, 2.15.1, 2.20.0; the module of 2.11.1
+# imports the wrapper).
+_EARLY_OPENER = "python/_pywrap_tensorflow_internal.so"
+_BY_MODULE, _FIRST_BY_FRAMEWORK = (2, 0), (2, 11)
 _HOOK, _HOOK_LINE = "_convfix_preload.py", "convfix_preload.pth"
 _SOURCE = "model of the dynamic loader"
 _CXX = "libstdc++.so.6"
@@ -51,7 +53,8 @@ def observe(
     if build is None or build.is_cuda_build is False:
         return absent("TensorFlow's build")
     sonames = build.sonames
-    opener = next((path for path in (posixpath.join(patient.site_packages, part) for part in _openers(build)) if host.exists(path)), None)
+    package = package_folder(host, patient.site_packages)
+    opener = next((path for path in (posixpath.join(package, part) for part in _openers(build)) if host.exists(path)), None)
     if not sonames or opener is None:
         return unknown("which libraries this TensorFlow opens is not known", "TensorFlow's build")
     memory = _memory(host)
@@ -75,7 +78,7 @@ def observe(
 
 def _openers(build: TensorFlowRow | TensorFlowBuild) -> tuple[str, ...]:
     number = re.match(r"(\d{1,4})\.(\d{1,4})", build.version or "")
-    early = number is not None and (int(number[1]), int(number[2])) < _FIRST_BY_FRAMEWORK
+    early = number is not None and _BY_MODULE <= (int(number[1]), int(number[2])) < _FIRST_BY_FRAMEWORK
     return (_EARLY_OPENER, *_OPENERS) if early else _OPENERS
 
 

@@ -28,9 +28,10 @@ _CUDA = re.compile(r"\d{1,2}(\.\d{1,3}){0,3}")
 
 def observe(host: Host, folders: tuple[str, ...]) -> Observed[TensorFlowBuild]:
     """The build facts of the first ``tensorflow`` package on the path; absent when there is none."""
-    root = next((f"{folder}/tensorflow" for folder in folders if host.is_dir(f"{folder}/tensorflow")), None)
-    if root is None:
+    site = next((folder for folder in folders if host.is_dir(f"{folder}/tensorflow")), None)
+    if site is None:
         return absent(*folders)
+    root = package_folder(host, site)
     version, version_path = _version(host, root)
     path = f"{root}/{BUILD_INFO}"
     text = host.text(path, _LARGEST_BUILD_INFO)
@@ -40,6 +41,12 @@ def observe(host: Host, folders: tuple[str, ...]) -> Observed[TensorFlowBuild]:
         return unknown(why, path)
     sources = ([path] if values else []) + ([version_path] if version_path else [])
     return found(_build(values, version), *sources, detail="" if values else f"{path} tells nothing")
+
+
+def package_folder(host: Host, site: str) -> str:
+    """Where the files of TensorFlow lie: of 1.15 to 2.1 the package ``tensorflow`` only leads to ``tensorflow_core``."""
+    own, core = f"{site}/tensorflow", f"{site}/tensorflow_core"
+    return core if not host.is_dir(f"{own}/python") and host.is_dir(core) else own
 
 
 def _values(text: str) -> dict[str, Any]:

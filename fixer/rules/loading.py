@@ -27,6 +27,7 @@ from fixer.rules.copies import (
     in_environment,
     library_name,
     outside,
+    toolkit_serves,
     toolkit_version,
     wheel_serves,
     wheels,
@@ -307,7 +308,7 @@ def _generations(
 ) -> tuple[Other, ...]:
     """Copies that do not answer to the soname: another CUDA, another major of cuDNN.
 
-    A wheel of the right generation whose file the loader did not find is none of them: it has lost the file.
+    A wheel or a toolkit of the right generation whose file the loader did not find is none of them: it has lost the file.
     """
     found = [
         Other(
@@ -327,6 +328,8 @@ def _generations(
             seen = fact("libraries", f"{one.path} {one.version or ''}".strip(), case.facts.libraries)
             found.append(Other(f"{one.path} {one.version or ''}".strip(), one.version, seen))
     for toolkit in case.facts.toolkits.or_else(()) if library != "cudnn" else ():
+        if measured and toolkit_serves(toolkit_version(toolkit), case.cuda_built, library):
+            continue
         seen = fact("toolkits", f"CUDA {toolkit.version} in {toolkit.path}", case.facts.toolkits)
         found.append(Other(f"CUDA {toolkit_version(toolkit)} in {toolkit.path}", toolkit_version(toolkit), seen))
     return tuple(found)

@@ -119,11 +119,14 @@ def runtime(cuda: str) -> Library:
 
 def mathematics(soname: str, version: str) -> Library:
     """One library of the CUDA family besides the runtime and cuDNN, with its true needs and RUNPATH."""
-    name, major = re.fullmatch(r"lib(\w+)\.so\.(\d+)", soname).groups()  # type: ignore[union-attr]
+    name, major = re.fullmatch(r"lib(\w+)\.so\.(\d+)(?:\.\d+)?", soname).groups()  # type: ignore[union-attr]
     cuda12 = (name, major) in {("cublas", "12"), ("cusparse", "12")} or name == "cusolver" and version >= "11.5"
     needed: tuple[str, ...] = ()
     runpath = "$ORIGIN"
-    if name == "cublas":
+    if soname.endswith(".10.0"):
+        # CUDA 10.0, whose libraries carry its minor version; what they need of each other was not read: nothing is claimed.
+        runpath = ""
+    elif name == "cublas":
         needed = (f"libcublasLt.so.{major}",)
     elif name == "cusparse" and cuda12:
         needed, runpath = ("libnvJitLink.so.12",), "$ORIGIN:$ORIGIN/../../nvjitlink/lib"

@@ -13,6 +13,7 @@ from tests.lab.build import Builder, cudnn, mathematics, runtime
 
 # Full version of the runtime, then soname: version of the rest; from the release notes' component tables.
 TOOLKITS: dict[str, tuple[str, dict[str, str]]] = {
+    "10.0": ("10.0.130", {f"lib{name}.so.10.0": "10.0.130" for name in ("cublas", "cufft", "curand", "cusolver", "cusparse")}),
     "10.1": (
         "10.1.243",
         {

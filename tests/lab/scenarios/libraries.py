@@ -144,7 +144,36 @@ def named() -> dict[str, str]:
 
 _TURING = Machine(gpu="RTX 2080 Ti")
 _PATH_101 = {"LD_LIBRARY_PATH": "/usr/local/cuda-10.1/lib64"}
+_PATH_100 = {"LD_LIBRARY_PATH": "/usr/local/cuda-10.0/lib64"}
+# TensorFlow 1.15 opens its libraries when a device is made; what it computes there needs the private half of a real driver.
+_LOOKS = "import tensorflow as tf\n\nprint(tf.__version__, tf.test.is_gpu_available())\n"
+
+
+def _of_1_15(name: str, cause: str | None, change: Change, **given: object) -> Scenario:
+    return Scenario(name, cause, "1.15.5", _TURING, standins=False, change=change, program=_LOOKS, **given)  # type: ignore[arg-type]
+
+
+def without_file(change: Change, *names: str) -> Change:
+    """``change``, and then those files of the toolkits gone, with the links to them."""
+
+    def then(stage: Stage) -> None:
+        change(stage)
+        for name in names:
+            for path in stage.local.glob(f"*/lib64/{name}*"):
+                path.unlink()
+
+    return then
+
+
+_whole_100 = toolkit("10.0", "7.6.5")
+
 SCENARIOS = (
+    _of_1_15("toolkit-on-the-path", None, _whole_100, variables=_PATH_100),
+    _of_1_15("toolkit-not-on-the-path", "ld-library-path-missing", _whole_100, flip="toolkit-on-the-path"),
+    _of_1_15("toolkit-without-cudart", "cuda-libs-missing", without_file(_whole_100, "libcudart"), variables=_PATH_100, flip="toolkit-on-the-path"),
+    _of_1_15("toolkit-without-cudnn", "cudnn-missing", toolkit("10.0", None), variables=_PATH_100, flip="toolkit-on-the-path"),
+    _of_1_15("toolkit-10-1-for-10-0", "cuda-libs-wrong-version", toolkit("10.1", "7.6.5"), variables=_PATH_101, flip="toolkit-on-the-path"),
+    _of_1_15("cudnn-8-for-7", "cudnn-too-new", both(toolkit("10.0", None), cudnn_in("cuda-10.0", "8.0.5", "11.0")), variables=_PATH_100, flip="toolkit-on-the-path"),
     Scenario("toolkit-not-on-the-path", "ld-library-path-missing", "2.3.4", _TURING, standins=False, change=toolkit("10.1", "7.6.5"), flip="toolkit-on-the-path"),
     Scenario("toolkit-on-the-path", None, "2.3.4", _TURING, standins=False, change=toolkit("10.1", "7.6.5"), variables=_PATH_101),
     Scenario("toolkit-without-cudnn", "cudnn-missing", "2.3.4", _TURING, standins=False, change=toolkit("10.1", None), variables=_PATH_101, flip="toolkit-on-the-path"),
