@@ -257,7 +257,7 @@ class Launcher:
     """What starts a Python beside the terminal: ``kind`` is jupyter, vscode, pycharm, systemd, cron, slurm or pbs.
 
     ``path`` is the file that says so; ``variables`` are those that it sets itself, of the ones that matter. ``inherits``
-    says that it gives the LD_LIBRARY_PATH of the shell from which it is submitted.
+    says that it gives the LD_LIBRARY_PATH of the shell from which it is submitted. ``modules`` are those that it loads.
     """
 
     kind: str
@@ -266,6 +266,7 @@ class Launcher:
     interpreter: str
     variables: Mapping[str, str] = field(default_factory=dict)
     inherits: bool = False
+    modules: tuple[str, ...] = ()
 
 
 @record(frozen=True)

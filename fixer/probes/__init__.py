@@ -175,7 +175,8 @@ def _libraries(at: Look) -> Observed[tuple[Library, ...]]:
     mapped = process.mapped if process is not None else ()
     # Without a GPU no version decides anything, and a look must not cost a process.
     ask = not at.made["gpus"].is_absent
-    return libraries.observe(at.host, at.patient.patient.value, at.value("variables", {}), at.dataset, ask, mapped)
+    beside = [one.variables.get("LD_LIBRARY_PATH", "") for one in at.value("launchers", ())]
+    return libraries.observe(at.host, at.patient.patient.value, at.value("variables", {}), at.dataset, ask, mapped, beside)
 
 
 def _compute_cache(at: Look) -> Observed[ComputeCache]:

@@ -63,15 +63,16 @@ def observe(
     dataset: Dataset,
     ask: bool = True,
     mapped: Iterable[Mapped] = (),
+    beside: Iterable[str] = (),
 ) -> Observed[tuple[Library, ...]]:
     """The copies, each once by its path; ``ask`` False leaves every version unknown and starts no process.
 
-    ``mapped`` are those that a running process has loaded, wherever they lie.
+    ``mapped`` are those that a running process has loaded, wherever they lie; ``beside`` path lists of what else starts the patient.
     """
     names = {soname: row.name for row in dataset.libraries() for soname in row.sonames}
     seen: dict[str, tuple[str, str]] = {}
     kits = tuple(kit.path for kit in toolkits.observe(host).or_else(()))
-    folders = _folders(host, patient, variables, kits)
+    folders = _folders(host, patient, (variables.get("LD_LIBRARY_PATH", "").replace(";", ":"), *beside), kits)
     for folder in folders:
         for entry in host.entries(folder):
             if entry in names:
@@ -184,8 +185,8 @@ def _ptxas_version(host: Host, path: str) -> str | None:
     return match.group(1) if match else None
 
 
-def _folders(host: Host, patient: Patient | None, variables: Mapping[str, str], kits: tuple[str, ...]) -> tuple[str, ...]:
-    searched = [part for part in variables.get("LD_LIBRARY_PATH", "").replace(";", ":").split(":") if posixpath.isabs(part)]
+def _folders(host: Host, patient: Patient | None, lists: Iterable[str], kits: tuple[str, ...]) -> tuple[str, ...]:
+    searched = [part for one in lists for part in one.split(":") if posixpath.isabs(part)]
     prefix = [posixpath.join(patient.prefix, "lib")] if patient is not None and host.is_dir(f"{patient.prefix}/conda-meta") else []
     inside = [posixpath.join(kit, part) for kit in kits for part in _TOOLKIT]
     own = posixpath.join(patient.site_packages, "nvidia") + "/" if patient is not None else None

@@ -17,9 +17,12 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,200}")
 _TCL_DEEDS = {"setenv": "set", "pushenv": "set", "prepend-path": "prepend", "append-path": "append", "unsetenv": "unset"}
 # These tell of the module, or stand against others: no variable changes by them.
 _TCL_SILENT = frozenset(("set", "conflict", "prereq", "module-whatis", "set-alias", "complete", "family", "puts", "chdir", "proc", "break"))
+OF_MODULES = ("load",)
+_TCL_LOADS = ("load", "add")
 _TCL_WORD = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"|\{([^{}]*)\}|(\S+))')
 _TCL_USE = re.compile(r"\$(?:\{(?:::)?([A-Za-z0-9_:()]+)\}|(?:::)?(env\([A-Za-z0-9_]+\)|[A-Za-z_][A-Za-z0-9_]*))")
 _LUA_DEEDS = {"setenv": "set", "pushenv": "set", "prepend_path": "prepend", "append_path": "append", "unsetenv": "unset"}
+_LUA_LOADS = ("load", "always_load", "depends_on")
 _LUA_SILENT = frozenset(("help", "whatis", "conflict", "prereq", "family", "set_alias", "LmodMessage", "add_property"))
 _LUA_CALL = re.compile(r"([A-Za-z_]\w*)\s*([({\[\"'].*)", re.DOTALL)
 _LUA_LOCAL = re.compile(r"(?:local\s+)?([A-Za-z_]\w*)\s*=\s*(.+)", re.DOTALL)
@@ -31,7 +34,7 @@ _LUA_TOKEN = re.compile(
 
 @record(frozen=True)
 class Deed:
-    """``number`` is the line, from 1; ``deed`` is set, prepend, append or unset."""
+    """``number`` is the line, from 1; ``deed`` is set, prepend, append or unset, or load, which has a module's name for its value."""
 
     number: int
     deed: str
@@ -78,6 +81,10 @@ def tcl(text: str, environ: Mapping[str, str]) -> Seen:
             known.pop(words[1], None)
         elif command in _TCL_DEEDS:
             made = list(_tcl_deeds(number, _TCL_DEEDS[command], words[1:]))
+            whole = whole and not opened and bool(made)
+            deeds += made
+        elif command in ("module", "depends-on"):
+            made = list(_tcl_module(number, [*(["load"] if command == "depends-on" else []), *words[1:]]))
             whole = whole and not opened and bool(made)
             deeds += made
         elif command not in _TCL_SILENT:
@@ -144,6 +151,20 @@ def _tcl_deeds(number: int, deed: str, words: list[str | None]) -> Iterator[Deed
         yield Deed(number, deed, str(left[0]), ":".join(str(value) for value in values))
 
 
+def _tcl_module(number: int, words: list[str | None]) -> Iterator[Deed]:
+    """``module load NAME...`` and ``module use [-a] FOLDER...``; nothing for any other, or where a word is not known."""
+    if len(words) < 2 or any(word is None or not word.isprintable() or len(word) > _LONGEST for word in words):
+        return
+    verb, rest = str(words[0]), [str(word) for word in words[1:]]
+    if verb in _TCL_LOADS and not any(word.startswith("-") for word in rest):
+        yield from (Deed(number, "load", "", word) for word in rest)
+    elif verb == "use":
+        after = rest[0] in ("-a", "--append")
+        parts = rest[1:] if after or rest[0] in ("-p", "--prepend") else rest
+        if parts and all(part.startswith("/") for part in parts):
+            yield Deed(number, "append" if after else "prepend", "MODULEPATH", ":".join(parts))
+
+
 # Lua
 
 
@@ -162,9 +183,9 @@ def lua(text: str, environ: Mapping[str, str]) -> Seen:
         elif first in ("else", "elseif"):
             whole = False
         elif call := _LUA_CALL.fullmatch(statement):
-            made = _lua_deed(number, call[1], call[2], known, environ) if call[1] in _LUA_DEEDS else None
-            deeds += [made] if made is not None else []
-            whole = whole and (made is not None and not depth or call[1] in _LUA_SILENT)
+            made = _lua_deeds(number, call[1], call[2], known, environ)
+            deeds += made
+            whole = whole and (bool(made) and not depth or call[1] in _LUA_SILENT)
         elif setting := _LUA_LOCAL.fullmatch(statement):
             value = _lua_values(setting[2], known, environ)
             known.pop(setting[1], None)
@@ -200,6 +221,17 @@ def _without_long(text: str, begin: str, end: str) -> str:
         made += [text[at:start], "\n" * text.count("\n", start, stop)]
         at = stop + len(end)
     return "".join(made) + text[at:]
+
+
+def _lua_deeds(number: int, command: str, rest: str, known: Mapping[str, str], environ: Mapping[str, str]) -> list[Deed]:
+    if command in _LUA_DEEDS:
+        made = _lua_deed(number, command, rest, known, environ)
+        return [made] if made is not None else []
+    if command not in _LUA_LOADS or not (rest.startswith("(") and rest.endswith(")")):
+        return []
+    values = _lua_values(rest[1:-1], known, environ)
+    names = [value for value in values if value and value.isprintable() and len(value) <= _LONGEST]
+    return [Deed(number, "load", "", name) for name in names] if len(names) == len(values) else []
 
 
 def _lua_deed(number: int, command: str, rest: str, known: Mapping[str, str], environ: Mapping[str, str]) -> Deed | None:

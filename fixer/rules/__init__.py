@@ -145,6 +145,7 @@ OF_A_PATIENT: tuple[Rule, ...] = (
     environment.module_shadowed,
     environment.user_site_leak,
     launchers.not_for_every_launcher,
+    launchers.hidden_in_a_launcher,
 )
 # These compare a running process with what is there now.
 OF_A_PROCESS: tuple[Rule, ...] = (

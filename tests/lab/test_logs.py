@@ -21,6 +21,7 @@ WORDS = {
     "2.21.0-branch-470": "pip-nvidia-libs-not-found",
     "2.20.0-old-card-picked": "gpu-arch-too-old",
     "2.20.0-part-of-9-1-in-the-wheel": "cudnn-shadowed",
+    "2.15.1-all-of-8-7-in-the-wheel": "cudnn-too-old",
     "2.15.1-part-of-8-7-in-the-wheel": "cudnn-shadowed",
     "2.15.1-cpu-build-over-it": "cpu-build-selected",
     "2.15.1-by-pythonpath": "numpy-abi",

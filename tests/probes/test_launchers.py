@@ -178,7 +178,7 @@ JOB = "#!/bin/bash\n#SBATCH --gres=gpu:1{}\n{}/opt/tf/bin/python train.py --toke
     ("", "", True, {}),
     ("\n#SBATCH --export=NONE", "", False, {}),
     ("\n#SBATCH --export NONE", "export LD_LIBRARY_PATH=/opt/cuda/lib64\nexport HF_TOKEN=x\n", False, {"LD_LIBRARY_PATH": "/opt/cuda/lib64"}),
-    ("\n#SBATCH --export=ALL,N=1", "export LD_LIBRARY_PATH=\"/a:$LD_LIBRARY_PATH\"\n", True, {}),
+    ("\n#SBATCH --export=ALL,N=1", "export LD_LIBRARY_PATH=\"/a:$LD_LIBRARY_PATH\"\n", True, {"LD_LIBRARY_PATH": "/a:"}),
     ("\n#SBATCH --export=NONE", "export LD_LIBRARY_PATH=/a:$LD_LIBRARY_PATH\n", False, {"LD_LIBRARY_PATH": "/a:"}),
     ("\n#SBATCH --export=PATH,LD_LIBRARY_PATH", "", True, {}),
     ("\n#SBATCH --export=PATH", "", False, {}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from fixer.host.real import RealHost
 from fixer.model.facts import Launcher
 from fixer.probes import job_scripts, module_text, modulefiles
+from fixer.probes.module_names import located
 
 TCL = """#%Module1.0
 ## CUDA for everybody
@@ -66,7 +68,7 @@ def test_a_lua_file_line_by_line() -> None:
 
 
 @pytest.mark.parametrize("line", [
-    "setenv CUDA_HOME [exec id]", "setenv CUDA_HOME $nobody", "if { 1 } {\nsetenv CUDA_HOME /a\n}", "module load gcc", "source /etc/x.tcl", "[", "prepend-path -d ; PATH /a",
+    "setenv CUDA_HOME [exec id]", "setenv CUDA_HOME $nobody", "if { 1 } {\nsetenv CUDA_HOME /a\n}", "module unload gcc", "module load $x", "source /etc/x.tcl", "[", "prepend-path -d ; PATH /a",
     'setenv CUDA_HOME "/a\\x"', "setenv CUDA_HOME /a\x1b[31m", "exec rm -rf /",
 ])  # fmt: skip
 def test_a_tcl_file_that_decides_something_is_not_known_whole(line: str) -> None:
@@ -74,8 +76,8 @@ def test_a_tcl_file_that_decides_something_is_not_known_whole(line: str) -> None
 
 
 @pytest.mark.parametrize("line", [
-    'setenv("CUDA_HOME", capture("id"))', 'setenv("CUDA_HOME", nobody)', 'if true then\nsetenv("CUDA_HOME", "/a")\nend', 'load("gcc")', 'os.execute("id")', "execute{cmd=1}",
-    'setenv("CUDA_HOME")', 'prepend_path("PATH", "/a", ";")', "setenv(", "[[", 'depends_on("gcc")', 'setenv("CUDA_HOME", "/a\x1b[31m")',
+    'setenv("CUDA_HOME", capture("id"))', 'setenv("CUDA_HOME", nobody)', 'if true then\nsetenv("CUDA_HOME", "/a")\nend', 'try_load("gcc")', 'os.execute("id")', "execute{cmd=1}",
+    'setenv("CUDA_HOME")', 'prepend_path("PATH", "/a", ";")', "setenv(", "[[", 'load(nobody)', 'setenv("CUDA_HOME", "/a\x1b[31m")',
 ])  # fmt: skip
 def test_a_lua_file_that_decides_something_is_not_known_whole(line: str) -> None:
     assert not module_text.lua(f"{line}\n", {}).whole
@@ -110,7 +112,11 @@ def test_the_loaded_modules_by_their_files_and_by_modulepath(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(("extra", "found"), [
-    ({}, None), ({".version": '#%Module\nset ModulesVersion "11.2"\n'}, "11.2"), ({"default": "-> 12.2"}, "12.2"), ({".version": "set ModulesVersion 9\n"}, None),
+    ({}, "12.2"), ({"9.9": TCL}, "12.2"), ({"latest": TCL}, None), ({".version": '#%Module\nset ModulesVersion "11.2"\n'}, "11.2"), ({"default": "-> 12.2"}, "12.2"), ({".version": "set ModulesVersion 9\n"}, None),
+    ({".modulerc": "#%Module\nmodule-version cuda/11.2 old default\n"}, "11.2"), ({".modulerc": "module-version /11.2 default\n"}, "11.2"),
+    ({".modulerc": "module-version ./11.2 default\n", ".version": "set ModulesVersion 12.2\n"}, "11.2"),
+    ({".modulerc.lua": 'module_version("cuda/11.2", "default")\n'}, "11.2"), ({".modulerc": "module-version cuda/11.2 old\n"}, "12.2"),
+    ({"../.modulerc": "#%Module\nmodule-version cuda/11.2 default\n"}, "11.2"), ({".modulerc": "module-version cuda/$x default\n"}, "12.2"),
 ])  # fmt: skip
 def test_a_name_without_a_version_is_what_its_folder_says(tmp_path: Path, extra: dict[str, str], found: str | None) -> None:
     for version in ("11.2", "12.2"):
@@ -120,7 +126,16 @@ def test_a_name_without_a_version_is_what_its_folder_says(tmp_path: Path, extra:
             (tmp_path / "cuda" / name).symlink_to(text[3:])
         else:
             put(tmp_path / "cuda" / name, text)
-    assert modulefiles.located(RealHost({"MODULEPATH": str(tmp_path)}), "cuda") == (f"{tmp_path}/cuda/{found}" if found else None)
+    assert located(RealHost({}), "cuda", [str(tmp_path)]) == ((f"cuda/{found}", f"{tmp_path}/cuda/{found}") if found else None)
+
+
+def test_an_alias_and_a_second_name_lead_to_their_module_and_never_round_in_circles(tmp_path: Path) -> None:
+    put(tmp_path / "cuda" / "11.2", TCL)
+    put(tmp_path / "cuda" / ".modulerc", "#%Module\nmodule-version cuda/11.2 stable\n")
+    put(tmp_path / ".modulerc", "#%Module\nmodule-alias gpu cuda/stable\nmodule-alias a b\nmodule-alias b a\n")
+    host, whole = RealHost({}), ("cuda/11.2", f"{tmp_path}/cuda/11.2")
+    assert located(host, "gpu", [str(tmp_path)]) == located(host, "cuda/stable", ["/nowhere", str(tmp_path)]) == whole
+    assert located(host, "a", [str(tmp_path)]) is None and located(host, "cuda/testing", [str(tmp_path)]) is None
 
 
 JOB = "#!/bin/bash\n#SBATCH --export={}\nmodule load {}\n{}/opt/tf/bin/python train.py\n"
@@ -129,21 +144,44 @@ HOME = {"CUDA_HOME": "/opt/cuda"}
 
 
 @pytest.mark.parametrize(("options", "names", "lines", "expected"), [
-    ("ALL", "cuda/1", "", HOME),
+    ("ALL", "cuda/1", "", {**HOME, "LD_LIBRARY_PATH": "/opt/cuda/lib64:/shells"}),
     ("NONE", "cuda/1", "", {**HOME, "LD_LIBRARY_PATH": "/opt/cuda/lib64"}),
     ("NONE", "cuda/1", "export LD_LIBRARY_PATH=/a:$LD_LIBRARY_PATH\n", {**HOME, "LD_LIBRARY_PATH": "/a:/opt/cuda/lib64"}),
     ("ALL", "cuda/1", "export LD_LIBRARY_PATH=/a\n", {**HOME, "LD_LIBRARY_PATH": "/a"}),
-    ("ALL", "plain/1 cuda/1", "", HOME),
+    ("ALL", "plain/1 cuda/1", "", {**HOME, "LD_LIBRARY_PATH": "/opt/cuda/lib64:/shells"}),
+    ("ALL", "plain/1", "", {}),
+    ("ALL", "cuda/1", "export LD_LIBRARY_PATH=$LD_LIBRARY_PATH:/z\n", {**HOME, "LD_LIBRARY_PATH": "/opt/cuda/lib64:/shells:/z"}),
+    ("NONE", "stack/1", "", {**HOME, "LD_LIBRARY_PATH": "/stack:/opt/cuda/lib64"}),
+    ("NONE", "stack/1 cuda/1", "", {**HOME, "LD_LIBRARY_PATH": "/stack:/opt/cuda/lib64"}),
+    ("NONE", "stack", "", {**HOME, "LD_LIBRARY_PATH": "/stack:/opt/cuda/lib64"}),
+    ("NONE", "round/1", "", {"CUDA_HOME": "/round"}),
+    ("NONE", "lost/1", "", None),
     ("ALL", "sets/1", "", {"LD_LIBRARY_PATH": "/b"}),
     ("NONE", "cuda/1 odd/1", "", None),
     ("NONE", "cuda/2", "", None),
-    ("NONE", "cuda/1", "module purge\n", None),
+    ("NONE", "cuda/1", "module purge\n", {}),
+    ("NONE", "cuda/1", "module unload cuda\n", None),
+    ("NONE", "cuda/1", "module use {more}\nml far/1\n", {**HOME, "LD_LIBRARY_PATH": "/far:/opt/cuda/lib64"}),
+    ("NONE", "cuda/1", "module use relative\n", None),
 ])  # fmt: skip
 def test_a_job_script_with_modules(tmp_path: Path, options: str, names: str, lines: str, expected: dict[str, str] | None) -> None:
     put(tmp_path / "m/cuda/1", PLAIN)
+    put(tmp_path / "m/stack/1", f"#%Module\nmodule use {tmp_path}/more\nmodule load cuda/1 plain\nprepend-path LD_LIBRARY_PATH /stack\n")
+    put(tmp_path / "m/round/1.lua", 'load("round/1")\nsetenv("CUDA_HOME", "/round")\n')
+    put(tmp_path / "m/lost/1", "#%Module\nmodule load nowhere/1\n")
+    put(tmp_path / "more/far/1", "#%Module\nprepend-path LD_LIBRARY_PATH /far\n")
     put(tmp_path / "m/plain/1", "#%Module\nmodule-whatis nothing\n")
     put(tmp_path / "m/sets/1.lua", 'setenv("LD_LIBRARY_PATH", "/b")\n')
     put(tmp_path / "m/odd/1", "#%Module\nif { [info exists x] } {\nsetenv CUDA_HOME /x\n}\n")
-    path = put(tmp_path / "job/train.sbatch", JOB.format(options, names, lines))
-    made = list(job_scripts.observe(RealHost({"MODULEPATH": f"{tmp_path}/m"}), str(tmp_path / "job")))
+    path = put(tmp_path / "job/train.sbatch", JOB.format(options, names, lines.replace("{more}", f"{tmp_path}/more")))
+    host = RealHost({"MODULEPATH": f"{tmp_path}/m", "LD_LIBRARY_PATH": "/shells"})
+    made = [replace(one, modules=()) for one in job_scripts.observe(host, str(tmp_path / "job"))]
     assert made == ([] if expected is None else [Launcher("slurm", "train.sbatch", str(path), "/opt/tf/bin/python", expected, options == "ALL")])
+
+
+def test_a_job_that_takes_the_shells_modules_away_is_not_known(tmp_path: Path) -> None:
+    put(tmp_path / "m/cuda/1", PLAIN)
+    put(tmp_path / "job/train.sbatch", JOB.format("ALL", "cuda/1", "module purge\n"))
+    loaded = RealHost({"MODULEPATH": f"{tmp_path}/m", "LOADEDMODULES": "cuda/1"})
+    assert not list(job_scripts.observe(loaded, str(tmp_path / "job")))
+    assert [one.modules for one in job_scripts.observe(RealHost({}), str(tmp_path / "job"))] == [()]

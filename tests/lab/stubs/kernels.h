@@ -1,4 +1,4 @@
-/* The kernels of TensorFlow's own that surround a float convolution, and softmax, done on the host (device memory is host
+/* The kernels of TensorFlow's own that surround a float convolution, softmax and logical_not, done on the host (device memory is host
  * memory).
  *
  * Without them a convolution gets its input in the wrong order: TensorFlow turns NHWC into NCHW, HWIO into OIHW, and the
@@ -87,6 +87,14 @@ static int run_kernel(const char* name, void** arguments) {
     size_t size = element_size(found + sizeof shuffle - 1);
     if (!size || sscanf(found + sizeof shuffle, "Li%dELi%dELi%dE", place, place + 1, place + 2) != 3) return 0;
     permute(*(char**)arguments[1], arguments[2], place, *(char**)arguments[3], size);
+    return 1;
+  }
+  if (strstr(name, "scalar_boolean_not_opIb") && strstr(name, "TensorIbLi1ELi1E")) {
+    /* (Evaluator assignment, Index size), as seen of 2.3.4: the evaluator of a list holds its data, its size and its device, that
+     * of the operation a device and (empty) the operation. Keras of 2.3 asserts by it that a variable is new. */
+    char **words = arguments[0], *out = words[0], *in = words[5];
+    long size = strstr(name, "TensorIbLi1ELi1Ei") ? *(int*)arguments[1] : *(long*)arguments[1];
+    for (long i = 0; i < size; i++) out[i] = !in[i];
     return 1;
   }
   if (strstr(name, "GenerateNormalizedProbIff")) {
