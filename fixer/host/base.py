@@ -13,7 +13,7 @@ from typing import Callable, Mapping, Protocol, Sequence
 from fixer.model.record import record
 
 DEFAULT_LIMIT = 4 << 20
-SYSTEM_FOLDERS = ("/proc", "/sys", "/etc", "/usr", "/dev", "/opt", "/bin", "/sbin", "/lib", "/lib64", "/var", "/run", "/.dockerenv")
+SYSTEM_FOLDERS = ("/proc", "/sys", "/etc", "/usr", "/dev", "/opt", "/bin", "/sbin", "/lib", "/lib64", "/var", "/run", "/.dockerenv", "/.flatpak-info")
 
 
 @record(frozen=True)

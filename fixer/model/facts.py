@@ -387,6 +387,7 @@ class Facts:
     nvidia_smi: Observed[SmiAnswer] = _unknown()
     kernel_log: Observed[tuple[KernelLine, ...]] = _unknown()
     compute_cache: Observed[ComputeCache] = _unknown()
+    cdi: Observed[Mapping[str, str]] = _unknown()
     repair_files: Observed[tuple[RepairFile, ...]] = _unknown()
     open_run: Observed[OpenRun] = _unknown()
     events: Observed[tuple[Event, ...]] = _unknown()

@@ -4,7 +4,7 @@ The unit is a function over the situation and the draft. What lasts is the image
 said as lines for its Dockerfile, too.
 Sources: https://docs.nvidia.com/datacenter/cloud-native/container-toolkit/latest/docker-specialized.html,
 https://docs.nvidia.com/datacenter/cloud-native/container-toolkit/latest/cdi-support.html,
-https://docs.docker.com/compose/how-tos/gpu-support/
+https://docs.docker.com/compose/how-tos/gpu-support/, distrobox-create(1), https://github.com/containers/toolbox/pull/1497
 """
 
 from __future__ import annotations
@@ -37,10 +37,15 @@ _COMMANDS: dict[str, Commands] = {
     "singularity": (("singularity", "exec", "--nv", "IMAGE", "python"),),
     "apptainer": (("apptainer", "exec", "--nv", "IMAGE", "python"),),
     "kubernetes": (),
+    "distrobox": (("distrobox", "create", "--nvidia", "--image", "IMAGE", "--name", "NAME"), ("distrobox", "enter", "NAME")),
+    "toolbox": (("toolbox", "enter"),),
+    "flatpak": (),
 }
 COMPOSE = "{deploy: {resources: {reservations: {devices: [{driver: nvidia, count: all, capabilities: [gpu]}]}}}}"
 LIMITS = '{resources: {limits: {"nvidia.com/gpu": 1}}}'
 _WHY = {
+    "toolbox": "Toolbx takes the host's driver along each time it is entered, since May 2024; an older one does not.",
+    "flatpak": "A flatpak brings a driver of its own: run Python on the host, or update the flatpak's NVIDIA runtime to the host's driver.",
     "docker": f"With compose, the service has {COMPOSE}.",
     "kubernetes": f"The container's part of the pod has {LIMITS}, and the nodes run NVIDIA's device plugin.",
 }
@@ -51,6 +56,7 @@ _TOOLKIT = (
 
 # Their --nv takes the host's driver along by itself.
 _DRIVER_ALONE = "The host needs the NVIDIA driver."
+_TAKES_ALONG = (*_READ_ONLY, "distrobox", "toolbox", "flatpak")
 
 
 def start_step(situation: Situation, finding: Finding | None) -> HumanStep:
@@ -58,7 +64,7 @@ def start_step(situation: Situation, finding: Finding | None) -> HumanStep:
     kind = situation.facts.container.value or ""
     commands = _COMMANDS.get(kind, (*_DOCKER[-1:], *_PODMAN[-1:]))
     told = finding.title if finding is not None else "no GPU reaches this container"
-    host = _DRIVER_ALONE if kind in _READ_ONLY else _TOOLKIT
+    host = _DRIVER_ALONE if kind in _TAKES_ALONG else _TOOLKIT
     why = f"{told}: nothing inside the container can change that. {host} {_WHY.get(kind, '')}".rstrip()
     how = "with nvidia.com/gpu in its limits" if kind == "kubernetes" else "with the GPU"
     return HumanStep(f"On the host, start the container {how}", commands, f"{why} Afterwards run: convfix plan", "person")

@@ -265,6 +265,7 @@ TABLE: tuple[tuple[str, Callable[[Look], Observed[Any]]], ...] = (
     ("device_nodes", lambda at: driver.device_nodes(at.host)),
     ("kernel_log", _kernel_log),
     ("compute_cache", _compute_cache),
+    ("cdi", lambda at: driver.cdi(at.host)),
     ("interpreters", _interpreters),
     ("pythons", lambda at: interpreters.features(at.made["interpreters"])),
     ("managers", _managers),

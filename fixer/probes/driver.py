@@ -20,6 +20,9 @@ from fixer.probes.plain import clean, line
 MODULE = "/sys/module/nvidia/version"
 PROC = "/proc/driver/nvidia/version"
 LIBCUDA = "libcuda.so.1"
+# The two common folders, by NVIDIA's guide to the Container Device Interface.
+CDI = ("/etc/cdi", "/run/cdi")
+_IN_CDI = re.compile(r"/libcuda\.so\.(\d{2,4}(?:\.\d{1,4}){1,3})\b")
 MODULES = ("nvidia", "nvidia_uvm", "nvidia_modeset", "nvidia_drm", "nvidia_peermem", "nouveau", "nova_core", "nova_drm",
            "vfio_pci", "bbswitch")  # fmt: skip
 _NODE = re.compile(r"nvidia(\d{1,3}|ctl|-uvm|-uvm-tools|-modeset|-nvswitch\d{1,2}|-nvswitchctl)|dxg")
@@ -114,6 +117,18 @@ def _library(host: Host, path: str | None, answer: nvml.Answer | None) -> Observ
     if answer is not None and answer.driver is not None:
         return found(answer.driver, answer.source, path)
     return unknown(f"the name of {real} carries no release, and NVML does not say", path)
+
+
+def cdi(host: Host) -> Observed[Mapping[str, str]]:
+    """The specifications by which containers get the GPU, and the driver's release in each: by the name of the libcuda it passes."""
+    made: dict[str, str] = {}
+    for folder in CDI:
+        for name in host.entries(folder)[:20]:
+            text = host.text(f"{folder}/{name}", 1 << 20) if name.endswith((".yaml", ".json")) and "nvidia" in name else None
+            told = set(_IN_CDI.findall(text or ""))
+            if len(told) == 1:
+                made[f"{folder}/{name}"] = told.pop()
+    return found(made, *made) if made else absent(*CDI)
 
 
 def modules(host: Host) -> Observed[tuple[str, ...]]:

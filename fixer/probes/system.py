@@ -27,6 +27,10 @@ _CGROUP_WORDS = {
     "lxc": "lxc",
     "containerd": "containerd",
 }
+_CONTAINER_MARKS = {
+    "/run/.toolboxenv": "toolbox", "/.flatpak-info": "flatpak", "/.dockerenv": "docker", "/run/.containerenv": "podman",
+}  # fmt: skip
+_DISTROBOX = "/usr/bin/distrobox-export"
 _LIBC_FOLDERS = ("/lib/x86_64-linux-gnu", "/lib64", "/usr/lib64", "/lib/aarch64-linux-gnu", "/usr/lib", "/lib")
 _LIBC_BANNER = re.compile(rb"GNU C Library [^\n]{0,80}? version (\d\.\d{1,3}(?:\.\d{1,3})?)")
 _LOADERS = ("/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1", "/usr/lib/ld-linux-x86-64.so.2")
@@ -103,9 +107,11 @@ def is_wsl(host: Host) -> Observed[bool]:
 
 
 def _container(host: Host) -> Observed[str]:
-    for path, name in (("/.dockerenv", "docker"), ("/run/.containerenv", "podman")):
+    for path, name in _CONTAINER_MARKS.items():
         if host.exists(path):
-            return found(name, path)
+            # distrobox puts its own program into a container of docker's or podman's, and its home and life are the host's.
+            boxed = name in ("docker", "podman") and host.exists(_DISTROBOX) and bool(host.environ.get("CONTAINER_ID"))
+            return found("distrobox", path, _DISTROBOX) if boxed else found(name, path)
     if not host.is_data:
         if host.environ.get("KUBERNETES_SERVICE_HOST"):
             return found("kubernetes", "KUBERNETES_SERVICE_HOST")

@@ -106,6 +106,7 @@ OF_CARDS: tuple[Rule, ...] = (
     driver_loading.driver_drops_gpu,
     driver_loading.driver_wrong_module_flavour,
     libcuda.cuda_compat_lib,
+    libcuda.cdi_of_another_driver,
     driver_versions.driver_too_old,
     driver_versions.driver_cannot_compile,
     driver_state.uvm_or_driver_state,

@@ -184,6 +184,26 @@ def driver_witnesses_disagree(case: Case) -> Iterator[Finding]:
     )
 
 
+def cdi_of_another_driver(case: Case) -> Iterator[Finding]:
+    """A host's CDI specification names the libraries of another driver than the one that is installed: it was made before an update."""
+    library = compare.driver(case.driver_version)
+    stale = {path: text for path, text in case.facts.cdi.or_else({}).items() if compare.driver(text) not in (None, library)}
+    if library is None or not stale or case.container or case.os != "linux":
+        return
+    yield finding(
+        "container-without-gpu",
+        "note",
+        "likely",
+        f"{joined(stale)} {'names' if len(stale) == 1 else 'name'} driver {joined(dict.fromkeys(stale.values()))}, and {library} is "
+        "installed: containers that get the GPU by it do not start or see none",
+        (*(fact(f"cdi[{path}]", text, case.facts.cdi) for path, text in stale.items()), case.driver_evidence()),
+        "Make it again after each update of the driver (as root).",
+        code="cdi-of-another-driver",
+        commands=tuple(("sudo", "nvidia-ctk", "cdi", "generate", f"--output={path}") for path in stale),
+        subject={"path": next(iter(stale))},
+    )
+
+
 def _kind_of_cards(case: Case) -> str:
     names = [(card.gpu.name or "").lower() for card in case.cards]
     if not names or not all(names):

@@ -197,8 +197,8 @@ def _without(case: Case, title: str, evidence: tuple[Evidence, ...]) -> Finding:
         "proven" if host_runs else "likely",
         title,
         evidence,
-        "Start the container with the GPU: docker run --gpus all (podman: --device nvidia.com/gpu=all; Kubernetes: "
-        "nvidia.com/gpu in the limits), with the NVIDIA Container Toolkit on the host and the capabilities "
+        "Start the container with the GPU: docker run --gpus all (podman: --device nvidia.com/gpu=all; distrobox: create "
+        "--nvidia; Kubernetes: nvidia.com/gpu in the limits), with the NVIDIA Container Toolkit on the host and the capabilities "
         "compute,utility. Nothing inside the container can repair this.",
         commands=(("docker", "run", "--gpus", "all", "IMAGE"),) if case.container == "docker" else (),
     )

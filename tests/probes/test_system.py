@@ -64,6 +64,9 @@ def test_secure_boot_without_uefi_and_where_the_firmware_is_hidden(tmp_path: Pat
     [
         ({"/.dockerenv": ""}, "docker"),
         ({"/run/.containerenv": ""}, "podman"),
+        ({"/run/.containerenv": "", "/run/.toolboxenv": ""}, "toolbox"),
+        ({"/.flatpak-info": "[Application]\n"}, "flatpak"),
+        ({"/run/.containerenv": "", "/usr/bin/distrobox-export": ""}, "podman"),
         ({"/run/systemd/container": "lxc\n"}, "lxc"),
         ({"/proc/1/cgroup": "0::/kubepods/besteffort/pod1\n"}, "kubernetes"),
         ({"/proc/1/cgroup": "0::/\n"}, None),
@@ -72,6 +75,13 @@ def test_secure_boot_without_uefi_and_where_the_firmware_is_hidden(tmp_path: Pat
 )
 def test_containers(tmp_path: Path, files: dict[str, str], expected: str | None) -> None:
     assert see(tmp_path, dict(files))["container"].value == expected
+
+
+def test_a_distrobox_is_told_by_its_own_variable_and_program(tmp_path: Path) -> None:
+    files = {"/run/.containerenv": "", "/usr/bin/distrobox-export": ""}
+    host = described(tmp_path, files, {"PATH": "/usr/bin", "CONTAINER_ID": "dev"})
+    assert system.observe(host)["container"].value == "distrobox"
+    assert system.observe(described(tmp_path / "other", {"/run/.containerenv": ""}, {"CONTAINER_ID": "dev"}))["container"].value == "podman"
 
 
 def test_wsl2_is_seen_by_its_kernel_and_its_device(tmp_path: Path) -> None:
@@ -162,6 +172,14 @@ def test_managers_count_when_they_are_executable_files_on_path(tmp_path: Path) -
     assert "conda" in seen
     assert not {"poetry", "pdm", "pip"} & set(seen)
     assert "pip" in managers.observe(host, has_pip=True).or_else(())
+
+
+def test_the_driver_in_a_cdi_specification(tmp_path: Path) -> None:
+    text = "cdiVersion: 0.5.0\nkind: nvidia.com/gpu\nmounts:\n- hostPath: /usr/lib64/libcuda.so.{0}\n  containerPath: /usr/lib64/libcuda.so.{0}\n"
+    files = {"/etc/cdi/nvidia.yaml": text.format("535.104.05"), "/run/cdi/nvidia.json": '{"hostPath": "/usr/lib/libcuda.so.550.54.14"}',
+             "/etc/cdi/other.yaml": text.format("1.2"), "/etc/cdi/nvidia-odd.yaml": text.format("535.1") + text.format("550.1"), "/etc/cdi/nvidia.txt": text}  # fmt: skip
+    assert driver.cdi(described(tmp_path, files)).value == {"/etc/cdi/nvidia.yaml": "535.104.05", "/run/cdi/nvidia.json": "550.54.14"}
+    assert driver.cdi(described(tmp_path / "none", {"/etc/cdi/nvidia.yaml": b"\xff\x00"})).is_absent
 
 
 def test_kernel_modules_and_log_from_files(tmp_path: Path) -> None:
