@@ -13,7 +13,9 @@ from typing import Callable, Mapping, Protocol, Sequence
 from fixer.model.record import record
 
 DEFAULT_LIMIT = 4 << 20
-SYSTEM_FOLDERS = ("/proc", "/sys", "/etc", "/usr", "/dev", "/opt", "/bin", "/sbin", "/lib", "/lib64", "/var", "/run", "/.dockerenv", "/.flatpak-info")
+SYSTEM_FOLDERS = (
+    "/proc", "/sys", "/etc", "/usr", "/dev", "/opt", "/bin", "/sbin", "/lib", "/lib64", "/var", "/run", "/.dockerenv", "/.flatpak-info",
+)  # fmt: skip
 
 
 @record(frozen=True)
