@@ -41,6 +41,7 @@ class Gpu:
     ``kernel_driver`` is the module that holds the card (nvidia, nouveau, vfio-pci); "" when none does. ``uuid`` is the name
     that nvidia-smi -L prints (GPU-...). ``compute_mode`` is default, exclusive or prohibited; ``programs`` how many compute on
     it now. ``mig`` holds the names of its MIG instances (MIG-...): () is MIG without an instance, None no MIG or unknown.
+    ``vgpu`` is licensed, unlicensed or unknown for a virtual GPU seen from its guest, None for any other card.
     """
 
     name: str | None = None
@@ -54,6 +55,7 @@ class Gpu:
     compute_mode: str | None = None
     programs: int | None = None
     mig: tuple[str, ...] | None = None
+    vgpu: str | None = None
 
 
 @record(frozen=True)

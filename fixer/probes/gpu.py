@@ -157,5 +157,6 @@ def _merged(dataset: Dataset, device: Device | None, card: nvml.Card | None) -> 
             compute_mode=card.compute_mode,
             programs=card.programs,
             mig=card.mig,
+            vgpu=card.vgpu,
         )
     return made

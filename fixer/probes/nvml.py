@@ -46,6 +46,7 @@ class Card:
     compute_mode: str | None = None
     programs: int | None = None
     mig: tuple[str, ...] | None = None
+    vgpu: str | None = None
 
 
 @record(frozen=True)
@@ -151,6 +152,7 @@ def _card(told: dict[str, object]) -> Card:
         compute_mode=_MODES.get(number("compute_mode")),
         programs=number("programs"),
         mig=_instances(told.get("mig")),
+        vgpu=words("vgpu", "licensed|unlicensed|unknown"),
     )
 
 

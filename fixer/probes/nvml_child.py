@@ -31,6 +31,21 @@ class Memory(ctypes.Structure):
     _fields_ = [("total", ctypes.c_ulonglong), ("free", ctypes.c_ulonglong), ("used", ctypes.c_ulonglong)]
 
 
+class Feature(ctypes.Structure):
+    """nvmlGridLicensableFeature_t of the call's version 4: what a virtual GPU may be licensed for, and whether it is."""
+
+    _fields_ = [
+        ("code", ctypes.c_uint), ("state", ctypes.c_uint), ("info", ctypes.c_char * 128), ("product", ctypes.c_char * 128),
+        ("enabled", ctypes.c_uint), ("year", ctypes.c_uint), ("month_to_second", ctypes.c_ushort * 5), ("status", ctypes.c_ubyte),
+    ]  # fmt: skip
+
+
+class Features(ctypes.Structure):
+    """nvmlGridLicensableFeatures_t."""
+
+    _fields_ = [("supported", ctypes.c_int), ("count", ctypes.c_uint), ("features", Feature * 3)]
+
+
 def call(nvml: Any, name: str, *arguments: Any) -> int:
     """NVML's return value; 13 (FUNCTION_NOT_FOUND) for a call that this library lacks."""
     try:
@@ -71,6 +86,13 @@ def sharing(nvml: Any, handle: ctypes.c_void_p) -> dict[str, Any]:
     # Asked with no room for them, NVML answers with their number alone (7 is INSUFFICIENT_SIZE).
     if call(nvml, "nvmlDeviceGetComputeRunningProcesses_v3", handle, ctypes.byref(count), None) in (0, 7):
         made["programs"] = count.value
+    virtual, licences = ctypes.c_uint(), Features()
+    # 2 is a virtual GPU inside its guest (nvmlGpuVirtualizationMode_t).
+    if call(nvml, "nvmlDeviceGetVirtualizationMode", handle, ctypes.byref(virtual)) == 0 and virtual.value == 2:
+        made["vgpu"] = "unknown"
+        if call(nvml, "nvmlDeviceGetGridLicensableFeatures_v4", handle, ctypes.byref(licences)) == 0 and licences.supported == 1:
+            held = [one.state != 0 for one in licences.features[: min(licences.count, 3)]]
+            made["vgpu"] = "unknown" if not held else "licensed" if any(held) else "unlicensed"
     if call(nvml, "nvmlDeviceGetMigMode", handle, ctypes.byref(current), ctypes.byref(pending)) != 0 or current.value != 1:
         return made
     if call(nvml, "nvmlDeviceGetMaxMigDeviceCount", handle, ctypes.byref(count)) == 0:

@@ -112,6 +112,7 @@ OF_CARDS: tuple[Rule, ...] = (
     driver_state.uvm_or_driver_state,
     sharing.gpu_busy,
     sharing.mig_without_instance,
+    sharing.vgpu_without_licence,
     sharing.unfit_card_picked,
     cuda_libraries.cuda_libs_unknown,
     xla.ptxas_too_old,

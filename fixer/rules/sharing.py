@@ -63,6 +63,25 @@ def mig_without_instance(case: Case) -> Iterator[Finding]:
     )
 
 
+def vgpu_without_licence(case: Case) -> Iterator[Finding]:
+    """A virtual GPU whose guest has no licence: NVIDIA's driver restricts it, and a program is told error 102, not licensed."""
+    bare = tuple(card for card in case.cards if card.gpu.vgpu == "unlicensed")
+    if not bare or len(bare) != len(case.cards):
+        return
+    yield finding(
+        "gpu-busy",
+        "risks" if case.target != "cpu" else "note",
+        "likely",
+        f"{joined(card.name for card in bare)} is a virtual GPU without a licence: its driver restricts it until it has one",
+        tuple(fact(f"gpus[{card.place}].vgpu", "unlicensed", case.facts.gpus) for card in bare),
+        "Have the administrator give this guest its licence (the token or server of nvidia-gridd), then restart nvidia-gridd; "
+        "nvidia-smi -q shows the License Status.",
+        code="vgpu-without-licence",
+        commands=(("nvidia-smi", "-q"),),
+        plan="advise",
+    )
+
+
 def unfit_card_picked(case: Case) -> Iterator[Finding]:
     """CUDA_VISIBLE_DEVICES leaves a card that this TensorFlow cannot use, and hides one that it can."""
     value = case.variables.get("CUDA_VISIBLE_DEVICES")

@@ -39,6 +39,8 @@ SCENARIOS = (
     Scenario("card-by-its-name", None, variables={"CUDA_VISIBLE_DEVICES": _UUID}),
     Scenario("prohibited", "gpu-busy", machine=Machine(settings={"FAKEGPU_COMPUTE_MODE": "2"}), flip="exclusive-and-free"),
     Scenario("exclusive-and-taken", "gpu-busy", machine=Machine(settings={"FAKEGPU_COMPUTE_MODE": "3", "FAKEGPU_PROGRAMS": "1"}), flip="exclusive-and-free"),
+    Scenario("vgpu-without-licence", None, machine=Machine(settings={"FAKEGPU_VGPU": "2"}), named="gpu-busy", flip="vgpu-with-licence"),
+    Scenario("vgpu-with-licence", None, machine=Machine(settings={"FAKEGPU_VGPU": "1"})),
     Scenario("exclusive-and-free", None, machine=Machine(settings={"FAKEGPU_COMPUTE_MODE": "3"})),
     Scenario("old-card-picked", "cuda-visible-devices", "2.20.0", _OLD_FIRST, variables={"CUDA_VISIBLE_DEVICES": "0", **_BUS}, flip="good-card-picked"),
     Scenario("good-card-picked", None, "2.20.0", _OLD_FIRST, variables={"CUDA_VISIBLE_DEVICES": "1", **_BUS}),

@@ -16,6 +16,7 @@
  *   FAKEGPU_CUINIT=0           answer of cuInit (34 stub, 100 no device, 803 mismatch, 804 compat, 999 unknown)
  *   FAKEGPU_NAME_1="..."       of the second card, and so for PCI, CC and MEM_MIB
  *   FAKEGPU_MIG_MODE=0         1: MIG is on for the first card; FAKEGPU_MIG is its one instance
+ *   FAKEGPU_VGPU=0             1: the cards are virtual GPUs with a licence, 2: without
  *   FAKEGPU_COMPUTE_MODE=0     1 or 3 exclusive, 2 prohibited; FAKEGPU_PROGRAMS=0 how many compute on it
  *   FAKEGPU_COUNT_CALLS=FILE   NVML adds a line to FILE for each nvmlInit
  *   FAKEGPU_NVML=0             answer of nvmlInit (9 not loaded, 18 library/driver mismatch)
