@@ -42,10 +42,12 @@ _CALLS = (
 _LAUNCHERS = {
     "jupyter": r"jupyter|notebook|ipykernel",
     "vscode": r"vs ?code|visual studio code",
-    "pycharm": r"pycharm|intellij|spyder",
+    "pycharm": r"pycharm|intellij|spyder|r-?studio|eclipse|pydev",
     "systemd": r"systemd|gunicorn|supervisor|apache",
     "cron": r"\bcron",
 }
+# Boards and modules whose processor is an ARM one, whatever else is said.
+_ARM = re.compile(r"\b(?:jetson|jetpack|tegra|raspbian|raspberry|xavier|orin|aarch64|armv[78]l?|grace hopper|gh200)\b", re.IGNORECASE)
 _DISTROS = {
     "ubuntu": "ubuntu", "debian": "debian", "fedora": "fedora", "centos": "centos", "rhel": "rhel", "red hat": "rhel",
     "arch": "arch", "mint": "linuxmint", "manjaro": "manjaro", "opensuse": "opensuse", "alpine": "alpine",
@@ -117,6 +119,8 @@ def _system(texts: Mapping[str, str]) -> dict[str, Any]:
         made["os"] = found("macos", source)
     elif "linux" in every or any(name in every for name in _DISTROS):
         made["os"] = found("linux", source)
+    if made.get("os", found("linux", source)).value == "linux" and _ARM.search(f"{every} {texts.get('gpu', '')} {method}"):
+        made["os"], made["arch"] = found("linux", source), found("aarch64", source)
     apple = re.search(r"apple|\bm[1-4]\b|arm64|aarch64", f"{every} {texts.get('gpu', '').lower()}")
     if apple and (made.get("os") is not None and made["os"].value == "macos" or "arm64" in every or "aarch64" in every):
         made["arch"] = found("aarch64", source)

@@ -203,6 +203,7 @@ OF_A_LOG: tuple[Rule, ...] = (
     keras.layer_word,
     keras.saved_class,
     heard_installers.requirement_unmet,
+    heard_installers.requirements_exclude_each_other,
     heard_installers.left_incompatible,
     heard_installers.python_excluded,
     heard_installers.two_builds,

@@ -40,10 +40,20 @@ def _one(cause: str, certainty: Certainty = "likely") -> Meaning:
 MISSING: dict[str, Meaning] = {
     "tensorflow": Meaning({"tensorflow-missing": 72, "env-not-inherited": 24, "environment-broken": 4}),
     "tensorflow.": Meaning({"environment-broken": 52, "module-shadowed": 36, "duplicate-tf-packages": 12}),
+    # Gone since 2.0: code for TensorFlow 1 asks for it.
+    "tensorflow.contrib": Meaning({_KERAS: 70, "environment-broken": 30}),
+    "tensorflow.contrib.": Meaning({_KERAS: 70, "environment-broken": 30}),
     "tensorflow.keras": Meaning({_KERAS: 46, "environment-broken": 30, "module-shadowed": 24}),
     "tensorflow.keras.": Meaning({_KERAS: 80, "environment-broken": 20}),
     "tensorflow.python.keras": _one(_KERAS),
     "tensorflow.python.keras.": _one(_KERAS),
+    # Inner modules come, move and go with each release: who asks for one was written for another TensorFlow.
+    "tensorflow.python.": Meaning({_KERAS: 60, "environment-broken": 28, "plugin-built-for-other-tf": 12}),
+    # These every TensorFlow has.
+    **dict.fromkeys(
+        (f"tensorflow.python.{name}" for name in ("client", "framework", "ops", "platform", "pywrap_tensorflow", "util")),
+        Meaning({"environment-broken": 52, "module-shadowed": 36, "duplicate-tf-packages": 12}),
+    ),
     # The file is there: what it needs is not. On Windows that is a DLL, of cuDNN's or CUDA's wrong release too.
     "_pywrap_tensorflow_internal": Meaning(
         {"windows-msvc-or-avx": 32, "windows-dll-missing": 26, "cudnn-missing": 14, "cudnn-too-new": 14, "environment-broken": 14}

@@ -14,8 +14,8 @@ from fixer.model import compare
 from fixer.model.finding import Certainty, Finding
 from fixer.model.subject import DISTRIBUTIONS
 from fixer.rules.case import Case
-from fixer.rules.events import Heard, said
-from fixer.rules.heard import candidates, named
+from fixer.rules.events import Heard, evidence, said
+from fixer.rules.heard import about, candidates, named
 from fixer.rules.requirements import is_framework, is_of_an_extra, name_of
 
 _EXACT = re.compile(r"==\s*(\d+(?:\.\d+)*)")
@@ -85,6 +85,21 @@ def _is_release(case: Case, name: str, version: str) -> bool:
     known = ask.releases(case.dataset, name)
     wanted = compare.release(version)
     return not known or any(compare.release(row.version)[: len(wanted)] == wanted for row in known)
+
+
+def requirements_exclude_each_other(case: Case) -> Iterator[Finding]:
+    """pip: what was asked for cannot be had together; it is ours where one of the packages that the lines name is."""
+    seen = said(case, "pip-conflict")
+    names = {name for one in (*seen, *said(case, "pip-conflict-asked", "pip-conflict-needs")) for name in _named_in(one)}
+    if seen and (not names or any(is_framework(name) or is_of_an_extra(name) for name in names)):
+        yield named("tf-torch-pin-conflict", "likely", about(seen[0]), evidence(seen[:3]), "said-pip-conflict")
+
+
+def _named_in(one: Heard) -> Iterator[str]:
+    """The packages that a line about a conflict names; a place in a file of requirements names none."""
+    listed = one.event.values.get("names", "").partition(" because ")[0]
+    texts = (*re.split(r",\s*|\s+and\s+", listed), one.event.values.get("package", ""), one.event.values.get("requirement", ""))
+    return (name for text in texts if text and (name := name_of(text)) is not None)
 
 
 def left_incompatible(case: Case) -> Iterator[Finding]:

@@ -38,6 +38,8 @@ _SONAME = re.compile(r"lib([A-Za-z_]+)\.(?:so\.(\d+(?:\.\d+)*)|(\d+\.\d+)\.dylib
 _DLL = re.compile(r"([A-Za-z]+)64_(\d+)\.dll", re.IGNORECASE)
 
 
+# .NET leaves the ending away.
+_BARE_DLL = re.compile(r"64_\d+$")
 _WINDOWS_PART = re.compile(r"cudnn_\w+64_\d", re.IGNORECASE)
 _MODULE_NOT_FOUND = "126"
 # From this CUDA on a name holds for the whole major.
@@ -84,7 +86,7 @@ class Lost:
 
     @property
     def windows(self) -> bool:
-        return self.name.lower().endswith(".dll")
+        return self.name.lower().endswith(".dll") or _BARE_DLL.search(self.name) is not None
 
 
 def lost(case: Case) -> tuple[Lost, ...]:
@@ -107,7 +109,7 @@ def lost(case: Case) -> tuple[Lost, ...]:
                 # It is there, and what it was linked with is of another release.
                 continue
             stem = one.event.values.get("stem")
-            name = f"lib{stem}.so" if stem else one.event.values.get("library", "").strip().rpartition("/")[2].strip("\"'")
+            name = f"lib{stem}.so" if stem else _file_name(one.event.values.get("library", ""))
             if not name:
                 continue
             if one.row.id == "library-import" and one.event.text.rpartition(name)[2].strip("\"'`.,:;) "):
@@ -126,6 +128,10 @@ def lost(case: Case) -> tuple[Lost, ...]:
 # TensorFlow's own libraries, and those of frameworks beside it: a cut one was half written.
 _OF_TENSORFLOWS_OWN = re.compile(r"-packages/tensorflow/|/(?:lib|_pywrap_)tensorflow[\w.]*$")
 _IN_TENSORFLOW = re.compile(rf"-packages/(?:keras|jaxlib|torch)/|{_OF_TENSORFLOWS_OWN.pattern}")
+
+
+def _file_name(path: str) -> str:
+    return path.strip().replace("\\", "/").rpartition("/")[2].strip("\"'")
 
 
 def _kind(name: str) -> str:
@@ -223,11 +229,15 @@ def cudnn_not_loaded(case: Case) -> Iterator[Finding]:
                 "ld-library-path-shadows-env": 14.0,
                 "cuda-libs-missing": 14.0,
                 "ld-library-path-missing": 12.0,
+                "cudnn-missing": 12.0,
             }
     else:
         weights = {"cudnn-missing": 66.0, "ld-library-path-missing": 22.0, "cuda-libs-wrong-version": 6.0, "cudnn-shadowed": 6.0}
         if one.line.row.id == _PART:
             weights["environment-broken"] = 8.0
+            if case.wsl and not one.other:
+                # cuDNN's parts ask for libcuda by a name that WSL keeps in a folder of its own.
+                weights["wsl-libcuda-path"] = 8.0
         installed = [lib for lib in case.facts.libraries.or_else(()) if lib.name == "cudnn"]
         wanted = re.search(r"\.so\.(\d+)", one.name)
         if installed and wanted:

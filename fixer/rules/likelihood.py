@@ -283,7 +283,10 @@ def _gpu_stated(case: Case) -> bool:
 
 HINTS: tuple[Hint, ...] = (
     Hint("on Linux", _is("linux"), {**_all(_WINDOWS, 0.01), "apple-silicon": 0.01}),
-    Hint("on Windows", _is("windows"), {**_all(_LINUX, 0.02), "apple-silicon": 0.01}),
+    # Windows has no module nvidia_uvm, and replaces both halves of the driver at once.
+    Hint("on Windows", _is("windows"),
+         {**_all(_LINUX, 0.02), "apple-silicon": 0.01, "uvm-or-driver-state": 0.4, "driver-library-mismatch": 0.1}),
+    Hint("an ARM processor", lambda case: case.arch == "aarch64", {"cpu-without-avx": 0.01}),
     Hint("on macOS", _is("macos"), {**_all(_WINDOWS + _LINUX + _NVIDIA, 0.05), "apple-silicon": 8, "cpu-without-avx": 0.3}),
     Hint("TensorFlow without CUDA on Windows", lambda case: case.os == "windows" and _tensorflow_without_windows(case),
          {"windows-native-no-gpu": 40, "cpu-build-selected": 0.2}),

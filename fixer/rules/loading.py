@@ -32,6 +32,7 @@ from fixer.rules.copies import (
     wheel_serves,
     wheels,
 )
+from fixer.rules.events import said
 from fixer.rules.say import fact, weaker
 
 Verdict = Literal[
@@ -89,9 +90,15 @@ def openings(case: Case) -> tuple[Opening, ...]:
         return ()
     known: tuple[Opening, ...] | None = case.memory.get("openings")
     if known is None:
-        known = _measured(case) if case.facts.resolutions.is_found else _described(case)
+        known = _measured(case) if case.facts.resolutions.is_found else _not_opened(case, _described(case))
         case.memory["openings"] = known
     return known
+
+
+def _not_opened(case: Case, told: tuple[Opening, ...]) -> tuple[Opening, ...]:
+    """Without what lists call wrong or absent although a run says that it opened it."""
+    opened = {one.event.values.get("library", "") for one in said(case, "library-opened")}
+    return tuple(one for one in told if one.verdict == "ok" or one.soname not in opened)
 
 
 def of_cudnn(case: Case) -> Opening | None:
