@@ -34,7 +34,8 @@ _KINDS = {
     "q": r"[^\"'`\n‘’“”]{0,200}",
     "t": r"[^\n]{0,300}",
     "w": r"[0-9A-Za-z_]{1,120}",
-    "l": r"[0-9A-Za-z_./\\:+\-]{1,120}?\.(?:so(?![0-9A-Za-z_])|dll|dylib)(?:\.[0-9]{1,8}){0,4}",
+    # Four times an option, and no repetition of repetitions.
+    "l": r"[0-9A-Za-z_./\\:+\-]{1,120}?\.(?:so(?![0-9A-Za-z_])|dll|dylib)" + r"(?:\.[0-9]{1,8})?" * 4,
 }
 _MARKS = rf"[ \t\\{re.escape(_QUOTES)}]{{0,12}}"
 _MARKS_OR_BREAK = rf"[\s\\{re.escape(_QUOTES)}]{{0,12}}"

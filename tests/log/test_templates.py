@@ -11,7 +11,7 @@ from fixer.log.line import Line
 from fixer.log.templates import Template, squeeze
 from tests.log.heard import dataset, matcher
 
-SAMPLES = {"": "libx.so.1", "v": "8.1.0", "n": "3", "q": "some words", "t": "text to the end", "w": "A_WORD"}
+SAMPLES = {"": "libx.so.1", "l": "libx.so.1", "v": "8.1.0", "n": "3", "q": "some words", "t": "text to the end", "w": "A_WORD"}
 GAP = re.compile(r"\{(\.\.|[a-z_]{1,30}(?::[^{}]{1,200})?)\}")
 WORDINGS = [(row, text) for row in dataset().symptoms() for text in row.templates]
 

@@ -23,8 +23,10 @@ SILENT = {
     "m157": "a card with its memory: a cause only where little is free, and a rule of its own reads that",
     "m158": "a device with its memory: a cause only beside a failure",
     "m159": "a device with its memory: a cause only beside a failure",
+    "m184": "the ladder, and nothing behind it: harmless first, and memory that may have been wanted beside it",
     "m237": "slower compilation alone; the fact that it states is judged",
     "m238": "slower compilation alone; the fact that it states is judged",
+    "m285": "the profiler's library alone: harmless first, and its folder that may be missing where profiling was wanted",
     "m479": "a package that another one asks for: a fact, no failure yet",
     "m545": "a matrix of letters",
 }  # fmt: skip
