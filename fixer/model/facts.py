@@ -421,6 +421,11 @@ class Facts:
         return (self.os.value or "linux").lower() == "linux"
 
     @property
+    def on_jetson(self) -> bool:
+        """Whether it is a Jetson: NVIDIA names its kernels so."""
+        return (self.kernel.value or "").endswith("-tegra")
+
+    @property
     def packages(self) -> Observed[Mapping[str, str]]:
         """The environment's packages; absent when there is no environment, unknown when nobody could look."""
         if self.environment.value is None:

@@ -20,6 +20,10 @@ from fixer.planning.search import Search
 from fixer.planning.situation import Situation
 from fixer.planning.target import Target
 
+_JETSON = (
+    "NVIDIA's own wheels of TensorFlow for Jetson, one for each JetPack: "
+    "https://docs.nvidia.com/deeplearning/frameworks/install-tf-jetson-platform/"
+)
 ENTER = "Enter it with: "
 _LONG_DOWNLOAD = 1_000_000_000
 
@@ -42,6 +46,8 @@ def opening(situation: Situation, draft: Draft, aim: Target) -> None:
         draft.note("tensorflow-gpu was retired: tensorflow is the package with the GPU build.")
     if aim.device == "cpu" and aim.why:
         draft.note(f"{aim.why}: this plan is for the CPU.")
+        if situation.facts.on_jetson:
+            draft.note(f"For the GPU: {_JETSON}.")
     if aim.device == "cpu" and situation.platform == "macosx_arm64" and situation.wish.device == "any" and not metal.too_old(situation):
         draft.note("This Mac's GPU is used through Apple's plugin tensorflow-metal: convfix plan --device gpu.")
 
@@ -217,7 +223,9 @@ def ways_out(situation: Situation, draft: Draft, *, gpu_absent: bool) -> None:
         metal.way_out(situation, draft)
     if situation.os == "windows":
         draft.note("Way out: WSL2, where TensorFlow uses the GPU through the Windows driver.")
-    if situation.os == "linux" and not gpu_absent:
+    if situation.facts.on_jetson and not gpu_absent:
+        draft.note(f"Way out: {_JETSON}.")
+    elif situation.os == "linux" and not gpu_absent:
         # The images of tensorflow/tensorflow hold the index's own wheels, which have no CUDA outside x86_64.
         ours = "tensorflow/tensorflow, or " if situation.arch == "x86_64" else ""
         draft.note(f"Way out: a container image that carries the whole stack ({ours}NVIDIA's nvcr.io/nvidia/tensorflow).")

@@ -147,6 +147,7 @@ def _packages(
     """Whatever a change of packages or of the loader settles."""
     gpu = aim.device == "gpu"
     about_packages = tuple(one for one in blocking if one.cause in causes.PACKAGES or one.code in causes.BY_PACKAGE)
+    about_packages += _doubled(situation, blocking) if gpu else ()
     about_stack = tuple(one for one in blocking if one.cause in causes.STACK)
     about_libraries = tuple(one for one in blocking if one.cause in causes.LIBRARIES and not _by_person(situation, one))
     if not (about_packages or about_stack or about_libraries or wanting):
@@ -175,6 +176,14 @@ def _packages(
         explain.unknown_device(draft)
         return
     carry_out(situation, draft, gpu, demanded, (*about_packages, *about_stack, *about_libraries), wanting)
+
+
+def _doubled(situation: Situation, blocking: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """A build without CUDA over the one with it: where the GPU does not work, CUDA's libraries alone may mend nothing."""
+    if not any(one.cause in causes.LIBRARIES for one in blocking):
+        return ()
+    doubled = (one for one in situation.findings if one.cause == "duplicate-tf-packages" and one.severity == "risks")
+    return tuple(one for one in doubled if one.subject.get("cpu"))
 
 
 def _compiler_too_old(situation: Situation) -> bool:

@@ -137,6 +137,8 @@ def _module(case: Case) -> tuple[Evidence, ...]:
 
 def driver_not_loaded(case: Case) -> Iterator[Finding]:
     """No driver is installed, its module is not loaded, half of it is missing, or nobody could look."""
+    if case.facts.on_jetson:
+        return  # Its driver is nvgpu, which comes with the system and is no package's.
     reason = missing_because(case)
     if case.facts.driver.is_unknown and case.cards and case.os == "linux" and case.tensorflow_may_use_gpu:
         yield _unknown_driver(case)

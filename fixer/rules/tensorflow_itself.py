@@ -131,7 +131,7 @@ def duplicate_tf_packages(case: Case) -> Iterator[Finding]:
         f"{names} are installed over each other",
         tuple(case.package(name) for name in several),
         "Uninstall all of them, then install one: removing only one deletes files of the other.",
-        subject={"packages": ",".join(several)},
+        subject={"packages": ",".join(several), "cpu": ",".join(name for name in several if name in CPU_DISTRIBUTIONS)},
     )
 
 
