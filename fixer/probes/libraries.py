@@ -31,6 +31,7 @@ _TOOLKIT = (
     "targets/x86_64-linux/lib",
     "targets/x86_64-linux/lib/stubs",
 )
+_MOST_UNPACKED = 20
 # In this order: the versions that decide come before those that are only told.
 _ASKED = (
     "cudnn", "cudart", "cublas", "cublasLt", "cufft", "curand", "cusolver", "cusparse", "nvjitlink", "nccl", "nvrtc",
@@ -190,8 +191,14 @@ def _folders(host: Host, patient: Patient | None, lists: Iterable[str], kits: tu
     prefix = [posixpath.join(patient.prefix, "lib")] if patient is not None and host.is_dir(f"{patient.prefix}/conda-meta") else []
     inside = [posixpath.join(kit, part) for kit in kits for part in _TOOLKIT]
     own = posixpath.join(patient.site_packages, "nvidia") + "/" if patient is not None else None
-    wanted = [posixpath.normpath(part) for part in (*searched, *prefix, *inside, *_DISTRIBUTION)]
+    wanted = [posixpath.normpath(part) for part in (*searched, *prefix, *inside, *_unpacked(host), *_DISTRIBUTION)]
     return tuple(dict.fromkeys(part for part in wanted if own is None or not part.startswith(own)))
+
+
+def _unpacked(host: Host) -> list[str]:
+    """Where people unpack cuDNN's archive beside the toolkits: /usr/local/cudnn, /opt/cudnn-8.9."""
+    roots = [f"{base}/{name}" for base in ("/usr/local", "/opt") for name in host.entries(base) if name.startswith("cudnn")]
+    return [f"{root}/{part}" for root in roots[:_MOST_UNPACKED] for part in ("lib64", "lib")]
 
 
 def _versions(host: Host, paths: Sequence[str]) -> dict[str, str | None]:

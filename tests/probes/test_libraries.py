@@ -15,8 +15,15 @@ from fixer.model.facts import Patient
 from fixer.probes import libraries, loader, toolkits
 from tests import patients
 from tests.lab.build import Builder, cudnn, mathematics, runtime
+from tests.probes.trees import ELF, plant
 
 DATA = Dataset.open()
+
+
+def test_an_archive_of_cudnn_unpacked_beside_the_toolkits_is_a_copy(tmp_path: Path) -> None:
+    plant(tmp_path, {"/usr/local/cudnn-8.9/lib/libcudnn.so.8": ELF, "/opt/cudnn/lib64/libcudnn.so.9": ELF, "/opt/other/lib64/libcudnn.so.8": ELF})
+    seen = libraries.observe(RealHost({}, sys_root=str(tmp_path)), None, {}, DATA).or_else(())
+    assert [one.path for one in seen] == ["/opt/cudnn/lib64/libcudnn.so.9", "/usr/local/cudnn-8.9/lib/libcudnn.so.8"]
 
 
 def _put(root: Path, path: str, content: str) -> None:
