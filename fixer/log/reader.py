@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from fixer.log import prefixes
 from fixer.log.line import Line
 from fixer.log.plain import plain
+from fixer.log.transcripts import answered
 from fixer.model import bounded_json
 
 LONGEST = 4096
@@ -37,7 +38,7 @@ _WINDOWS_PATH = re.compile(r"\b[A-Za-z]:\\")
 # How a new message begins: what comes after a full line and looks like this was not broken off from it.
 _BEGINS = re.compile(
     r"\s*(?:\d{4}-\d\d-\d\d[ T]\d|[IWEF]\d{4} |[IWEF] (?:tensorflow|external)/|Traceback \(|\[\[|File \""
-    r"|\w*(?:Error|Warning|Exception)\b|ERROR:|WARNING:)"
+    r"|\w*(?:Error|Warning|Exception)\b|ERROR:|WARNING:|>>> |In \[|Out\[|(?:\[\]|True|False)\s*$)"
 )
 
 
@@ -54,8 +55,8 @@ def lines(read: Callable[[int], bytes]) -> Iterator[Line]:
 
 
 def _clean(found: Iterator[Line]) -> Iterator[Line]:
-    """Whole lines in plain characters, without what stands before each."""
-    return prefixes.without(Line(line.number, plain(line.text), line.torn) for line in _unwrapped(found))
+    """Whole lines in plain characters, without what stands before each; answers beside what was asked."""
+    return answered(prefixes.without(Line(line.number, plain(line.text), line.torn) for line in _unwrapped(found)))
 
 
 def _chunks(head: bytes, read: Callable[[int], bytes]) -> Iterator[bytes]:

@@ -1,0 +1,81 @@
+"""Puts what somebody asked Python beside what it answered: ``>>> tf.test.is_gpu_available()`` and, lines later, ``False``.
+
+The unit is ``answered(lines)``: the lines go through it unchanged, and behind an answer comes one more line of the same
+number, ``GPU available: False``, in which wordings can be sought. Between the two TensorFlow logs what it
+likes. A question is an expression that stands alone, or is printed alone; an answer is a line that holds a value alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from fixer.log.line import Line
+
+# Questions that wait for their answers, and how many lines an answer may be away: the first start of TensorFlow logs a page.
+_MOST_WAITING, _FARTHEST = 12, 120
+_LONGEST = 400
+_PROMPT = re.compile(r"\s*(?:>>>|\.\.\.|In ?\[\d*\]:|(?:\([\w.-]{1,60}\) ?)?(?:[\w.@:~/-]{0,80}\$|[\w.-]{1,60}@[\w.:~/-]{1,80}#)(?= ))\s?")
+_OUT = re.compile(r"\s*(?:Out ?\[\d*\]:|=>|->)?\s*")
+_TF = r"(?:tf|tensorflow)"
+_OF_GPU = r"\(\s*(?:device_type\s*=\s*)?[\"']GPU[\"']\s*\)"
+_LIST, _COUNT, _TRUTH, _NAME, _VERSION = (
+    re.compile(one)
+    for one in (r"\[\]", r"0", r"True|False", r"''|\"\"", r"[\"']?(\d{1,4}\.\d{1,4}(?:[.+-]?[0-9a-z]+){0,6})[\"']?")
+)
+_DEVICES = rf"{_TF}\.config\.(?:experimental\.)?list_(?:physical|logical)_devices{_OF_GPU}"
+# What is asked, what an answer looks like, and how the two are said on one line.
+_ASKED = (
+    (rf"len\(\s*{_DEVICES}\s*\)", _COUNT, "Num GPUs: {}"),
+    (_DEVICES, _LIST, "GPUs available: {}"),
+    (rf"{_TF}\.test\.is_gpu_available\([^()]{{0,80}}\)", _TRUTH, "GPU available: {}"),
+    (rf"{_TF}\.test\.gpu_device_name\(\)", _NAME, "no GPU has a name, GPUs available: []"),
+    (rf"{_TF}\.test\.is_built_with_(?:cuda|gpu_support)\(\)", _TRUTH, "is_built_with_cuda(): {}"),
+    (r"torch\.cuda\.is_available\(\)", _TRUTH, "torch.cuda.is_available() {}"),
+    (rf"{_TF}\.(?:__version__|version\.VERSION|VERSION)", _VERSION, "TensorFlow version: {}"),
+    (r"(?:keras|tf\.keras)\.__version__", _VERSION, "keras.__version__: {}"),
+    (r"(?:np|numpy)\.__version__", _VERSION, "numpy.__version__: {}"),
+)
+_ANY = "|".join(rf"(?P<q{at}>{asked})" for at, (asked, _, _) in enumerate(_ASKED))
+_QUESTION = re.compile(rf"(?:^|[;:]|print\s*\()\s*(?:{_ANY})\s*\)*\s*[\"']?\s*(?:;|$|#)")
+_HINT = re.compile(r"l_devices\(|is_gpu_available|gpu_device_name|is_built_with|cuda\.is_available\(|__version__|VERSION")
+
+
+class _Waiting(NamedTuple):
+    line: int
+    answer: re.Pattern[str]
+    words: str
+
+
+def answered(lines: Iterable[Line]) -> Iterator[Line]:
+    """The lines, and behind each answer the question and the answer together."""
+    waiting: list[_Waiting] = []
+    for line in lines:
+        yield line
+        if not waiting and _HINT.search(line.text) is None:
+            continue
+        prompt = _PROMPT.match(line.text)
+        asked = list(_questions(line, prompt.end() if prompt is not None else 0))
+        if prompt is not None and (waiting or asked):
+            # Whoever is asked anew has said what there was to say.
+            waiting.clear()
+        if asked:
+            waiting = (waiting + asked)[-_MOST_WAITING:]
+            continue
+        waiting = [one for one in waiting if line.number - one.line <= _FARTHEST]
+        value = _OUT.sub("", line.text, count=1).strip() if len(line.text) <= _LONGEST else ""
+        for at, one in enumerate(waiting):
+            if value and one.answer.fullmatch(value):
+                yield Line(line.number, one.words.format(value))
+                del waiting[: at + 1]
+                break
+
+
+def _questions(line: Line, start: int) -> Iterator[_Waiting]:
+    """What a line asks, in order."""
+    if len(line.text) > _LONGEST or _HINT.search(line.text) is None:
+        return
+    for found in _QUESTION.finditer(line.text[start:]):
+        _, answer, words = _ASKED[int((found.lastgroup or "q0")[1:])]
+        yield _Waiting(line.number, answer, words)
