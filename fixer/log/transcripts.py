@@ -38,6 +38,12 @@ _ASKED = (
     (r"(?:np|numpy)\.__version__", _VERSION, "numpy.__version__: {}"),
 )
 _ANY = "|".join(rf"(?P<q{at}>{asked})" for at, (asked, _, _) in enumerate(_ASKED))
+# The answer in the same sentence: tf.test.is_gpu_available() returns False.
+_SAYS = (
+    r"(?:(?:also|always|still|only|just|now) )?"
+    r"(?:returns?|returned|gives?(?: me)?|gave(?: me)?|shows?|prints?|says|outputs?|is|was|->|=>)"
+)
+_TOLD = re.compile(rf"(?:{_ANY})[)\"'` ]{{0,4}} ?{_SAYS} (?:an |just |only )?[`\"']?(?P<value>\[ ?\]|empty|False|True|0)(?![\w.])")
 _QUESTION = re.compile(rf"(?:^|[;:]|print\s*\()\s*(?:{_ANY})\s*\)*\s*[\"']?\s*(?:;|$|#)")
 _HINT = re.compile(r"l_devices\(|is_gpu_available|gpu_device_name|is_built_with|cuda\.is_available\(|__version__|VERSION")
 
@@ -53,10 +59,13 @@ def answered(lines: Iterable[Line]) -> Iterator[Line]:
     waiting: list[_Waiting] = []
     for line in lines:
         yield line
-        if not waiting and _HINT.search(line.text) is None:
+        hinted = _HINT.search(line.text) is not None
+        if hinted:
+            yield from _told(line)
+        elif not waiting:
             continue
         prompt = _PROMPT.match(line.text)
-        asked = list(_questions(line, prompt.end() if prompt is not None else 0))
+        asked = list(_questions(line, prompt.end() if prompt is not None else 0)) if hinted else []
         if prompt is not None and (waiting or asked):
             # Whoever is asked anew has said what there was to say.
             waiting.clear()
@@ -74,8 +83,22 @@ def answered(lines: Iterable[Line]) -> Iterator[Line]:
 
 def _questions(line: Line, start: int) -> Iterator[_Waiting]:
     """What a line asks, in order."""
-    if len(line.text) > _LONGEST or _HINT.search(line.text) is None:
-        return
-    for found in _QUESTION.finditer(line.text[start:]):
-        _, answer, words = _ASKED[int((found.lastgroup or "q0")[1:])]
+    for found in _QUESTION.finditer(line.text[start : start + _LONGEST]):
+        answer, words = _kind(found)
         yield _Waiting(line.number, answer, words)
+
+
+def _told(line: Line) -> Iterator[Line]:
+    """What a sentence says that Python answered."""
+    for found in _TOLD.finditer(line.text):
+        answer, words = _kind(found)
+        value = "[]" if answer is _LIST and found["value"] != "0" else found["value"]
+        if answer.fullmatch(value):
+            yield Line(line.number, words.format(value))
+
+
+def _kind(found: re.Match[str]) -> tuple[re.Pattern[str], str]:
+    """What the answer to the question that was found looks like, and how both are said."""
+    place = next(name for name, text in found.groupdict().items() if text is not None and name.startswith("q"))
+    _, answer, words = _ASKED[int(place[1:])]
+    return answer, words

@@ -219,6 +219,11 @@ def cudnn_not_loaded(case: Case) -> Iterator[Finding]:
     elif listed:
         evidence += listed[:2]
         weights = {"ld-library-path-missing": 66.0, "env-not-inherited": 14.0, "cudnn-missing": 12.0, "cudnn-shadowed": 8.0}
+    elif one.other and _DRIVER.search(one.other):
+        # cuDNN 8's inference part opens libcuda.so by that name; WSL2 keeps it in a folder of its own, a driver may lack the link.
+        weights = {"wsl-libcuda-path": 60.0, "ld-library-path-missing": 22.0, "driver-not-loaded": 10.0, "container-without-gpu": 8.0}
+        if case.facts.wsl.value is False:
+            del weights["wsl-libcuda-path"]
     elif one.other and _CUDA.search(one.other) and not _CUDNN.search(one.other):
         weights = {"cuda-libs-missing": 30.0, "cuda-libs-wrong-version": 44.0, "ld-library-path-missing": 26.0}
         if one.line.row.id == _PART:

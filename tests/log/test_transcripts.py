@@ -27,6 +27,10 @@ NO_GPU = (
     ("the old question", ">>> tf.test.is_gpu_available()\nWARNING:tensorflow: deprecated\nFalse"),
     ("with arguments", ">>> tf.test.is_gpu_available(cuda_only=False, min_cuda_compute_capability=None)\nFalse"),
     ("no name", ">>> tf.test.gpu_device_name()\n''"),
+    ("a sentence", "On my machine tf.config.list_physical_devices('GPU') still returns [] after that"),
+    ("in words", 'tf.config.list_physical_devices("GPU") returns an empty list.'),
+    ("an old question's", "`tf.test.is_gpu_available()` gives me `False`"),
+    ("an arrow", "print(tf.test.is_gpu_available()) -> False"),
     ("several in a script", f"print(tf.__version__)\n# the GPUs\nprint({LIST})\n2.15.0\n[]"),
 )
 SOME_GPU_OR_NONE_ASKED = (
@@ -37,6 +41,9 @@ SOME_GPU_OR_NONE_ASKED = (
     ("no question", "[]\nFalse\n0"),
     ("code that answers nothing", f"gpus = {LIST}\n[]"),
     ("a condition", f"if not {LIST}:\n[]"),
+    ("a sentence with a GPU", "tf.test.is_gpu_available() returns True, but training is slow"),
+    ("a condition's", "if len(tf.config.list_physical_devices('GPU')) == 0:"),
+    ("a sentence of another", "np.prod(x) returns 0 and tf.test.is_gpu_available() is deprecated"),
     ("of the CPU", ">>> tf.config.list_physical_devices('TPU')\n[]"),
     ("a page later", f">>> {LIST}\n" + "epoch\n" * 200 + "[]"),
 )
