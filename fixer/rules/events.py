@@ -14,8 +14,13 @@ from fixer.model.record import record
 from fixer.rules.case import Case
 
 # A line of the allocator that says of itself that it is no failure also holds the words of one; a kernel's illegal instruction
-# on the GPU holds the words of the processor's.
-_DENIES = {"allocator-ran-out": "allocator-gains", "illegal-instruction": "cuda-illegal-instruction"}
+# on the GPU holds the words of the processor's; a function that cuDNN can do without is looked for as all others are.
+_DENIES = {
+    "allocator-ran-out": "allocator-gains",
+    "illegal-instruction": "cuda-illegal-instruction",
+    "library-symbol": "optional-driver-symbol",
+    "symbol-alone": "optional-driver-symbol",
+}
 
 
 @record(frozen=True)

@@ -36,13 +36,18 @@ def _one(cause: str, certainty: Certainty = "likely") -> Meaning:
     return Meaning({cause: 100.0}, certainty)
 
 
+_OF_TENSORFLOW_1 = Meaning({_KERAS: 56, "unresolved-other": 44})
 # "No module named X": X, or X and what lies below it where it ends in a dot.
 MISSING: dict[str, Meaning] = {
     "tensorflow": Meaning({"tensorflow-missing": 72, "env-not-inherited": 24, "environment-broken": 4}),
     "tensorflow.": Meaning({"environment-broken": 52, "module-shadowed": 36, "duplicate-tf-packages": 12}),
-    # Gone since 2.0: code for TensorFlow 1 asks for it.
-    "tensorflow.contrib": Meaning({_KERAS: 70, "environment-broken": 30}),
-    "tensorflow.contrib.": Meaning({_KERAS: 70, "environment-broken": 30}),
+    # Code for TensorFlow 1 under TensorFlow 2, and the other way round.
+    "tensorflow.contrib": _OF_TENSORFLOW_1,
+    "tensorflow.contrib.": _OF_TENSORFLOW_1,
+    "tensorflow.examples": _OF_TENSORFLOW_1,
+    "tensorflow.examples.": _OF_TENSORFLOW_1,
+    "tensorflow.compat": _one(_KERAS),
+    "tensorflow.compat.": _one(_KERAS),
     "tensorflow.keras": Meaning({_KERAS: 46, "environment-broken": 30, "module-shadowed": 24}),
     "tensorflow.keras.": Meaning({_KERAS: 80, "environment-broken": 20}),
     "tensorflow.python.keras": _one(_KERAS),
@@ -77,6 +82,14 @@ MISSING: dict[str, Meaning] = {
     "ml_dtypes": Meaning({"ml-dtypes-mismatch": 56, "environment-broken": 44}),
     "ml_dtypes.": _one("ml-dtypes-mismatch"),
     "optree": _one("environment-broken"),
+    "absl": _one("environment-broken"),
+    "absl.": _one("environment-broken"),
+    "astunparse": _one("environment-broken"),
+    "flatbuffers": _one("environment-broken"),
+    "gast": _one("environment-broken"),
+    "opt_einsum": _one("environment-broken"),
+    "tensorflow_estimator": _one("environment-broken"),
+    "tensorflow_estimator.": Meaning({_KERAS: 56, "environment-broken": 44}),
     "namex": _one("environment-broken"),
     "distutils": _one("python-unsupported"),
     "distutils.": _one("python-unsupported"),
@@ -160,6 +173,11 @@ def _value(one: Heard, name: str) -> str:
     return one.event.values.get(name, "").strip("\"'`‘’“” ")
 
 
+def _module(one: Heard) -> str:
+    """The module that lacks a name; from 1.15 to 2.1 TensorFlow's own were called tensorflow_core."""
+    return re.sub(r"^tensorflow_core(?=\.|$)", "tensorflow", _value(one, "module"))
+
+
 def module_missing(case: Case) -> Iterator[Finding]:
     """A module that is not there."""
     if said(case, "dll-load", "dll-init"):
@@ -193,7 +211,7 @@ def attribute_missing(case: Case) -> Iterator[Finding]:
     """A module that lacks what others expect of it; one that is asked before it is loaded has a rule of its own."""
     early = {one.event.line for one in said(case, "half-imported")}
     for one in said(case, "no-attribute"):
-        module, name = _value(one, "module"), _value(one, "name")
+        module, name = _module(one), _value(one, "name")
         if one.event.line in early:
             continue
         meaning = _meaning(LACKING, module)
@@ -215,7 +233,7 @@ def name_missing(case: Case) -> Iterator[Finding]:
         if one.event.line in with_path and not one.event.values.get("path"):
             # The same line by its shorter wording.
             continue
-        module, name, path = (_value(one, key) for key in ("module", "name", "path"))
+        module, name, path = _module(one), _value(one, "name"), _value(one, "path")
         meaning = _meaning(NAMELESS, module)
         if meaning is None:
             continue

@@ -61,6 +61,9 @@ _TWO_RELEASES = {
 
 # TensorFlow's own files of two releases lie over each other.
 _TWO_TENSORFLOWS = {"environment-broken": 56.0, "duplicate-tf-packages": 44.0}
+# The driver's own library lacks a function: the driver is older than what asks for it, or a stand-in answers in its place.
+_LIBCUDA = re.compile(r"libcuda\.so")
+_OLDER_DRIVER = {"driver-too-old": 76.0, "cuda-compat-lib": 14.0, "libcuda-stub-loaded": 10.0}
 _OLD_RUNTIME = {"libstdcxx-too-old": 80.0, "environment-broken": 20.0}
 _OF_LIBRARIES = ("cublas", "__nvJitLink", "nccl", "cusparse")
 _OF_LIBSTDCXX = ("_ZSt", "_ZNSt", "_ZNKSt")
@@ -407,6 +410,9 @@ def library_symbol(case: Case) -> Iterator[Finding]:
         if _OF_A_PLUGIN.search(name.replace("\\", "/")) and _OF_TENSORFLOW.search(symbol):
             title = f"{name.rpartition('/')[2]} asks for a function that this TensorFlow has not"
             yield named("plugin-built-for-other-tf", "likely", title, (one.evidence,), "said-plugin-symbol")
+            return
+        if _LIBCUDA.match(name.replace("\\", "/").rpartition("/")[2]):
+            yield from candidates("library-symbol", _OLDER_DRIVER, title, (one.evidence,), ("nvidia-smi",))
             return
         if _kind(name.rpartition("/")[2]) == "cudnn":
             own = [line for line in said(case, "library-listed") if "site-packages" in line.event.text and _CUDNN.search(line.event.text)]

@@ -218,7 +218,7 @@ def cuda_compat_lib(case: Case) -> Iterator[Finding]:
     halves = _halves(case)
     differs = halves is not None and halves[0] != halves[1]
     compat = halves is not None and differs and _is_compat(case, *halves)
-    impossible = None if differs else _impossible_ceiling(case)
+    impossible = None if differs else impossible_ceiling(case)
     if not (compat or impossible) or not case.cards:
         return
     cards = _kind_of_cards(case)
@@ -231,7 +231,7 @@ def cuda_compat_lib(case: Case) -> Iterator[Finding]:
         yield _compat(case, "likely", (case.driver_evidence(), impossible))
 
 
-def _impossible_ceiling(case: Case) -> Evidence | None:
+def impossible_ceiling(case: Case) -> Evidence | None:
     """A "CUDA Version" that the running driver's branch cannot have: another libcuda answered for it."""
     driver = case.driver
     ceiling = compare.cuda(driver.cuda.value) if driver is not None else None

@@ -16,6 +16,7 @@ from fixer.rules.case import Case, is_reported
 from fixer.rules.copies import toolkit_serves
 from fixer.rules.events import said
 from fixer.rules.heard_cudnn import fits_compiled, number
+from fixer.rules.libcuda import impossible_ceiling
 
 _RULED_OUT = 0.05
 _FIRST_WITHOUT_WINDOWS = (2, 11)
@@ -304,6 +305,7 @@ HINTS: tuple[Hint, ...] = (
     Hint("the kernel's half of the driver answers", _module_answers, {"driver-not-loaded": 0.02, "secure-boot": 0.01,
          "nouveau-active": 0.01, "no-nvidia-gpu": 0.05, "gpu-powered-off": 0.3}),
     Hint("both halves of the driver are of one release", _halves_agree, {"driver-library-mismatch": 0.02, "cuda-compat-lib": 0.1}),
+    Hint("a CUDA that the driver's branch cannot have", lambda case: impossible_ceiling(case) is not None, {"cuda-compat-lib": 60}),
     Hint("CUDA_VISIBLE_DEVICES names the first card", _names_first_card, {"cuda-visible-devices": 0.05}),
     Hint("CUDA_VISIBLE_DEVICES names a further card", _names_further_card, {"cuda-visible-devices": 6}),
     Hint("the driver's cache of kernels is closed", lambda case: _cache_is_closed(case) is True, {"nv-compute-cache": 8}),
