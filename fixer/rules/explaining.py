@@ -4,7 +4,8 @@ The doctor asks what stands in the way; a log asks what was behind its lines. So
 first. Where lines share several causes, each line is a distribution over them (``subject``: group and weight), and
 the distributions, the hints of ``likelihood`` and the findings that known facts give are multiplied. A shared line
 that a sure finding explains is explained away. Facts alone name causes only where the log shows a failure that
-nothing else explains, or says nothing at all. No fact is proof of what happened in a run unless a line agrees.
+nothing else explains, or says nothing at all, or, beside a report, nothing but harmless things. No fact is proof of
+what happened in a run unless a line agrees.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from fixer.model.finding import Certainty, Evidence, Finding, Remedy
 from fixer.model.heard import Aside, Explanation, NamedCause, Quote
 from fixer.rules.advice import ADVICE
-from fixer.rules.case import Case
+from fixer.rules.case import Case, is_reported
 from fixer.rules.causes import CAUSES, ORDER, STAGES
 from fixer.rules.elsewhere import deciding, runnable
 from fixer.rules.events import Heard, heard
@@ -39,6 +40,7 @@ _DECIDES = {"cudnn-as-loaded"}
 # That TensorFlow lists no GPU follows from whatever else the log tells, and adds nothing to it.
 _CONSEQUENCES = {"gpu-list-empty", "cpu-only-list"}
 _LEAST = 0.01
+_SURE = 2
 _MOST_CAUSES, _MOST_NOW = 12, 6
 _MOST_LINES = 6
 
@@ -128,7 +130,8 @@ class _Reading:
         shares = self._shares()
         told = {cause for cause, _ in ordered}
         if not self.failing and not self.shared and self._is_well():
-            return tuple(self._named(cause, None) for cause in told) if told else self._harmless()
+            names = told or self._reported()
+            return tuple(self._named(cause, None) for cause in names) if names else self._harmless()
         rest = sorted((item for item in shares.items() if item[0] not in told), key=lambda item: (-item[1], ORDER[item[0]]))
         ordered += [(cause, share) for cause, share in rest if share >= _LEAST]
         names = list(dict.fromkeys(cause for cause, _ in ordered))
@@ -149,6 +152,13 @@ class _Reading:
         """Whether the log shows a run that got somewhere, or nothing but harmless lines."""
         kinds = {one.row.kind for one in _told(self.events)}
         return "success" in kinds or bool(kinds) and "fact" not in kinds
+
+    def _reported(self) -> tuple[str, ...]:
+        """What a report's own words decide, where the log got nowhere: nobody reports harmless lines alone."""
+        reported = is_reported(self.case.facts.os) or is_reported(self.case.facts.environment)
+        if not reported or any(one.row.kind == "success" for one in self.events):
+            return ()
+        return tuple(dict.fromkeys(found.cause for found in self.facts if _TRUST[found.certainty] >= _SURE))
 
     def _harmless(self) -> tuple[NamedCause, ...]:
         """The one entry for a log of harmless lines alone."""

@@ -26,6 +26,7 @@ _FIRST_WITHOUT_PASCAL = 91100
 _SERVED_BY_ALL = (7, 5)
 _MOST_FREE, _LITTLE_FREE = 0.7, 0.2
 _SMALL_MIB = 2560
+_INSTALLERS = ("setup", "get-pip", "ez_setup")
 _WINDOWS = ("windows-dll-missing", "windows-dll-search-path", "windows-msvc-or-avx", "zlibwapi-missing", "windows-native-no-gpu")
 _LINUX = ("ld-library-path-missing", "ld-library-path-shadows-env", "pip-nvidia-libs-not-found", "secure-boot", "nouveau-active",
           "device-permissions", "libc-musl", "glibc-too-old", "libcuda-stub-loaded", "driver-wrong-module-flavour",
@@ -251,6 +252,12 @@ def _says_cuda_build(case: Case) -> bool:
     return build is not None and build.is_cuda_build is True
 
 
+def _by_sudo(case: Case) -> bool:
+    """A program was started by sudo, which keeps no LD_LIBRARY_PATH and finds another Python; an installer means to be."""
+    scripts = [one.event.values.get("script", "").rpartition("/")[2] for one in said(case, "run-by-sudo")]
+    return any(script not in _INSTALLERS for script in scripts)
+
+
 def _distro(case: Case) -> str:
     return case.facts.distro.value.id if case.facts.distro.value is not None else ""
 
@@ -312,6 +319,7 @@ HINTS: tuple[Hint, ...] = (
     Hint("the driver's cache of kernels is open", lambda case: _cache_is_closed(case) is False, {"nv-compute-cache": 0.05}),
     Hint("device files of one group alone", lambda case: bool(said(case, "device-file-closed")), {"device-permissions": 8}),
     Hint("device files open to everybody", lambda case: bool(said(case, "device-file-open")), {"device-permissions": 0.02}),
+    Hint("run by sudo", _by_sudo, {"env-not-inherited": 8}),
     Hint("a failure that has nothing to do with the GPU", lambda case: bool(said(case, "unrelated-exception")),
          {"no-nvidia-gpu": 8, "benign-noise": 8}),
     # RPM Fusion builds the module on the machine and signs it with a key that nobody has enrolled yet.
