@@ -130,8 +130,8 @@ class _Reading:
         shares = self._shares()
         told = {cause for cause, _ in ordered}
         if not self.failing and not self.shared and self._is_well():
-            names = told or self._reported()
-            return tuple(self._named(cause, None) for cause in names) if names else self._harmless()
+            known = tuple(told) or self._reported()
+            return tuple(self._named(cause, None) for cause in known) if known else self._harmless()
         rest = sorted((item for item in shares.items() if item[0] not in told), key=lambda item: (-item[1], ORDER[item[0]]))
         ordered += [(cause, share) for cause, share in rest if share >= _LEAST]
         names = list(dict.fromkeys(cause for cause, _ in ordered))
