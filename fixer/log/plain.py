@@ -16,14 +16,36 @@ _UNSEEN = dict.fromkeys((0xAD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *
 _CHARACTERS = {**_FULL_WIDTH, **_SPACES, **_HYPHENS, **_UNSEEN, 0x2026: "..."}
 _NAMED = {"lt": "<", "gt": ">", "amp": "&", "quot": '"', "apos": "'", "nbsp": " ", "lsquo": "'", "rsquo": "'", "ldquo": '"', "rdquo": '"'}
 _ENTITY = re.compile(r"&(?:#(\d{2,4})|#[xX]([0-9a-fA-F]{2,4})|([a-z]{2,5}));")
-_TAG = re.compile(r"</?(?:br|p|pre|code|li|ul|div|span|strong|em|b|tt|samp|font|td|tr)(?:\s[^<>]{0,200})?/?>", re.IGNORECASE)
+_TAGS = "a|br|p|pre|code|li|ul|ol|div|span|strong|em|b|tt|samp|kbd|font|table|tbody|td|th|tr"
+_TAG = re.compile(rf"</?(?:{_TAGS})(?:\s[^<>]{{0,200}})?/?>", re.IGNORECASE)
 # Mark-up guards an underscore by a backslash; in a path it parts folders, python\\_pywrap for one.
 _WINDOWS_PATH = re.compile(r"\\[A-Za-z]")
 _BOLD = re.compile(r"^(\s*)\*\*(?!\*)(.*[^*])\*\*(\s*)$")
 
 
+# CSI and OSC sequences, other escapes, and the backspaces by which old programs print bold.
+_ESCAPES = re.compile(
+    r"\x1b\[[0-?]{0,64}[ -/]{0,8}[@-~]|\x9b[0-?]{0,64}[ -/]{0,8}[@-~]"
+    r"|\x1b\][^\x07\x1b\n]{0,2000}(?:\x07|\x1b\\)|\x1b[@-Z\\-_a-z=>]|.\x08"
+)
+# A colour as text, where the character that begins it was written out.
+_COLOUR = re.compile(r"(?:\\u001b|\\x1b|\\033|\\e|\^\[|\u241b)\[[0-9;]{0,20}m", re.IGNORECASE)
+
+
+def bare(text: str) -> str:
+    """``text`` without what a terminal acts on."""
+    if "\x1b" in text or "\x08" in text or "\x9b" in text:
+        text = _ESCAPES.sub("", text)
+    return text.replace("\0", "")
+
+
 def plain(text: str) -> str:
     """``text`` in the characters of a program's own output."""
+    if "[" in text and ("\\" in text or "^[" in text or "\u241b" in text):
+        text = _COLOUR.sub("", text)
+    # A record of JSON that stands behind something else needs its backslashes.
+    if ("\\'" in text or '\\"' in text) and '{"' not in text:
+        text = text.replace("\\'", "'").replace('\\"', '"')
     if not text.isascii():
         text = text.translate(_CHARACTERS)
     if "&" in text and ";" in text:

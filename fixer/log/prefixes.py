@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from fixer.log.line import Line
 
@@ -40,18 +40,17 @@ KINDS: dict[str, re.Pattern[str]] = {
         "a line's number": r" {0,6}\d{1,5}(?:[.):|]| {0,2}\||\t| ) {1,4}(?=\S)",
         "an error of a test report": r"E {3,12}(?=\S)",
         "a stream in brackets": r"\[(?:stderr|stdout|err|out)\] ?",
-        "a record of Docker's": r'\{"log":"',
     }.items()
 }
 # Marks that may also stand within a message, after a line break.
 _MARKS = ("a quotation", "a task of Slurm's", "a comment", "an item", "a line's number", "an error of a test report")
 
 
-def without(lines: Iterable[Line]) -> Iterator[Line]:
-    """``lines`` without what stands before most of them."""
+def without(lines: Iterable[Line], kinds: Collection[str] = KINDS) -> Iterator[Line]:
+    """``lines`` without what stands before most of them, of the ``kinds`` that are sought."""
     source = iter(lines)
     sample = list(itertools.islice(source, _SAMPLE))
-    learned = _learned([line.text for line in sample if line.text.strip()])
+    learned = _learned([line.text for line in sample if line.text.strip()], kinds)
     rest = itertools.chain(sample, source)
     return (_taken_off(line, learned) for line in rest) if learned else rest
 
@@ -61,11 +60,11 @@ def begins(text: str) -> bool:
     return any(pattern.match(text) for name, pattern in KINDS.items() if name not in _MARKS)
 
 
-def _learned(texts: Sequence[str]) -> tuple[re.Pattern[str], ...]:
+def _learned(texts: Sequence[str], kinds: Collection[str]) -> tuple[re.Pattern[str], ...]:
     """The kinds in their order, each the one that most lines carry once those before it are off."""
     found: list[re.Pattern[str]] = []
     while texts and len(found) < _DEEPEST:
-        count, name = max((sum(pattern.match(text) is not None for text in texts), name) for name, pattern in KINDS.items())
+        count, name = max((sum(KINDS[name].match(text) is not None for text in texts), name) for name in kinds)
         if count < _MOST_OF_THEM * len(texts):
             break
         pattern = KINDS[name]

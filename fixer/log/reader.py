@@ -13,9 +13,9 @@ import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from fixer.log import prefixes
+from fixer.log import prefixes, records
 from fixer.log.line import Line
-from fixer.log.plain import plain
+from fixer.log.plain import bare, plain
 from fixer.log.transcripts import answered
 from fixer.model import bounded_json
 
@@ -28,17 +28,12 @@ _WIDTHS = range(40, 400)
 _BORDERS = " |+│┃╮╯┐┘┤─━-="
 _DIGITS = re.compile(r"\d")
 _USUAL_WIDTHS = (72, 78, 79, 80, 100, 118, 119, 120, 132, 160)
-# CSI and OSC sequences, other escapes, and the backspaces by which old programs print bold.
-_ESCAPES = re.compile(
-    r"\x1b\[[0-?]{0,64}[ -/]{0,8}[@-~]|\x9b[0-?]{0,64}[ -/]{0,8}[@-~]"
-    r"|\x1b\][^\x07\x1b\n]{0,2000}(?:\x07|\x1b\\)|\x1b[@-Z\\-_a-z=>]|.\x08"
-)
-# A text that was kept as a string of JSON holds its line ends as two characters; so does a path such as C:\new.
-_WINDOWS_PATH = re.compile(r"\b[A-Za-z]:\\")
+# Where a page of the web begins a new line.
+_BREAK = re.compile(r"</(?:div|p|li|tr|pre|h[1-6])>|<br\s{0,4}/?>", re.IGNORECASE)
 # How a new message begins: what comes after a full line and looks like this was not broken off from it.
 _BEGINS = re.compile(
     r"\s*(?:\d{4}-\d\d-\d\d[ T]\d|[IWEF]\d{4} |[IWEF] (?:tensorflow|external)/|Traceback \(|\[\[|File \""
-    r"|\w*(?:Error|Warning|Exception)\b|ERROR:|WARNING:|>>> |In \[|Out\[|(?:\[\]|True|False)\s*$)"
+    r"|\w*(?:Error|Warning|Exception)\b|ERROR:|WARNING:|>>> |In \[|Out\[|(?:\[\]|True|False)\s*$|\{\")"
 )
 
 
@@ -56,7 +51,9 @@ def lines(read: Callable[[int], bytes]) -> Iterator[Line]:
 
 def _clean(found: Iterator[Line]) -> Iterator[Line]:
     """Whole lines in plain characters, without what stands before each; answers beside what was asked."""
-    return answered(prefixes.without(Line(line.number, plain(line.text), line.torn) for line in _unwrapped(found)))
+    whole = records.opened(_unwrapped(prefixes.without(found, ("a quotation",))))
+    printed = prefixes.without(records.as_printed(Line(line.number, plain(line.text), line.torn) for line in whole))
+    return answered(records.opened(printed))
 
 
 def _chunks(head: bytes, read: Callable[[int], bytes]) -> Iterator[bytes]:
@@ -136,13 +133,11 @@ def _numbered(texts: Iterator[str]) -> Iterator[Line]:
 
 
 def _pieces(number: int, text: str) -> Iterator[Line]:
-    if "\x1b" in text or "\x08" in text or "\x9b" in text:
-        text = _ESCAPES.sub("", text)
-    text = text.replace("\0", "")
+    text = bare(text)
     # A progress bar writes over its own line: each state is a line of its own, with the same number.
     parts = text.rstrip("\r").split("\r")
-    if len(parts) == 1 and text.count("\\n") > 1 and not _WINDOWS_PATH.search(text):
-        parts = text.split("\\n")
+    if "<" in text and _BREAK.search(text):
+        parts = [piece for part in parts for piece in _BREAK.split(part) if piece.strip()] or [""]
     for part in parts:
         for start in range(0, max(len(part), 1), LONGEST):
             yield Line(number, part[start : start + LONGEST])

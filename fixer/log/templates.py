@@ -20,9 +20,10 @@ import re
 from collections.abc import Iterator
 from functools import cached_property
 
-# What is taken out of text and templates before anchors are sought: white space, quotation marks, the escapes of
+# What is taken out of text and templates before anchors are sought: white space, quotation marks, brackets, the escapes of
 # JSON strings, and the boxes that installers draw around messages.
-DROPPED = " \t\r\n\f\v\xa0\"'`\\´‘’“”│┃╰╭╮╯─━└├┌┐┘┤×╎▕▏"
+_BRACKETS = "()[]{}"
+DROPPED = _BRACKETS + " \t\r\n\f\v\xa0\"'`\\´‘’“”│┃╰╭╮╯─━└├┌┐┘┤×╎▕▏"
 SQUEEZE = {ord(char): None for char in DROPPED}
 _LEAST = 4
 _QUOTES = "\"'`´‘’“”"
@@ -132,12 +133,18 @@ class Template:
         sure = following.partition(":")[2] in ("v", "n")
         return (_INNER_OR_LAST if sure else _INNER).sub(_COLON, text)
 
+    def _is_open(self, at: int) -> bool:
+        """Whether part ``at`` is a value that only what stands beside it ends."""
+        return 0 < at < len(self._parts) and (self._parts[at] == ".." or self._parts[at].partition(":")[2] in ("", "q", "t"))
+
     def _sources(self) -> Iterator[str]:
         """The pattern of each part."""
         for at, part in enumerate(self._parts):
             if at % 2 == 0:
                 name = _NO_WORD if at == len(self._parts) - 1 and NAME.search(part) else ""
-                yield _OPTIONAL.join(_literal(run) for run in self._marked(at).split(_COLON)) + name
+                runs, ends = self._marked(at).split(_COLON), (self._is_open(at - 1), self._is_open(at + 1))
+                last = len(runs) - 1
+                yield _OPTIONAL.join(_literal(run, (ends[0] and n == 0, ends[1] and n == last)) for n, run in enumerate(runs)) + name
             elif part == "..":
                 yield r"[^\n]{0,160}?"
             else:
@@ -164,11 +171,21 @@ def _example(value: str) -> str:
     return kind.split("|")[0] if "|" in kind else "1.0" if kind in ("v", "n") else "x.so"
 
 
-def _literal(text: str) -> str:
-    """Each character of ``text``, with room between them; white space and quotation marks of the text are optional."""
+def _literal(text: str, ends: tuple[bool, bool] = (False, False)) -> str:
+    """Each character of ``text``, with room between them; white space, quotation marks and brackets of the text are optional.
+
+    Brackets beside a value must be there where they alone end it: ``ends`` says so of those before any word, and behind the last.
+    """
     made: list[str] = []
-    for char in text:
-        if char in DROPPED:
+    words = [at for at, char in enumerate(text) if char not in DROPPED]
+    first, last = (words[0], words[-1]) if words else (len(text), -1)
+    for at, char in enumerate(text):
+        if char in _BRACKETS and (ends[0] and at < first or ends[1] and at > last):
+            made.append(re.escape(char))
+        elif char in DROPPED:
+            if char in _BRACKETS and made and made[-1] != _LOOSE and (text[at - 1].isalnum() or text[at - 1] == "_"):
+                # Without its brackets (3) is not the beginning of 30.
+                made.append(_NO_WORD)
             if not made or made[-1] != _LOOSE:
                 made.append(_LOOSE)
         else:
@@ -178,6 +195,6 @@ def _literal(text: str) -> str:
     return "".join(made)
 
 
-_LOOSE = rf"[\s{re.escape(_QUOTES)}\\│┃╰╭╮╯─━└├×╎]{{0,60}}?"
+_LOOSE = rf"[\s{re.escape(_QUOTES + _BRACKETS)}\\│┃╰╭╮╯─━└├×╎]{{0,60}}?"
 _OPTIONAL = rf"{_LOOSE}:?"
 _END = rf"[\s:\\{re.escape(_QUOTES)}]{{0,12}}\Z"

@@ -168,7 +168,11 @@ class _Reading:
         advice, cause = ADVICE["benign-noise"], CAUSES["benign-noise"]
         quotes = tuple(Quote(one.event.line, one.event.text) for one in noise[:_MOST_LINES])
         remedy = Remedy(advice.summary, (), cause.plan)
-        return (NamedCause("benign-noise", "likely", "only harmless lines were recognised", quotes, (), remedy, (), "benign-noise"),)
+        # Where lines were cut off, one that would have said more may be among them.
+        cut = any(one.event.part for one in self.events)
+        certainty: Certainty = "cannot-tell" if cut else "likely"
+        decide = deciding(self.case, advice.decide_with) if cut else ()
+        return (NamedCause("benign-noise", certainty, "only harmless lines were recognised", quotes, (), remedy, decide, "benign-noise"),)
 
     def _shares(self) -> dict[str, float]:
         """How probable each cause of the lines that nothing explained is; the sum is 1."""

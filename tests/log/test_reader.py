@@ -115,7 +115,62 @@ def test_what_only_looks_like_mark_up_stays(text: str) -> None:
 
 
 def test_a_text_kept_as_one_string_is_its_lines() -> None:
-    assert read(b'"first\\nsecond\\nthird"') == [Line(1, '"first'), Line(1, "second"), Line(1, 'third"')]
+    assert read(b'"first\\nsecond\\nthird"') == [Line(1, "first"), Line(1, "second"), Line(1, "third")]
+    assert read(b'said: "first\\nsecond\\nthi') == [Line(1, 'said: "first'), Line(1, "second"), Line(1, "thi")]
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        json.dumps({"log": "it's \"x\"\n", "stream": "stderr", "time": "2024-05-06T07:08:09Z"}),
+        json.dumps({"__REALTIME_TIMESTAMP": "17", "PRIORITY": "6", "MESSAGE": "it's \"x\"", "_PID": "42"}),
+        json.dumps({"jsonPayload": {"message": "it's \"x\""}, "severity": "ERROR"}),
+        json.dumps({"level": "error", "msg": "\x1b[31mit's \"x\"\x1b[0m"}) + ",",
+        '  "it\'s \\u001b[31m\\"x\\"\\u001b[0m\\n",',
+        '  "stderr": "it\'s \\"x\\"\\n",',
+        repr(b"it's \"x\"\n"),
+        repr(["it's \"x\""]),
+        "2024-05-06T07:08:09.012345678Z stderr F " + json.dumps({"msg": "it's \"x\""}),
+        "| it's \"x\" |",
+        "| 1 | `it's \"x\"` |",
+        '<div class="line">it&#39;s &quot;x&quot;</div>',
+    ],
+)
+def test_what_kept_a_text_is_taken_away(kept: str) -> None:
+    assert [line.text for line in read(kept.encode())] == ['it\'s "x"']
+
+
+def test_several_texts_that_one_line_keeps_are_lines() -> None:
+    record = json.dumps({"outputs": 1, "stdout": "one\ntwo\n", "stderr": ["three"]})
+    assert read(record.encode()) == [Line(1, "one"), Line(1, "two"), Line(1, "three")]
+    assert read(repr(["one", "it's", "two"]).encode()) == [Line(1, "one"), Line(1, "it's"), Line(1, "two")]
+    assert read(b"<div><a>1</a> one</div><div>two</div>") == [Line(1, "1 one"), Line(1, "two")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{"name": "numpy", "version": "1.26.4"}', '"Runtimes": "nvidia",', "{'loss': 0.1}", "[PhysicalDevice(name='/physical_device:GPU:0')]", "[]",
+     '"C:\\new\\tools"', "('a', 1)", '{"log": ' + "[" * 3000 + "}", "| 0  A100 | 00:00.0 | 5MiB / 10MiB |", '{"message": 5}', "{"],
+)  # fmt: skip
+def test_what_keeps_no_text_stays(text: str) -> None:
+    assert [line.text for line in read(text.encode())] == [text]
+
+
+def test_what_a_record_hides_from_the_terminal_stays_away() -> None:
+    kept = json.dumps({"log": "a\x1b]0;title\x07b\x07\x9b31mc\x00\u0085d"})
+    assert [line.text for line in read(kept.encode())] == ["abcd"]
+    assert [line.text for line in read(rb"'a\x1b[31mb\x07\n'")] == ["ab"]
+
+
+def test_capitals_are_undone_where_there_is_nothing_else() -> None:
+    assert read(b"MODULE 'NUMPY' HAS NO ATTRIBUTE 'OBJECT'") == [Line(1, "module 'numpy' has no attribute 'object'")]
+    for text in ("CUDNN_STATUS_NOT_INITIALIZED", "CUDA_VISIBLE_DEVICES=0", "NVIDIA RTX A6000", "MODULE 'NUMPY' HAS NO ATTRIBUTE 'OBJECT'\nand more"):
+        assert "\n".join(line.text for line in read(text.encode())) == text
+
+
+def test_a_quotation_that_was_broken_is_whole_again() -> None:
+    lines = ["> " + "x" * 78, "> " + "y" * 78, "> yes"]
+    assert read("\n".join(lines).encode()) == [Line(1, "x" * 78 + "y" * 78 + "yes")]
 
 
 def test_a_notebook_speaks_through_its_outputs_alone() -> None:

@@ -88,6 +88,10 @@ def _each(before: str, after: str = "") -> Form:
     return lambda text: "\n".join(f"{before}{line}{after}" for line in text.split("\n"))
 
 
+def _kept(keep: Form) -> Form:
+    return lambda text: "\n".join(keep(line) for line in text.split("\n"))
+
+
 def _first(before: str) -> Form:
     return lambda text: f"{before}{text}"
 
@@ -125,6 +129,11 @@ FORMS: dict[str, Form] = {
     "logging": _first("ERROR:root:"),
     "quoted": _each("> "),
     "markdown": lambda text: f"```\n{text}\n```",
+    "docker record": _kept(lambda line: json.dumps({"log": line + "\n", "stream": "stderr", "time": "2024-05-06T07:08:09Z"})),
+    "journal record": _kept(lambda line: json.dumps({"PRIORITY": "6", "MESSAGE": line, "_PID": "42"})),
+    "string": lambda text: repr(text + "\n"),
+    "list of texts": lambda text: json.dumps(text.split("\n"), indent=1),
+    "quoted and broken": lambda text: "\n".join(f"> {line}" for line in _broken(78)(text).split("\n")),
     "colours": _each("\x1b[31m\x1b[1m", "\x1b[0m"),
     "windows ends": lambda text: text.replace("\n", "\r\n") + "\r\n",
     "progress bar": lambda text: f"  0%|          | 0/100\r 10%|#         | 10/100\r{text}",
