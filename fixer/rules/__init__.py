@@ -188,6 +188,7 @@ OF_A_LOG: tuple[Rule, ...] = (
     heard_libraries.cuda_not_loaded,
     heard_libraries.profiler_not_loaded,
     heard_libraries.library_symbol,
+    heard_libraries.symbol_not_loaded,
     heard_libraries.library_unusable,
     heard_libraries.library_wrong_class,
     heard_imports.module_missing,

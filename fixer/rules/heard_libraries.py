@@ -400,7 +400,7 @@ def loader_trace(case: Case) -> Iterator[Finding]:
 
 def library_symbol(case: Case) -> Iterator[Finding]:
     """A library of the stack lacks a function that another wants: two releases meet."""
-    unopened = {one.event.line for one in said(case, "cudnn-old-symbol", "stub-by-path")}
+    unopened = {one.event.line for one in said(case, "cudnn-old-symbol", "stub-by-path", "cudnn-symbol")}
     named_too = {one.event.line for one in said(case, "library-symbol")}
     for one in said(case, "library-symbol", "symbol-alone"):
         if one.event.line in unopened or one.row.id == "symbol-alone" and one.event.line in named_too:
@@ -430,11 +430,28 @@ def library_symbol(case: Case) -> Iterator[Finding]:
         of_the_stack = _kind(name.rpartition("/")[2]) or _CUDNN.match(symbol) or symbol.startswith(_OF_LIBRARIES)
         if one.row.id == "symbol-alone" or of_the_stack:
             weights = dict(_TWO_RELEASES)
+            if not _CUDNN.search(name) and not _CUDNN.match(symbol) and "cudnn" not in one.event.text.lower():
+                # CUDA's own libraries among themselves: cuDNN has no part in it.
+                weights["cudnn-shadowed"] = 8.0
             if "-packages/" in name.replace("\\", "/"):
                 # A wheel's own copy met a companion of another release: what the loader looks at first brought it.
                 weights["ld-library-path-shadows-env"] += 30.0
             yield from candidates("library-symbol", weights, title, (one.evidence,), ("convfix", "doctor"))
             return
+
+
+def symbol_not_loaded(case: Case) -> Iterator[Finding]:
+    """cuDNN asks another library for a function that it has not: of its own parts two releases are mixed, of cuBLAS' it is an older one."""
+    for one in said(case, "cudnn-symbol"):
+        if not one.event.values.get("symbol", "").startswith("cublas"):
+            yield named("cudnn-shadowed", "likely", "libraries of two cuDNN releases are mixed", (one.evidence,), "said-cudnn-symbol")
+            return
+    for one in said(case, "cudnn-symbol"):
+        # cuDNN goes on without what an older cuBLAS cannot tell.
+        weights = {"cuda-libs-wrong-version": 60.0, "benign-noise": 24.0, "cudnn-too-new": 10.0, "cudnn-shadowed": 6.0}
+        title = "cuBLAS is older than the one that this cuDNN asks for"
+        yield from candidates("cublas-symbol", weights, title, (one.evidence,), ("convfix", "doctor"))
+        return
 
 
 def library_unusable(case: Case) -> Iterator[Finding]:
