@@ -37,6 +37,8 @@ _RAW_PATH = re.compile(r"\b[A-Za-z]:\\(?!\\)")
 # A line end that was written out looks like a folder of Windows such as C:\new.
 _WINDOWS_PATH = re.compile(r"\b[A-Za-z]:\\")
 _CELL = re.compile(r"\s*\|\s?(?:\d{1,5}\s?\|\s?)?(?P<text>(?:[^|]|\\\||(?<=\w)\|(?=\w))*)\|\s*")
+# A program's own table is filled up to its border.
+_PADDED = re.compile(r"\S {4,}\S| {3,}\|")
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _WORDS = 4
 
@@ -110,7 +112,7 @@ def as_printed(lines: Iterable[Line]) -> Iterator[Line]:
 
 
 def _taken_off(texts: Sequence[str]) -> Callable[[str], str] | None:
-    if sum(_CELL.fullmatch(text) is not None for text in texts) > _MOST_OF_THEM * len(texts):
+    if sum(_CELL.fullmatch(text) is not None and not _PADDED.search(text) for text in texts) > _MOST_OF_THEM * len(texts):
         return _cell
     words = [word for text in texts for word in _WORD.findall(text)]
     if any(char.islower() for text in texts for char in text) or len(words) < _WORDS or not any(" " in text.strip() for text in texts):

@@ -23,6 +23,8 @@ from functools import cached_property
 # What is taken out of text and templates before anchors are sought: white space, quotation marks, brackets, the escapes of
 # JSON strings, and the boxes that installers draw around messages.
 _BRACKETS = "()[]{}"
+_OPENING = "([{"
+_EMPTY = ("[]", "{}")
 DROPPED = _BRACKETS + " \t\r\n\f\v\xa0\"'`\\´‘’“”│┃╰╭╮╯─━└├┌┐┘┤×╎▕▏"
 SQUEEZE = {ord(char): None for char in DROPPED}
 _LEAST = 4
@@ -142,9 +144,12 @@ class Template:
         for at, part in enumerate(self._parts):
             if at % 2 == 0:
                 name = _NO_WORD if at == len(self._parts) - 1 and NAME.search(part) else ""
-                runs, ends = self._marked(at).split(_COLON), (self._is_open(at - 1), self._is_open(at + 1))
+                runs = self._marked(at).split(_COLON)
+                before = "v" if self._is_open(at - 1) else " "
+                behind = "v" if self._is_open(at + 1) else "|" if at == len(self._parts) - 1 else " "
                 last = len(runs) - 1
-                yield _OPTIONAL.join(_literal(run, (ends[0] and n == 0, ends[1] and n == last)) for n, run in enumerate(runs)) + name
+                ends = ((before if n == 0 else " ") + (behind if n == last else " ") for n in range(len(runs)))
+                yield _OPTIONAL.join(map(_literal, runs, ends)) + name
             elif part == "..":
                 yield r"[^\n]{0,160}?"
             else:
@@ -171,16 +176,18 @@ def _example(value: str) -> str:
     return kind.split("|")[0] if "|" in kind else "1.0" if kind in ("v", "n") else "x.so"
 
 
-def _literal(text: str, ends: tuple[bool, bool] = (False, False)) -> str:
+def _literal(text: str, ends: str = "  ") -> str:
     """Each character of ``text``, with room between them; white space, quotation marks and brackets of the text are optional.
 
-    Brackets beside a value must be there where they alone end it: ``ends`` says so of those before any word, and behind the last.
+    Brackets around nothing say that nothing is there, and stay. ``ends`` says what stands before and behind the text: nothing, or a
+    value that brackets alone end (``v``), or the wording's own end (``|``), where a bracket tells it from a longer one.
     """
     made: list[str] = []
     words = [at for at, char in enumerate(text) if char not in DROPPED]
     first, last = (words[0], words[-1]) if words else (len(text), -1)
     for at, char in enumerate(text):
-        if char in _BRACKETS and (ends[0] and at < first or ends[1] and at > last):
+        if char in _BRACKETS and _stays(text, at, ends[0] if at < first else ends[1] if at > last else " "):
+            made += [_GAP] if made and made[-1] != _LOOSE else []
             made.append(re.escape(char))
         elif char in DROPPED:
             if char in _BRACKETS and made and made[-1] != _LOOSE and (text[at - 1].isalnum() or text[at - 1] == "_"):
@@ -193,6 +200,12 @@ def _literal(text: str, ends: tuple[bool, bool] = (False, False)) -> str:
                 made.append(_GAP)
             made.append(re.escape(char))
     return "".join(made)
+
+
+def _stays(text: str, at: int, end: str) -> bool:
+    """Whether the bracket at ``at`` must be there."""
+    is_empty = text[at : at + 2] in _EMPTY or at > 0 and text[at - 1 : at + 1] in _EMPTY
+    return is_empty or end == "v" or end == "|" and text[at] in _OPENING
 
 
 _LOOSE = rf"[\s{re.escape(_QUOTES + _BRACKETS)}\\│┃╰╭╮╯─━└├×╎]{{0,60}}?"

@@ -39,6 +39,7 @@ _CALLS = (
     ("wheels-asked", re.compile(r"\[[\w,\s-]*and-cuda", re.IGNORECASE)),
     ("pip-asked", re.compile(r"pip3? install (?:-{1,2}[\w-]+ )*tensorflow(?![\w-])", re.IGNORECASE)),
 )
+_PROVIDER = re.compile(r"\b(?:colab|colaboratory|kaggle)\b", re.IGNORECASE)
 _LAUNCHERS = {
     "jupyter": r"jupyter|notebook|ipykernel",
     "vscode": r"vs ?code|visual studio code",
@@ -91,11 +92,14 @@ def facts(texts: Mapping[str, str]) -> Facts:
 
 
 def _commands(texts: Mapping[str, str]) -> dict[str, Any]:
-    """How pip was called, where the report quotes the call: said like a line of a log."""
+    """How pip was called, where the report quotes the call, and whose image it is: said like a line of a log."""
     method = texts.get("install_method", "")
-    symptom = next((name for name, words in _CALLS if words.search(method)), None)
+    symptoms = [next((name for name, words in _CALLS if words.search(method)), None)]
+    if _PROVIDER.search(f"{texts.get('os', '')} {texts.get('distro', '')} {method}"):
+        symptoms.append("colab")
     source = f"{_SOURCE}: install_method"
-    return {"events": found((Event(symptom, method, source),), source)} if symptom is not None else {}
+    events = tuple(Event(name, method, source) for name in symptoms if name is not None)
+    return {"events": found(events, source)} if events else {}
 
 
 def _launchers(texts: Mapping[str, str]) -> dict[str, Any]:

@@ -150,7 +150,8 @@ class _Reading:
 
     def _is_well(self) -> bool:
         """Whether the log shows a run that got somewhere, or nothing but harmless lines."""
-        kinds = {one.row.kind for one in _told(self.events)}
+        # What a report says beside its log has no line.
+        kinds = {one.row.kind for one in _told(self.events) if one.event.line}
         return "success" in kinds or bool(kinds) and "fact" not in kinds
 
     def _reported(self) -> tuple[str, ...]:

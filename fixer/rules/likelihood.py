@@ -320,6 +320,10 @@ HINTS: tuple[Hint, ...] = (
     Hint("device files of one group alone", lambda case: bool(said(case, "device-file-closed")), {"device-permissions": 8}),
     Hint("device files open to everybody", lambda case: bool(said(case, "device-file-open")), {"device-permissions": 0.02}),
     Hint("run by sudo", _by_sudo, {"env-not-inherited": 8}),
+    # What pip adds there is of another CUDA or newer than the image's cuDNN; the libraries themselves are in place.
+    Hint("a provider's image", lambda case: bool(said(case, "colab")), {"cudnn-too-old": 4, "cuda-libs-wrong-version": 3,
+         "cuda-libs-missing": 0.3, "ld-library-path-missing": 0.3, "driver-not-loaded": 0.3, "driver-library-mismatch": 0.3}),
+    Hint("somebody says that there is no GPU", lambda case: bool(said(case, "no-gpu-in-words")), {"no-nvidia-gpu": 12}),
     Hint("a failure that has nothing to do with the GPU", lambda case: bool(said(case, "unrelated-exception")),
          {"no-nvidia-gpu": 8, "benign-noise": 8}),
     # RPM Fusion builds the module on the machine and signs it with a key that nobody has enrolled yet.

@@ -150,7 +150,7 @@ def test_several_texts_that_one_line_keeps_are_lines() -> None:
 @pytest.mark.parametrize(
     "text",
     ['{"name": "numpy", "version": "1.26.4"}', '"Runtimes": "nvidia",', "{'loss': 0.1}", "[PhysicalDevice(name='/physical_device:GPU:0')]", "[]",
-     '"C:\\new\\tools"', "('a', 1)", '{"log": ' + "[" * 3000 + "}", "| 0  A100 | 00:00.0 | 5MiB / 10MiB |", '{"message": 5}', "{"],
+     '"C:\\new\\tools"', "('a', 1)", '{"log": ' + "[" * 3000 + "}", "| 0  A100 | 00:00.0 | 5MiB / 10MiB |", "| NVIDIA-SMI 384.130    Driver Version: 384.130     |", '{"message": 5}', "{"],
 )  # fmt: skip
 def test_what_keeps_no_text_stays(text: str) -> None:
     assert [line.text for line in read(text.encode())] == [text]
