@@ -106,7 +106,7 @@ def read(path: Path) -> list[dict[str, Any]]:
 def half(case: dict[str, Any]) -> str:
     """``tune`` or ``check``: which half of the cases one belongs to, by a hash of its name. Read one, measure the other.
 
-    Reports of the field name theirs: A was read while rules were made, the others were counted first; H is not read yet.
+    Reports of the field name theirs: A was read while rules were made, the others were counted first.
     """
     if "half" in case:
         return str(case["half"])
