@@ -27,6 +27,7 @@ _TEXTS = frozenset((
 _STRING = re.compile(
     r"""\s*(?P<key>"[^"\\]{1,60}"\s*:\s*)?(?P<open>[\[(]\s*)?[bu]?(?P<mark>["'])(?P<text>.*)(?P=mark)\s*[\])]?,?\s*""", re.DOTALL
 )
+_MAY_KEEP = frozenset(" \t{\"'[(bu")
 _LINE_ENDS = re.compile(r"\\[nrtu]")
 _BETWEEN = re.compile(r"""(?<!\\)["'],\s?[bu]?["']""")
 _ESCAPED = re.compile(r"\\(?:([nrtbf\\/'\"])|u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2}))")
@@ -38,7 +39,7 @@ _RAW_PATH = re.compile(r"\b[A-Za-z]:\\(?!\\)")
 _WINDOWS_PATH = re.compile(r"\b[A-Za-z]:\\")
 _CELL = re.compile(r"\s*\|\s?(?:\d{1,5}\s?\|\s?)?(?P<text>(?:[^|]|\\\||(?<=\w)\|(?=\w))*)\|\s*")
 # A program's own table is filled up to its border.
-_PADDED = re.compile(r"\S {4,}\S| {3,}\|")
+_PADDED = re.compile(r"\S {4,}\S| {3}\|")
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _WORDS = 4
 
@@ -46,7 +47,8 @@ _WORDS = 4
 def opened(lines: Iterable[Line]) -> Iterator[Line]:
     """``lines`` with the text of records and strings in their place."""
     for line in lines:
-        texts = _texts(line.text)
+        # Most lines begin with a letter or a number, and were not escaped.
+        texts = _texts(line.text) if line.text[:1] in _MAY_KEEP or "\\n" in line.text else None
         if texts is None:
             yield line
         else:
