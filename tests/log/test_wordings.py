@@ -40,9 +40,7 @@ def judged(heard: Heard, wording: Wording) -> str:
     if any(certainty == "proven" and cause not in wording.causes for cause, certainty in causes):
         return f"another cause is proven: {causes}"
     if wording.noise:
-        # Of a line that may be all there is the answer may waver, beginning with that it is nothing.
-        wavers = causes and causes[0][0] in HARMLESS and all(certainty == "cannot-tell" for _, certainty in causes)
-        return f"blamed: {causes}" if any(cause not in HARMLESS for cause, _ in causes) and not wavers else ""
+        return f"blamed: {causes}" if any(cause not in HARMLESS for cause, _ in causes) else ""
     if not wording.causes:
         return ""
     if not causes:
