@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 from fixer.model.finding import Finding
 from fixer.rules.case import Case
-from fixer.rules.say import fact, finding
+from fixer.rules.say import fact, finding, joined
+from fixer.rules.visibility import first_seen
 
 _TINY_MIB = 512
 _LITTLE_MIB = 1536
@@ -19,25 +20,33 @@ _GROWTH = "TF_FORCE_GPU_ALLOW_GROWTH"
 
 
 def gpu_memory_held(case: Case) -> Iterator[Finding]:
-    """Another program holds nearly all memory of every card."""
-    cards = [card for card in case.cards if card.gpu.free_mib is not None and card.gpu.memory_mib is not None]
-    if not cards or len(cards) != len(case.cards):
+    """Another program holds nearly all memory of the card that a program takes first, or of every card where nobody knows which that is."""
+    first, gpus = first_seen(case), case.facts.gpus
+    judged = case.cards if first is None else (first,)
+    cards = [card for card in judged if card.gpu.free_mib is not None and card.gpu.memory_mib is not None]
+    if not cards or len(cards) != len(judged):
         return
     best = max(cards, key=lambda card: card.gpu.free_mib or 0)
     free, total = best.gpu.free_mib or 0, best.gpu.memory_mib or 0
     if free >= _LITTLE_MIB or free * 2 > total:
         return
     tiny = free < _TINY_MIB
+    freer = [card for card in case.cards if card not in cards and (card.gpu.free_mib or 0) >= _LITTLE_MIB]
+    where, before, instead = "", "", ""
+    if freer:
+        where, before = f"GPU {best.place}, ", f", which TensorFlow takes before {joined(f'GPU {card.place}' for card in freer)}"
+        instead = f" Or give this program the other card: CUDA_VISIBLE_DEVICES={freer[0].gpu.uuid or freer[0].place}."
+    picking = [name for name in ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER") if freer and name in case.variables]
     yield finding(
         "gpu-memory-held",
         case.gpu_severity if tiny else "risks" if case.target != "cpu" else "note",
         "likely",
-        f"only {free} of {total} MiB are free on {best.name}: another program holds the rest",
-        tuple(
-            fact(f"gpus[{card.place}].free_mib", f"{card.gpu.free_mib} of {card.gpu.memory_mib} MiB", case.facts.gpus)
-            for card in cards
+        f"only {free} of {total} MiB are free on {where}{best.name}{before}: another program holds the rest",
+        (
+            *(fact(f"gpus[{card.place}].free_mib", f"{card.gpu.free_mib} of {card.gpu.memory_mib} MiB", gpus) for card in (*cards, *freer)),
+            *(fact(f"variables.{name}", case.variables[name], case.variable(name)) for name in picking),
         ),
-        "See who holds it and end that program yourself, if it is yours; convfix ends nothing.",
+        "See who holds it and end that program yourself, if it is yours; convfix ends nothing." + instead,
         commands=(("nvidia-smi", "--query-compute-apps=pid,used_memory", "--format=csv"),),
     )
 

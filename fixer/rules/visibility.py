@@ -91,6 +91,25 @@ def picked(value: str, cards: tuple[Card, ...]) -> list[int | str]:
     return named
 
 
+def first_seen(case: Case) -> Card | None:
+    """The card that CUDA counts first, on which a program computes that names none; None where only CUDA knows.
+
+    Different cards are counted by speed, as CUDA guesses it, unless CUDA_DEVICE_ORDER says PCI_BUS_ID (CUDA C++ Programming Guide,
+    environment variables); cards alike in the order of the bus.
+    """
+    cards, value = case.cards, case.variables.get("CUDA_VISIBLE_DEVICES")
+    left: list[int | str] = [0] if value is None else picked(value, cards)
+    if not left or not _countable(cards):
+        return None
+    first = left[0]
+    if isinstance(first, str):
+        named = [card for card in cards if (card.gpu.uuid or "").upper().startswith(first)]
+        return named[0] if len(named) == 1 else None
+    alike = len({card.gpu.name or card.place for card in cards}) == 1
+    by_bus = alike or case.variables.get("CUDA_DEVICE_ORDER") == "PCI_BUS_ID"
+    return cards[first] if by_bus and first < len(cards) else None
+
+
 def _countable(cards: tuple[Card, ...]) -> bool:
     """Whether CUDA counts these cards and nothing else; the instances of MIG have numbers of their own."""
     return bool(cards) and all(card.gpu.mig is None for card in cards)

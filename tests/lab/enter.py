@@ -105,8 +105,8 @@ def kernel_files(spec: dict[str, Any], scratch: str) -> None:
         write("/sys/module/nvidia/initstate", "live\n")
         write("/sys/module/nvidia_uvm/initstate", "live\n")
     same_entries("/sys/bus/pci/devices", f"{scratch}/pci")
-    for number, card in enumerate(spec["cards"], 1):
-        folder = f"/sys/bus/pci/devices/0000:{number:02x}:00.0"
+    for card in spec["cards"]:
+        folder = f"/sys/bus/pci/devices/{card['address']}"
         if os.path.islink(folder):
             os.unlink(folder)
         for name, text in card["files"].items():
@@ -115,7 +115,7 @@ def kernel_files(spec: dict[str, Any], scratch: str) -> None:
             os.makedirs(f"{scratch}/drivers/{card['driver']}", exist_ok=True)
             os.symlink(f"{scratch}/drivers/{card['driver']}", f"{folder}/driver")
         if module:
-            write(f"/proc/driver/nvidia/gpus/0000:{number:02x}:00.0/information", card["information"])
+            write(f"/proc/driver/nvidia/gpus/{card['address']}/information", card["information"])
 
 
 def device_nodes(spec: dict[str, Any], scratch: str) -> None:

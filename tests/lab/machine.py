@@ -27,25 +27,32 @@ NVIDIA_SMI = Path(__file__).with_name("nvidia_smi.py")
 
 @dataclass(frozen=True)
 class Card:
-    """A graphics card: PCI id, what it calls itself, compute capability, memory in MiB."""
+    """A graphics card: what it calls itself, PCI id, compute capability, memory in MiB, multiprocessors (TensorFlow's "core count").
+
+    ``used_mib`` is what other programs hold of its memory, where that is not what they hold of every card of the machine.
+    """
 
     name: str
     pci_id: str
     compute_capability: str
     memory_mib: int
+    multiprocessors: int = 46
+    used_mib: int | None = None
 
 
 CARDS = {
-    "RTX 3080": Card("NVIDIA GeForce RTX 3080", "10de:2206", "8.6", 10240),
-    "RTX 3070": Card("NVIDIA GeForce RTX 3070", "10de:2484", "8.6", 8192),
-    "RTX 2080 Ti": Card("NVIDIA GeForce RTX 2080 Ti", "10de:1e07", "7.5", 11264),
-    "RTX 4090": Card("NVIDIA GeForce RTX 4090", "10de:2684", "8.9", 24564),
-    "GTX 1080": Card("NVIDIA GeForce GTX 1080", "10de:1b80", "6.1", 8192),
-    "GTX 1050 Ti": Card("NVIDIA GeForce GTX 1050 Ti", "10de:1c82", "6.1", 4096),
-    "GTX 980": Card("NVIDIA GeForce GTX 980", "10de:13c0", "5.2", 4096),
-    "Tesla K80": Card("Tesla K80", "10de:102d", "3.7", 11441),
-    "A100": Card("NVIDIA A100-SXM4-40GB", "10de:20b0", "8.0", 40960),
-    "Tesla V100": Card("Tesla V100-SXM2-16GB", "10de:1db1", "7.0", 16384),
+    "RTX 3080": Card("NVIDIA GeForce RTX 3080", "10de:2206", "8.6", 10240, 68),
+    "RTX 3070": Card("NVIDIA GeForce RTX 3070", "10de:2484", "8.6", 8192, 46),
+    "RTX 2080 Ti": Card("NVIDIA GeForce RTX 2080 Ti", "10de:1e07", "7.5", 11264, 68),
+    "RTX 4090": Card("NVIDIA GeForce RTX 4090", "10de:2684", "8.9", 24564, 128),
+    "GTX 1080": Card("NVIDIA GeForce GTX 1080", "10de:1b80", "6.1", 8192, 20),
+    "GTX 1050 Ti": Card("NVIDIA GeForce GTX 1050 Ti", "10de:1c82", "6.1", 4096, 6),
+    "GT 1030": Card("NVIDIA GeForce GT 1030", "10de:1d01", "6.1", 2048, 3),
+    "GTX 980": Card("NVIDIA GeForce GTX 980", "10de:13c0", "5.2", 4096, 16),
+    "GTX 680": Card("NVIDIA GeForce GTX 680", "10de:1180", "3.0", 2048, 8),
+    "Tesla K80": Card("Tesla K80", "10de:102d", "3.7", 11441, 13),
+    "A100": Card("NVIDIA A100-SXM4-40GB", "10de:20b0", "8.0", 40960, 108),
+    "Tesla V100": Card("Tesla V100-SXM2-16GB", "10de:1db1", "7.0", 16384, 80),
 }
 _NODES = {"nvidia0": (195, 0), "nvidiactl": (195, 255), "nvidia-uvm": (510, 0), "nvidia-uvm-tools": (510, 1)}
 
@@ -53,10 +60,10 @@ _NODES = {"nvidia0": (195, 0), "nvidiactl": (195, 255), "nvidia-uvm": (510, 0), 
 @dataclass(frozen=True)
 class Machine:
     """What ``argv`` sees. ``gpu`` is a key of CARDS or a Card, None for no card; ``driver`` None for no driver. ``more`` are
-    further cards, on the bus after it.
+    further cards, on the bus after it: the second is 0000:02:00.0 and /dev/nvidia1, its settings end in _1, its name is ``uuid(1)``.
 
     ``kernel_module`` "same" is the driver's own version, None is not loaded. ``settings`` are FAKEGPU_* of stubs/common.h;
-    they hold for every process in the machine, whatever its environment. ``hidden`` are the host's files that the machine
+    they hold for every process in the machine, whatever its environment. ``used_mib`` is what others hold of each card. ``hidden`` are the host's files that the machine
     does not have. ``over`` lays folders over folders of the machine:
     ``{"/usr/local": "/some/stage"}`` shows the stage's entries among those of /usr/local. ``files`` are texts shown at a
     path: a firmware's variable, a container's mark, another distribution's /etc/os-release. ``kernel_log`` is what
@@ -80,15 +87,13 @@ class Machine:
     missing_nodes: tuple[str, ...] = ()
     locked: bool = False
     settings: Mapping[str, str] = field(default_factory=dict)
-    more: tuple[str, ...] = ()
-
-    @property
-    def card(self) -> Card | None:
-        return CARDS[self.gpu] if isinstance(self.gpu, str) else self.gpu
+    more: tuple[str | Card, ...] = ()
 
     @property
     def cards(self) -> tuple[Card, ...]:
-        return (*((self.card,) if self.card else ()), *(CARDS[name] for name in self.more))
+        """Its cards in the order of the bus."""
+        named = (*(() if self.gpu is None else (self.gpu,)), *self.more)
+        return tuple(CARDS[one] if isinstance(one, str) else one for one in named)
 
     @property
     def module(self) -> str | None:
@@ -150,8 +155,8 @@ class Lab:
         return folder
 
     def _spec(self, machine: Machine) -> dict[str, Any]:
-        card = machine.card
-        has_nodes = machine.device_nodes and machine.module is not None and card is not None
+        has_nodes = machine.device_nodes and machine.module is not None and machine.cards
+        kernel_driver = machine.kernel_driver if machine.module or machine.kernel_driver != "nvidia" else None
         return {
             "libraries": str(self._driver_folder(machine.driver)) if machine.driver else "",
             "library_folder": _library_folder(),
@@ -159,7 +164,7 @@ class Lab:
             "settings": "".join(f"{name}={value}\n" for name, value in _settings(machine).items()),
             "kernel_module": machine.module,
             "proc_version": _proc_version(machine.module or ""),
-            "cards": [_pci(one, machine.kernel_driver if machine.module or machine.kernel_driver != "nvidia" else None) for one in machine.cards],
+            "cards": [_pci(one, place, kernel_driver) for place, one in enumerate(machine.cards)],
             "nodes": {name: node for name, node in _nodes(machine).items() if has_nodes and name not in machine.missing_nodes},
             "node_mode": machine.node_mode,
             "locked": machine.locked,
@@ -198,7 +203,6 @@ def _library_folder() -> str:
 
 
 def _settings(machine: Machine) -> dict[str, str]:
-    card = machine.card
     major, minor = machine.cuda.split(".")
     held = {
         "FAKEGPU_COUNT": str(len(machine.cards)) if machine.module else "0",
@@ -206,11 +210,10 @@ def _settings(machine: Machine) -> dict[str, str]:
         "FAKEGPU_DRIVER": machine.driver or "",
         "FAKEGPU_USED_MIB": str(machine.used_mib),
     }
-    if card:
-        held |= {"FAKEGPU_NAME": card.name, "FAKEGPU_PCI": card.pci_id, "FAKEGPU_CC": card.compute_capability, "FAKEGPU_MEM_MIB": str(card.memory_mib)}
-    for place, one in enumerate(machine.cards[1:], 1):
-        own = {"NAME": one.name, "PCI": one.pci_id, "CC": one.compute_capability, "MEM_MIB": str(one.memory_mib)}
-        held |= {f"FAKEGPU_{name}_{place}": value for name, value in own.items()}
+    for place, one in enumerate(machine.cards):
+        own = {"NAME": one.name, "PCI": one.pci_id, "CC": one.compute_capability, "CORES": one.multiprocessors, "MEM_MIB": one.memory_mib}
+        own |= {"USED_MIB": machine.used_mib if one.used_mib is None else one.used_mib}
+        held |= {f"FAKEGPU_{name}" + (f"_{place}" if place else ""): str(value) for name, value in own.items()}
     if machine.driver and machine.module and machine.module != machine.driver:
         # What NVIDIA's own libraries answer when the two halves differ.
         held |= {"FAKEGPU_CUINIT": "803", "FAKEGPU_NVML": "18"}
@@ -232,7 +235,18 @@ def _proc_version(module: str) -> str:
     )
 
 
-def _pci(card: Card, driver: str | None) -> dict[str, Any]:
+def address(place: int) -> str:
+    """Where the card ``place`` is on the bus."""
+    return f"0000:{place + 1:02x}:00.0"
+
+
+def uuid(place: int) -> str:
+    """The name of the card ``place``, as ``card_name`` of stubs/visible.h gives it."""
+    digits = bytes(range(place + 1, place + 17)).hex()
+    return "GPU-" + "-".join(digits[start:end] for start, end in ((0, 8), (8, 12), (12, 16), (16, 20), (20, 32)))
+
+
+def _pci(card: Card, place: int, driver: str | None) -> dict[str, Any]:
     vendor, device = (f"0x{part}" for part in card.pci_id.split(":"))
     files = {
         "vendor": vendor,
@@ -243,15 +257,18 @@ def _pci(card: Card, driver: str | None) -> dict[str, Any]:
         "revision": "0xa1",
         "numa_node": "-1",
         "enable": "1",
-        "boot_vga": "1",
+        "boot_vga": str(int(place == 0)),
         "power/control": "on",
         "power/runtime_status": "active",
         "power_state": "D0",
-        "uevent": f"DRIVER={driver or ''}\nPCI_CLASS=30000\nPCI_ID={card.pci_id.upper()}\nPCI_SLOT_NAME=0000:01:00.0",
+        "uevent": f"DRIVER={driver or ''}\nPCI_CLASS=30000\nPCI_ID={card.pci_id.upper()}\nPCI_SLOT_NAME={address(place)}",
         "modalias": f"pci:v0000{vendor[2:].upper()}d0000{device[2:].upper()}sv00001458sd0000403Fbc03sc00i00",
     }
-    information = f"Model: \t\t {card.name}\nIRQ:   \t\t 130\nBus Type: \t PCIe\nBus Location: \t 0000:01:00.0\nDevice Minor: \t 0\n"
-    return {"files": files, "driver": driver, "information": information}
+    information = (
+        f"Model: \t\t {card.name}\nIRQ:   \t\t {130 + place}\nGPU UUID: \t {uuid(place)}\n"
+        f"Bus Type: \t PCIe\nBus Location: \t {address(place)}\nDevice Minor: \t {place}\n"
+    )
+    return {"address": address(place), "files": files, "driver": driver, "information": information}
 
 
 def why_not() -> str | None:

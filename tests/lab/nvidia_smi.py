@@ -1,4 +1,4 @@
-"""A stand-in nvidia-smi: the table, -L, --query-gpu and --query-compute-apps, from the machine's settings."""
+"""A stand-in nvidia-smi: the table, -L, --query-gpu and --query-compute-apps, of each card or of those of -i, from the machine's settings."""
 
 import sys
 
@@ -8,48 +8,73 @@ with open("/proc/driver/nvidia/stand-in", encoding="utf-8") as _file:
         _name, _, _value = _line.rstrip("\n").partition("=")
         VALUES[_name] = _value
 
-TOTAL, USED = int(VALUES.get("FAKEGPU_MEM_MIB", "0")), int(VALUES.get("FAKEGPU_USED_MIB", "0"))
 CUDA = int(VALUES["FAKEGPU_CUDA"])
-UUID = "GPU-01020304-0506-0708-090a-0b0c0d0e0f10"
-FIELDS = {
-    "index": "0",
-    "name": VALUES.get("FAKEGPU_NAME", ""),
-    "gpu_name": VALUES.get("FAKEGPU_NAME", ""),
-    "uuid": UUID,
-    "gpu_uuid": UUID,
-    "pci.bus_id": "00000000:01:00.0",
-    "pci.device_id": "0x220610DE",
-    "driver_version": VALUES["FAKEGPU_DRIVER"],
-    "compute_cap": VALUES.get("FAKEGPU_CC", ""),
-    "compute_mode": "Default",
-    "mig.mode.current": "[N/A]",
-    "memory.total": "%d MiB" % TOTAL,
-    "memory.used": "%d MiB" % USED,
-    "memory.free": "%d MiB" % (TOTAL - USED),
-}
-TABLE = """Tue Nov 24 04:00:00 2026
+MODES = {"0": "Default", "1": "Exclusive_Thread", "2": "Prohibited", "3": "Exclusive_Process"}
+HEAD = """Tue Nov 24 04:00:00 2026
 +---------------------------------------------------------------------------------------+
 | NVIDIA-SMI {driver:<20}   Driver Version: {driver:<12} CUDA Version: {cuda:<8} |
 |-----------------------------------------+----------------------+----------------------+
-|   0  {name:<34} | 00000000:01:00.0  On |                  N/A |
-| 30%   41C    P8              20W / 320W | {used:>6}MiB /{total:>6}MiB |      0%      Default |
+"""
+ROW = """|{index:>4}  {name:<34} | {pci.bus_id}  {on:>2} |                  N/A |
+| 30%   41C    P8              20W / 320W | {used:>6}MiB /{total:>6}MiB |      0% {compute_mode:>12} |
 +-----------------------------------------+----------------------+----------------------+
 """
 
 
-def query(names: str, form: list[str]) -> int:
+def value(name: str, card: int, otherwise: str) -> str:
+    """A card's own setting, or what holds for all."""
+    own = VALUES.get("%s_%d" % (name, card)) if card else None
+    return own or VALUES.get(name) or otherwise
+
+
+def fields(card: int) -> dict[str, str]:
+    """What can be queried of one card; as common.h and visible.h have it."""
+    total, used = int(value("FAKEGPU_MEM_MIB", card, "0")), int(value("FAKEGPU_USED_MIB", card, "0"))
+    digits = bytes(range(card + 1, card + 17)).hex()
+    uuid = "GPU-" + "-".join(digits[start:end] for start, end in ((0, 8), (8, 12), (12, 16), (16, 20), (20, 32)))
+    name = value("FAKEGPU_NAME", card, "")
+    vendor, _, device = value("FAKEGPU_PCI", card, "10de:2484").upper().partition(":")
+    return {
+        "index": str(card),
+        "name": name,
+        "gpu_name": name,
+        "uuid": uuid,
+        "gpu_uuid": uuid,
+        "pci.bus_id": "00000000:%02X:00.0" % (card + 1),
+        "pci.device_id": "0x" + device + vendor,
+        "driver_version": VALUES["FAKEGPU_DRIVER"],
+        "compute_cap": value("FAKEGPU_CC", card, ""),
+        "compute_mode": MODES[value("FAKEGPU_COMPUTE_MODE", card, "0")],
+        "mig.mode.current": "[N/A]",
+        "memory.total": "%d MiB" % total,
+        "memory.used": "%d MiB" % used,
+        "memory.free": "%d MiB" % (total - used),
+    }
+
+
+def query(names: str, form: list[str], cards: list[dict[str, str]]) -> int:
     wanted = [name.strip() for name in names.split(",")]
-    unknown = [name for name in wanted if name not in FIELDS]
+    unknown = [name for name in wanted if name not in cards[0]]
     if unknown:
         print('Field "%s" is not a valid field to query.\n' % unknown[0])
         return 2
-    values = [FIELDS[name] for name in wanted]
-    if "nounits" in form:
-        values = [value.replace(" MiB", "") for value in values]
     if "noheader" not in form:
         print(", ".join(wanted))
-    print(", ".join(values))
+    for card in cards:
+        values = [card[name] for name in wanted]
+        if "nounits" in form:
+            values = [one.replace(" MiB", "") for one in values]
+        print(", ".join(values))
     return 0
+
+
+def table(cards: list[dict[str, str]]) -> None:
+    cuda = "%d.%d" % (CUDA // 1000, CUDA % 1000 // 10)
+    sys.stdout.write(HEAD.format(driver=VALUES["FAKEGPU_DRIVER"], cuda=cuda))
+    for card in cards:
+        told = {"on": "On" if card["index"] == "0" else "Off", "used": card["memory.used"][:-4], "total": card["memory.total"][:-4]}
+        row = ROW.replace("{pci.bus_id}", card["pci.bus_id"])
+        sys.stdout.write(row.format(**told, index=card["index"], name=card["name"], compute_mode=card["compute_mode"]))
 
 
 def main(arguments: list[str]) -> int:
@@ -63,20 +88,29 @@ def main(arguments: list[str]) -> int:
             "Make sure that the latest NVIDIA driver is installed and running.\n"
         )
         return 9
-    if VALUES.get("FAKEGPU_COUNT") == "0":
+    cards = [fields(card) for card in range(int(VALUES.get("FAKEGPU_COUNT", "1")))]
+    if not cards:
         print("No devices were found")
         return 6
     given = dict(argument.partition("=")[::2] for argument in arguments)
+    chosen = given.get("--id") or (arguments[arguments.index("-i") + 1] if "-i" in arguments[:-1] else "")
+    if chosen:
+        named = [card for card in cards for one in chosen.split(",") if one in (card["index"], card["uuid"], card["pci.bus_id"])]
+        if not named:
+            print("No devices were found")
+            return 6
+        cards = named
     form = given.get("--format", "csv").split(",")
     for option in ("--query-gpu", "--query-compute-apps"):
         if option in given:
-            return query(given[option], form) if option == "--query-gpu" else 0
+            return query(given[option], form, cards) if option == "--query-gpu" else 0
     if "-L" in given or "--list-gpus" in given:
-        print("GPU 0: %s (UUID: %s)" % (FIELDS["name"], UUID))
+        for card in cards:
+            print("GPU %s: %s (UUID: %s)" % (card["index"], card["name"], card["uuid"]))
         return 0
-    cuda = "%d.%d" % (CUDA // 1000, CUDA % 1000 // 10)
-    sys.stdout.write(TABLE.format(driver=FIELDS["driver_version"], cuda=cuda, name=FIELDS["name"], used=USED, total=TOTAL))
+    table(cards)
     return 0
 
 
-sys.exit(main(sys.argv[1:]))
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -20,6 +20,7 @@ KEPT = sorted(logs.FOLDER.rglob("*.log"))
 WORDS = {
     "2.21.0-branch-470": "pip-nvidia-libs-not-found",
     "2.20.0-old-card-picked": "gpu-arch-too-old",
+    "2.4.4-old-card-picked": "gpu-arch-too-old",
     "2.20.0-part-of-9-1-in-the-wheel": "cudnn-shadowed",
     "2.15.1-all-of-8-7-in-the-wheel": "cudnn-too-old",
     "2.15.1-part-of-8-7-in-the-wheel": "cudnn-shadowed",

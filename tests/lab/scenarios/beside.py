@@ -17,7 +17,7 @@ from tests.lab.scenarios.scenario import Scenario, Stage
 _NEW = Machine(driver="580.65.06", cuda="13.0")
 _PATH_112 = {"LD_LIBRARY_PATH": "/usr/local/cuda-11.2/lib64"}
 _GROWTH = "TF_FORCE_GPU_ALLOW_GROWTH"
-_TINY = Machine(gpu=Card("NVIDIA GeForce GT 1030", "10de:1d01", "6.1", 1998))
+_TINY = Machine(gpu=Card("NVIDIA GeForce GT 1030", "10de:1d01", "6.1", 1998, 3))
 # As torch's own start does it: the library by its whole path, before anything else asks for that name.
 _TORCH = "import ctypes, glob, os\n__version__ = '2.1.2'\nfor _path in sorted(glob.glob(os.path.join(os.path.dirname(__file__), 'lib', '*.so.*'))):\n    ctypes.CDLL(_path, mode=ctypes.RTLD_GLOBAL)\n"
 _METADATA = "Metadata-Version: 2.1\nName: torch\nVersion: {}\n{}"

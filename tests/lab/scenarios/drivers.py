@@ -6,7 +6,7 @@ from tests.lab.build import Library
 from tests.lab.machine import Card, Machine
 from tests.lab.scenarios.scenario import Scenario, Stage
 
-RTX_5090 = Card("NVIDIA GeForce RTX 5090", "10de:2b85", "12.0", 32607)
+RTX_5090 = Card("NVIDIA GeForce RTX 5090", "10de:2b85", "12.0", 32607, 170)
 _BUS = "/sys/bus/pci/devices/0000:01:00.0"
 _SECURE = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 _OPEN = "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  {}  Release Build  (archlinux-builder@)  Tue Apr 29 2025\n"
@@ -90,7 +90,7 @@ SCENARIOS = (
     Scenario("quiet-kernel-log", None, machine=_QUIET),
     Scenario("slurm-gave-none", "cuda-visible-devices", variables={"CUDA_VISIBLE_DEVICES": "", "SLURM_JOB_ID": "4711"}, flip="slurm-gave-one"),
     Scenario("slurm-gave-one", None, variables={"CUDA_VISIBLE_DEVICES": "0", "SLURM_JOB_ID": "4711"}),
-    Scenario("mig-instance-named", None, machine=Machine(gpu=Card("NVIDIA A100-SXM4-40GB", "10de:20b0", "8.0", 40960), settings={"FAKEGPU_MIG": _MIG}), variables={"CUDA_VISIBLE_DEVICES": _MIG}),
+    Scenario("mig-instance-named", None, machine=Machine(gpu="A100", settings={"FAKEGPU_MIG": _MIG}), variables={"CUDA_VISIBLE_DEVICES": _MIG}),
     Scenario("maxwell", "gpu-arch-too-old", "2.20.0", Machine(gpu="GTX 980", **_580), flip="pascal"),
     Scenario("pascal", None, "2.20.0", Machine(gpu="GTX 1080", **_580)),
     Scenario("minus-one", "cuda-visible-devices", "2.20.0", Machine(**_580), variables={"CUDA_VISIBLE_DEVICES": "-1"}, flip="healthy"),

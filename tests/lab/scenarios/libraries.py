@@ -132,7 +132,7 @@ def cudnn_in_the_current_folder(stage: Stage) -> None:
         stage.builder.install(library, stage.home)
 
 
-_PATH_11 = {"LD_LIBRARY_PATH": "/usr/local/cuda-11.0/lib64"}
+PATH_11 = {"LD_LIBRARY_PATH": "/usr/local/cuda-11.0/lib64"}
 _PATH_112 = {"LD_LIBRARY_PATH": "/usr/local/cuda-11.2/lib64"}
 _1 = ("numpy<2",)
 _ALL = ("cublas", "cuda-cupti", "cuda-nvcc", "cuda-nvrtc", "cuda-runtime", "cudnn", "cufft", "curand", "cusolver", "cusparse", "nccl", "nvjitlink")
@@ -166,6 +166,7 @@ def without_file(change: Change, *names: str) -> Change:
 
 
 _whole_100 = toolkit("10.0", "7.6.5")
+toolkit_11_0 = toolkit("11.0", "8.0.5")
 
 SCENARIOS = (
     _of_1_15("toolkit-on-the-path", None, _whole_100, variables=_PATH_100),
@@ -184,16 +185,16 @@ SCENARIOS = (
              variables={"LD_LIBRARY_PATH": "/usr/local/cudnn-7.6.5/lib64:/usr/local/cuda-11.0/lib64"}, flip="right-copy-first"),
     Scenario("right-copy-first", None, "2.4.4", standins=False, change=link_under_another_soname,
              variables={"LD_LIBRARY_PATH": "/usr/local/cuda-11.0/lib64:/usr/local/cudnn-7.6.5/lib64"}),
-    Scenario("toolkit-not-on-the-path", "ld-library-path-missing", "2.4.4", standins=False, change=toolkit("11.0", "8.0.5"), flip="toolkit-on-the-path"),
-    Scenario("toolkit-on-the-path", None, "2.4.4", standins=False, change=toolkit("11.0", "8.0.5"), variables=_PATH_11),
+    Scenario("toolkit-not-on-the-path", "ld-library-path-missing", "2.4.4", standins=False, change=toolkit_11_0, flip="toolkit-on-the-path"),
+    Scenario("toolkit-on-the-path", None, "2.4.4", standins=False, change=toolkit_11_0, variables=PATH_11),
     Scenario("toolkit-11-2-for-11-0", "cuda-libs-wrong-version", "2.4.4", standins=False, change=toolkit("11.2", "8.1.1"),
              variables={"LD_LIBRARY_PATH": "/usr/local/cuda-11.2/lib64"}, flip="toolkit-on-the-path"),
     Scenario("cudnn-in-a-folder-of-its-own", "ld-library-path-missing", "2.4.4", standins=False, change=both(toolkit("11.0", None), cudnn_in("cudnn", "8.0.5", "11.0")),
-             variables=_PATH_11, flip="cudnn-in-a-folder-that-is-named"),
+             variables=PATH_11, flip="cudnn-in-a-folder-that-is-named"),
     Scenario("cudnn-in-a-folder-that-is-named", None, "2.4.4", standins=False, change=both(toolkit("11.0", None), cudnn_in("cudnn", "8.0.5", "11.0")),
              variables={"LD_LIBRARY_PATH": "/usr/local/cuda-11.0/lib64:/usr/local/cudnn/lib64"}),
     Scenario("cusolver-11-linked-as-10", None, "2.4.4", standins=False, change=cusolver_linked, variables=_PATH_112, named="cuda-libs-wrong-version", flip="toolkit-on-the-path"),
-    Scenario("toolkit-without-cudnn", "cudnn-missing", "2.4.4", standins=False, change=toolkit("11.0", None), variables=_PATH_11, flip="toolkit-on-the-path"),
+    Scenario("toolkit-without-cudnn", "cudnn-missing", "2.4.4", standins=False, change=toolkit("11.0", None), variables=PATH_11, flip="toolkit-on-the-path"),
     Scenario("system-cudnn-first", "ld-library-path-shadows-env", change=old_cudnn_beside,
              variables={"LD_LIBRARY_PATH": "/usr/local/cudnn-8.1/lib64"}, flip="system-cudnn-unnamed"),
     Scenario("system-cudnn-unnamed", None, change=old_cudnn_beside),
@@ -217,7 +218,7 @@ SCENARIOS = (
     Scenario("toolkit-on-the-path", None, "2.10.1", change=toolkit("11.2", "8.1.1"), variables=_PATH_112, extra=_1),
     Scenario("toolkit-not-on-the-path", "ld-library-path-missing", "2.10.1", change=toolkit("11.2", "8.1.1"), extra=_1, flip="toolkit-on-the-path"),
     Scenario("toolkit-without-cudnn", "cudnn-missing", "2.10.1", change=toolkit("11.2", None), variables=_PATH_112, extra=_1, flip="toolkit-on-the-path"),
-    Scenario("toolkit-11-0-for-11-2", "cuda-libs-wrong-version", "2.10.1", change=toolkit("11.0", "8.1.1"), variables=_PATH_11, extra=_1, flip="toolkit-on-the-path"),
+    Scenario("toolkit-11-0-for-11-2", "cuda-libs-wrong-version", "2.10.1", change=toolkit("11.0", "8.1.1"), variables=PATH_11, extra=_1, flip="toolkit-on-the-path"),
     Scenario("cudnn-8-0-for-8-1", "cudnn-too-old", "2.10.1", change=toolkit("11.2", "8.0.5"), variables=_PATH_112, extra=_1, flip="toolkit-on-the-path"),
     Scenario("cudnn-9-for-8", "cudnn-too-new", "2.10.1", change=both(toolkit("11.2", None), cudnn_in("cuda-11.2", "9.1.0", "11.8")), variables=_PATH_112, extra=_1, flip="toolkit-on-the-path"),
     Scenario("links-to-nowhere", "cudnn-missing", "2.10.1", change=links_to_nowhere, variables=_PATH_112, extra=_1, flip="toolkit-on-the-path"),

@@ -4,20 +4,28 @@
  * starts), a line NAME=value of the machine's file /proc/driver/nvidia/stand-in. The names:
  *
  *   FAKEGPU_TRACE=1            print each call to stderr (2: the do-nothing ones too)
- *   FAKEGPU_COUNT=1            number of devices
- *   FAKEGPU_NAME="..."         device name
- *   FAKEGPU_PCI=10de:2206      PCI id, as NVML says it
- *   FAKEGPU_MIG=MIG-...        the one MIG instance that the first card is split into
- *   FAKEGPU_CC=8.6             compute capability
- *   FAKEGPU_MEM_MIB=10240      total memory
- *   FAKEGPU_USED_MIB=300       memory held by other processes
+ *   FAKEGPU_COUNT=1            number of cards, on the bus one after another
  *   FAKEGPU_CUDA=12020         what cuDriverGetVersion says
  *   FAKEGPU_DRIVER=535.104.05  what NVML says
  *   FAKEGPU_CUINIT=0           answer of cuInit (34 stub, 100 no device, 803 mismatch, 804 compat, 999 unknown)
- *   FAKEGPU_NAME_1="..."       of the second card, and so for PCI, CC and MEM_MIB
+ *   FAKEGPU_PEER=0             1: the cards reach each other's memory
+ *   FAKEGPU_MIG=MIG-...        the one MIG instance that the first card is split into
  *   FAKEGPU_MIG_MODE=0         1: MIG is on for the first card; FAKEGPU_MIG is its one instance
  *   FAKEGPU_VGPU=0             1: the cards are virtual GPUs with a licence, 2: without
- *   FAKEGPU_COMPUTE_MODE=0     1 or 3 exclusive, 2 prohibited; FAKEGPU_PROGRAMS=0 how many compute on it
+ *
+ * Of each card; with _1 behind the name of the second card on the bus, where that is otherwise, and so on:
+ *
+ *   FAKEGPU_NAME="..."         device name
+ *   FAKEGPU_PCI=10de:2206      PCI id, as NVML says it
+ *   FAKEGPU_CC=8.6             compute capability
+ *   FAKEGPU_CORES=46           multiprocessors, which TensorFlow calls cores
+ *   FAKEGPU_MEM_MIB=10240      total memory
+ *   FAKEGPU_USED_MIB=300       memory held by other processes
+ *   FAKEGPU_COMPUTE_MODE=0     1 or 3 exclusive, 2 prohibited
+ *   FAKEGPU_PROGRAMS=0         how many compute on it
+ *
+ * Of what is asked:
+ *
  *   FAKEGPU_COUNT_CALLS=FILE   NVML adds a line to FILE for each nvmlInit
  *   FAKEGPU_NVML=0             answer of nvmlInit (9 not loaded, 18 library/driver mismatch)
  *   FAKEGPU_CUDNN=8904         what every cuDNN says of its version, in place of the version it was built as
@@ -41,7 +49,7 @@
 #define SETTINGS_FILE "/proc/driver/nvidia/stand-in"
 
 static const char* settings_text(void) {
-  static char text[8192];
+  static char text[65536];
   static int done;
   if (!done) {
     FILE* file = fopen(SETTINGS_FILE, "r");
@@ -81,7 +89,7 @@ static inline const char* fg_str(const char* name, const char* otherwise) {
   return value ? value : otherwise;
 }
 
-/* A card's own value: NAME_1 for the second card, where it has one, else what NAME says for all. */
+/* A card's own value: NAME_1 for the second card on the bus, where it has one, else what NAME says for all. */
 static inline const char* fg_card_str(const char* name, int card, const char* otherwise) {
   char own[64];
   snprintf(own, sizeof own, "%s_%d", name, card);

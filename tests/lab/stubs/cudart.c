@@ -60,7 +60,9 @@ static const struct {
             {2, "cudaErrorMemoryAllocation", "out of memory"},
             {3, "cudaErrorInitializationError", "initialization error"},
             {35, "cudaErrorInsufficientDriver", "CUDA driver version is insufficient for CUDA runtime version"},
+            {46, "cudaErrorDevicesUnavailable", "CUDA-capable device(s) is/are busy or unavailable"},
             {100, "cudaErrorNoDevice", "no CUDA-capable device is detected"},
+            {101, "cudaErrorInvalidDevice", "invalid device ordinal"},
             {209, "cudaErrorNoKernelImageForDevice", "no kernel image is available for execution on the device"},
             {803, "cudaErrorSystemDriverMismatch", "system has unsupported display driver / cuda driver combination"},
             {999, "cudaErrorUnknown", "unknown error"}};
@@ -86,38 +88,52 @@ EX R cudaGetDeviceCount(int* n) {
   if (r) return E_(r);
   return D("cuDeviceGetCount", n);
 }
+/* The device of the thread's current context, which TensorFlow sets by the driver; the first one where it has none. */
 EX R cudaGetDevice(int* d) {
   R r = init();
   *d = 0;
+  if (!r && D("cuCtxGetDevice", d)) *d = 0;
   return E_(r);
 }
 EX R cudaSetDevice(int d) {
   R r = init();
+  void* context = 0;
+  if (!r) r = D("cuDevicePrimaryCtxRetain", &context, d);
+  if (!r) r = D("cuCtxSetCurrent", context);
   return E_(r);
 }
 EX R cudaDeviceGetAttribute(int* v, int a, int d) {
   R r = init();
-  if (r) return E_(r);
-  return D("cuDeviceGetAttribute", v, a, d);
+  return E_(r ? r : D("cuDeviceGetAttribute", v, a, d));
 }
-EX R cudaDeviceGetPCIBusId(char* b, int n, int d) { return D("cuDeviceGetPCIBusId", b, n, d); }
+EX R cudaDeviceGetPCIBusId(char* b, int n, int d) {
+  R r = init();
+  return E_(r ? r : D("cuDeviceGetPCIBusId", b, n, d));
+}
+EX R cudaDeviceGetByPCIBusId(int* d, const char* b) {
+  R r = init();
+  return E_(r ? r : D("cuDeviceGetByPCIBusId", d, b));
+}
 EX R cudaDeviceCanAccessPeer(int* c, int a, int b) {
-  *c = a == b;
-  return 0;
+  R r = init();
+  return E_(r ? r : D("cuDeviceCanAccessPeer", c, a, b));
 }
 EX R cudaDeviceGetStreamPriorityRange(int* a, int* b) {
   if (a) *a = 0;
   if (b) *b = -5;
   return 0;
 }
-static R prop(char* p, size_t size) {
+static R prop(char* p, size_t size, int d) {
   R r = init();
+  int count = 0;
   if (r) return E_(r);
+  D("cuDeviceGetCount", &count);
+  if (d < 0 || d >= count) return E_(101);
   memset(p, 0, size);
 #define PI(o, a)                         \
   do {                                   \
     int t = 0;                           \
-    D("cuDeviceGetAttribute", &t, a, 0); \
+    D("cuDeviceGetAttribute", &t, a, d); \
     memcpy(p + (o), &t, 4);              \
   } while (0)
 #if RTVER >= 12000
@@ -166,9 +182,9 @@ static R prop(char* p, size_t size) {
     BPM = 712
   };
 #endif
-  D("cuDeviceGetName", p, 256, 0);
+  D("cuDeviceGetName", p, 256, d);
   size_t t = 0;
-  D("cuDeviceTotalMem_v2", &t, 0);
+  D("cuDeviceTotalMem_v2", &t, d);
   memcpy(p + TM, &t, 8);
   int v;
   PI(SM, 8);
@@ -195,8 +211,8 @@ static R prop(char* p, size_t size) {
   if (size >= 720) PI(BPM, 106);
   return 0;
 }
-EX R cudaGetDeviceProperties_v2(char* p, int d) { return prop(p, 1032); }
-EX R cudaGetDeviceProperties(char* p, int d) { return prop(p, RTVER >= 11000 ? 712 : RTVER >= 10000 ? 656 : 632); }
+EX R cudaGetDeviceProperties_v2(char* p, int d) { return prop(p, 1032, d); }
+EX R cudaGetDeviceProperties(char* p, int d) { return prop(p, RTVER >= 11000 ? 712 : RTVER >= 10000 ? 656 : 632, d); }
 EX R cudaMalloc(void** p, size_t n) {
   R r = init();
   if (r) return E_(r);
@@ -230,8 +246,11 @@ EX R cudaMemsetAsync(void* a, int v, size_t n, void* s) {
   return 0;
 }
 EX R cudaPointerGetAttributes(void* a, const void* p) {
+  int device = 0;
   memset(a, 0, 24);
   *(int*)a = 2;
+  D("cuPointerGetAttribute", &device, 9, (unsigned long long)(uintptr_t)p);
+  ((int*)a)[1] = device;
   return 0;
 }
 static void* nh(void) {

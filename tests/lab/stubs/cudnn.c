@@ -83,10 +83,15 @@ static Status open_parts(void) {
   return OK;
 }
 
+/* A function of the driver, or 0. */
+static void* driver_call(const char* name) {
+  void* driver = dlopen("libcuda.so.1", RTLD_NOW);
+  return driver ? dlsym(driver, name) : 0;
+}
+
 static int memory_is_short(void) {
   long need = fg_int("FAKEGPU_CUDNN_NEEDS_MIB", 0);
-  void* driver = need ? dlopen("libcuda.so.1", RTLD_NOW) : 0;
-  int (*ask)(size_t*, size_t*) = driver ? (int (*)(size_t*, size_t*))dlsym(driver, "cuMemGetInfo_v2") : 0;
+  int (*ask)(size_t*, size_t*) = need ? (int (*)(size_t*, size_t*))driver_call("cuMemGetInfo_v2") : 0;
   size_t available = 0, total = 0;
   if (!ask) return 0;
   ask(&available, &total);
@@ -119,10 +124,13 @@ typedef struct {
 
 /* What a convolution answers before it is computed: as set; else, from 9.11 on, a refusal below Turing, whose code that release dropped. */
 static Status refused(void) {
-  int major = 8, minor = 6;
   Status answer = (Status)fg_int("FAKEGPU_CUDNN_CONV", 0);
-  sscanf(fg_str("FAKEGPU_CC", "8.6"), "%d.%d", &major, &minor);
-  return answer ? answer : version() >= 91100 && major * 10 + minor < 75 ? 5003 : OK;
+  if (answer || version() < 91100) return answer;
+  int (*of_thread)(int*) = (int (*)(int*))driver_call("cuCtxGetDevice");
+  int (*capability)(int*, int*, int) = (int (*)(int*, int*, int))driver_call("cuDeviceComputeCapability");
+  int device = 0, major = 0, minor = 0;
+  if (!of_thread || !capability || of_thread(&device) || capability(&major, &minor, device)) return OK;
+  return major * 10 + minor < 75 ? 5003 : OK;
 }
 
 static Status forward(const Tensor* xt, const float* x, const Tensor* wt, const float* w, const Window* c, const Tensor* yt,
