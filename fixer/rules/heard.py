@@ -7,6 +7,7 @@ compared first have rules of their own, which build their candidates here too.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import cast
 
@@ -25,6 +26,7 @@ _SILENT = ("noise", "folk", "fact", "success")
 _WRAPPERS = ("native-runtime", "keras-cannot")
 # A status by its number alone: a row of its own tells what the known ones mean.
 _ANY_NUMBER = "cudnn-unknown-status"
+_IGNORED = re.compile(r"Ignoring visible gpu device \(device: \d+, name: [^()]*?, pci bus id: ([0-9a-fA-F:.]+)")
 # Headings of a resolver, which do not say what could not be resolved.
 _RESOLVERS = ("uv-unsatisfiable", "uv-no-solution")
 
@@ -32,8 +34,15 @@ _RESOLVERS = ("uv-unsatisfiable", "uv-no-solution")
 def said_outright(case: Case) -> Iterator[Finding]:
     """A line that names one cause."""
     for one in heard(case):
-        if len(one.row.causes) == 1 and one.row.kind not in _SILENT:
+        if len(one.row.causes) == 1 and one.row.kind not in _SILENT and not left_out(case, one):
             yield named(next(iter(one.row.causes)), cast(Certainty, one.row.certainty), about(one), (one.evidence,), f"said-{one.row.id}")
+
+
+def left_out(case: Case, one: Heard) -> bool:
+    """Whether the line is of a card that TensorFlow ignores beside another one, which it takes: then nothing stops."""
+    ignored = _IGNORED.search(one.event.text)
+    taken = [made.event.values.get("pci") for made in said(case, "created-device")]
+    return ignored is not None and any(pci and pci != ignored[1] for pci in taken) and ignored[1] not in taken
 
 
 def said_among_several(case: Case) -> Iterator[Finding]:

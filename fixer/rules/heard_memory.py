@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from fixer.model.finding import Finding
@@ -9,6 +10,7 @@ from fixer.rules.case import Case
 from fixer.rules.events import Heard, heard, said
 from fixer.rules.heard import candidates, named
 
+_PLACE = re.compile(r"device:GPU:(\d+) with ")
 _CAP_MIB = 1024
 _TINY_MIB = 600
 _LAST_RUNG_BYTES = 32 << 20
@@ -18,9 +20,10 @@ _MUCH_OF_OTHERS = 0.35
 
 def memory_limit(case: Case) -> Iterator[Finding]:
     """The device was made with little memory: another program held the rest, or a limit was left in the code."""
-    for one in said(case, "created-device"):
+    made = said(case, "created-device")
+    for one in made:
         limit = one.event.values.get("limit", "")
-        if not limit.isdigit():
+        if not limit.isdigit() or _behind_a_freer_one(one, made):
             continue
         total = max((card.gpu.memory_mib or 0 for card in case.cards), default=0)
         if int(limit) == _CAP_MIB:
@@ -33,6 +36,13 @@ def memory_limit(case: Case) -> Iterator[Finding]:
         if one.event.values.get("limit") == str(_CAP_MIB << 20):
             title = "the allocator was limited to 1 GiB of the GPU's memory"
             yield named("gpu-memory-setting-misused", "possible", title, (one.evidence,), "allocator-limit-left")
+
+
+def _behind_a_freer_one(one: Heard, made: tuple[Heard, ...]) -> bool:
+    """Whether the device comes after a first one that has memory: on that one computes what names none."""
+    places = [(_PLACE.search(other.event.text), other.event.values.get("limit", "")) for other in (one, *made)]
+    own, first = places[0][0], [int(limit) for place, limit in places[1:] if place and place[1] == "0" and limit.isdigit()]
+    return own is not None and own[1] != "0" and bool(first) and min(first) >= _TINY_MIB
 
 
 def ladder_without_an_end(case: Case) -> Iterator[Finding]:
