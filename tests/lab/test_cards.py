@@ -15,8 +15,8 @@ from tests.lab.scenarios import SCENARIOS, Scenario
 from tests.lab.scenarios.scenario import Stage
 from tests.lab.ward import Ward
 
-# The old one first on the bus; of the third nothing is like the others.
-THREE = Machine(gpu="GTX 980", more=("RTX 3080", Card("NVIDIA Nothing", "10de:ffff", "7.0", 1024, 4, used_mib=1000)), used_mib=200)
+# The slowest first on the bus, the fastest second; of the third nothing is like the others.
+THREE = Machine(gpu="GTX 980", more=("RTX 3080", Card("NVIDIA Nothing", "10de:ffff", "7.0", 1024, 40, used_mib=1000)), used_mib=200)
 NAMES = ["NVIDIA GeForce GTX 980", "NVIDIA GeForce RTX 3080", "NVIDIA Nothing"]
 # What CUDA counts: the ordinals with what the driver says of each.
 _CUDA = """
@@ -52,7 +52,7 @@ def test_the_driver_tells_of_each_card_what_is_its_own(lab: Lab) -> None:
     answer, cards, beyond, nowhere = told(lab, _CUDA, CUDA_DEVICE_ORDER="PCI_BUS_ID")
     assert (answer, beyond, nowhere) == (0, "error 101", "error 101")
     assert [one["name"] for one in cards] == NAMES
-    assert [(one["mib"], one["capability"], one["cores"]) for one in cards] == [(4096, [5, 2], 16), (10240, [8, 6], 68), (1024, [7, 0], 4)]
+    assert [(one["mib"], one["capability"], one["cores"]) for one in cards] == [(4096, [5, 2], 16), (10240, [8, 6], 68), (1024, [7, 0], 40)]
     assert [one["address"] for one in cards] == ["0000:01:00.0", "0000:02:00.0", "0000:03:00.0"]
     assert [one["uuid"] for one in cards] == [uuid(place).removeprefix("GPU-").replace("-", "") for place in range(3)]
     assert [one["at"] for one in cards] == [0, 1, 2]
@@ -61,19 +61,19 @@ def test_the_driver_tells_of_each_card_what_is_its_own(lab: Lab) -> None:
 @pytest.mark.parametrize(
     ("visible", "order", "left"),
     [
-        (None, None, [1, 0, 2]),  # the fastest first, the rest as on the bus
-        (None, "FASTEST_FIRST", [1, 0, 2]),
+        (None, None, [1, 2, 0]),
+        (None, "FASTEST_FIRST", [1, 2, 0]),
         (None, "PCI_BUS_ID", [0, 1, 2]),
         ("0", None, [1]),
         ("0", "PCI_BUS_ID", [0]),
         ("2,0", "PCI_BUS_ID", [2, 0]),
-        ("2,1,0", None, [2, 0, 1]),
+        ("2,1,0", None, [0, 2, 1]),
         ("1,7,0", "PCI_BUS_ID", [1]),  # what comes after a number of no card is hidden with it
         ("3", None, []),
         (uuid(2), None, [2]),
         (uuid(2)[:12], None, [2]),
         (f"{uuid(0)},{uuid(1)}", None, [0, 1]),
-        (f"{uuid(1)},1", None, [1, 0]),
+        (f"{uuid(1)},1", None, [1, 2]),
         (f"{uuid(1)},0", None, []),  # one card by both its names
         (uuid(3), None, []),
     ],

@@ -23,6 +23,7 @@ SHORT = {
     "2.15.1-mig-without-instance", "2.15.1-exclusive-and-taken", "2.15.1-unsigned-module", "2.15.1-slurm-gave-none", "2.15.1-docker-without-gpus", "2.4.4-toolkit-not-on-the-path",
     "None-python-3-13-for-2-15", "None-python-3-11-for-2-15", "None-tensorflow-gpu-wished", "None-extra-of-2-15-0", "2.15.1-growth-of-1", "2.15.1-two-gigabytes",
     "2.15.1-nvml-tells-another-release", "2.15.1-smi-tells-another-release", "2.4.4-cusolver-11-linked-as-10",
+    "2.15.1-memory-held-on-the-first", "2.15.1-memory-held-on-the-second", "2.4.4-old-card-picked", "2.4.4-good-card-picked",
 }  # fmt: skip
 IN_CI = {"2.4.4", "2.15.1", None}
 BY_ID = {one.id: one for one in SCENARIOS}

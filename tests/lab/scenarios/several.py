@@ -13,7 +13,7 @@ from tests.lab.scenarios.scenario import Scenario
 
 _BUS = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
 # Branch 470 is the last for both; 2.4.4 has no code below 3.5.
-_KEPLER_FIRST = Machine(gpu="GTX 680", more=("RTX 2080 Ti",), driver="470.256.02", cuda="11.4")
+_KEPLER_SECOND = Machine(gpu="RTX 2080 Ti", more=("GTX 680",), driver="470.256.02", cuda="11.4")
 _MAXWELL_FIRST = Machine(gpu="GTX 980", more=("RTX 3080",), driver="580.65.06", cuda="13.0")
 _TWO = Machine(gpu="RTX 3080", more=("RTX 2080 Ti",))
 
@@ -25,7 +25,7 @@ def _alike(first: int, second: int) -> Machine:
 
 
 def _of_2_4(name: str, cause: str | None, variables: Mapping[str, str] | None = None, flip: str = "") -> Scenario:
-    return Scenario(name, cause, "2.4.4", _KEPLER_FIRST, standins=False, change=toolkit_11_0, variables={**PATH_11, **(variables or {})}, flip=flip)
+    return Scenario(name, cause, "2.4.4", _KEPLER_SECOND, standins=False, change=toolkit_11_0, variables={**PATH_11, **(variables or {})}, flip=flip)
 
 
 SCENARIOS = (
@@ -39,8 +39,8 @@ SCENARIOS = (
     Scenario("held-card-picked", "gpu-memory-held", machine=_alike(300, 10100), variables={"CUDA_VISIBLE_DEVICES": uuid(1)}, flip="free-card-picked"),
     Scenario("free-card-picked", None, machine=_alike(300, 10100), variables={"CUDA_VISIBLE_DEVICES": uuid(0)}),
     _of_2_4("old-card-beside-a-good-one", None),
-    _of_2_4("old-card-picked", "cuda-visible-devices", {"CUDA_VISIBLE_DEVICES": "0", **_BUS}, flip="good-card-picked"),
-    _of_2_4("good-card-picked", None, {"CUDA_VISIBLE_DEVICES": "1", **_BUS}),
+    _of_2_4("old-card-picked", "cuda-visible-devices", {"CUDA_VISIBLE_DEVICES": "1", **_BUS}, flip="good-card-picked"),
+    _of_2_4("good-card-picked", None, {"CUDA_VISIBLE_DEVICES": "0", **_BUS}),
     Scenario("old-card-picked", "cuda-visible-devices", "2.20.0", _MAXWELL_FIRST, variables={"CUDA_VISIBLE_DEVICES": "0", **_BUS}, flip="good-card-picked"),
     Scenario("good-card-picked", None, "2.20.0", _MAXWELL_FIRST, variables={"CUDA_VISIBLE_DEVICES": "1", **_BUS}),
     Scenario("old-card-beside-a-good-one", None, "2.20.0", _MAXWELL_FIRST),

@@ -1,9 +1,9 @@
 /* What CUDA_VISIBLE_DEVICES leaves of the machine's cards, in its order (own writing).
  *
  * A card's number here is its place on the bus, as NVML counts; an ordinal is its place among those that CUDA shows. By
- * NVIDIA's documentation CUDA_DEVICE_ORDER decides what a number in the list means: FASTEST_FIRST, the default, puts the card
- * that CUDA guesses to be the fastest first and leaves the order of the rest open; PCI_BUS_ID is that of the bus. Our guess is the
- * number of CUDA cores, the first of equals; the rest stay in the bus's order.
+ * NVIDIA's documentation CUDA_DEVICE_ORDER decides what a number in the list means: FASTEST_FIRST, the default, is from the fastest
+ * to the slowest, as CUDA guesses it; PCI_BUS_ID is the order of the bus. Our guess is the number of CUDA cores; equals stay in the
+ * bus's order.
  *
  * As measured with driver 580.159.04 and one card: an entry is a number as strtol reads it, whatever follows ("0abc", "0x0"
  * and "0;1" are 0), or the beginning of a card's name as nvidia-smi -L prints it (GPU-...), in any case. The list ends
@@ -63,11 +63,15 @@ static long cuda_cores(int card) {
 
 /* The card that CUDA calls NUMBER where nothing is hidden. */
 static int ordered_card(int number, int cards) {
-  int fastest = 0;
-  if (!strcmp(getenv("CUDA_DEVICE_ORDER") ? getenv("CUDA_DEVICE_ORDER") : "", "PCI_BUS_ID")) return number;
-  for (int card = 1; card < cards; card++)
-    if (cuda_cores(card) > cuda_cores(fastest)) fastest = card;
-  return !number ? fastest : number <= fastest ? number - 1 : number;
+  const char* order = getenv("CUDA_DEVICE_ORDER");
+  if (order && !strcmp(order, "PCI_BUS_ID")) return number;
+  for (int card = 0; card < cards; card++) {
+    int before = 0;
+    for (int other = 0; other < cards; other++)
+      before += cuda_cores(other) > cuda_cores(card) || (cuda_cores(other) == cuda_cores(card) && other < card);
+    if (before == number) return card;
+  }
+  return -1;
 }
 
 /* Whether an entry is the beginning of a name, or the name and more. */
