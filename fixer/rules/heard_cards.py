@@ -24,7 +24,7 @@ def not_built_for(case: Case) -> Iterator[Finding]:
     for one in lines:
         text = one.event.values.get("cc", "")
         card = architectures.capability(text)
-        if card is None:
+        if card is None or _is_of_a_later_card(case, text):
             continue
         codes = case.compute_capabilities
         known = [code[:2] for code in map(architectures.capability, codes) if code]
@@ -41,6 +41,13 @@ def not_built_for(case: Case) -> Iterator[Finding]:
     if alone and not lines:
         weights = {"gpu-arch-too-new": 86.0, "gpu-arch-too-old": 14.0}
         yield from candidates("not-built-for", weights, about(alone[0]), (alone[0].evidence,), ("convfix", "doctor"))
+
+
+def _is_of_a_later_card(case: Case, capability: str) -> bool:
+    """Whether every first device that was made is a card of another capability: on that one computes what names none."""
+    made = [(_GPU.search(one.event.text), one.event.values.get("cc")) for one in said(case, "created-device")]
+    first = [cc for place, cc in made if place and place[1] == "0"]
+    return bool(first) and capability not in first and any(cc == capability for place, cc in made if place and place[1] != "0")
 
 
 def newer_than_the_runtime(case: Case) -> Iterator[Finding]:
