@@ -18,9 +18,10 @@ from fixer.model import compare
 from fixer.model.plan import Reason
 from fixer.model.record import record
 from fixer.planning.gates import CONDA_FORGE, RELEASE, Verdict, row_name, verdicts, wheels, widest
+from fixer.planning.ground import Ground
 from fixer.planning.loading import Preload, in_folder
 from fixer.planning.refusals import WISHED, Key, Refusal, weighed
-from fixer.planning.situation import Ground, Situation
+from fixer.planning.situation import Situation
 from fixer.planning.wishes import Wishes, read
 
 

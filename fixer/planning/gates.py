@@ -17,7 +17,7 @@ from fixer.dataset.rows import GpuFamilyRow, TensorFlowRow
 from fixer.model import architectures, compare
 from fixer.model.plan import Reason
 from fixer.model.record import altered, record
-from fixer.planning.situation import Ground
+from fixer.planning.ground import Ground
 
 # The fact behind a fault of the release itself: only another release mends it.
 RELEASE = "wish.tensorflow"

@@ -11,7 +11,7 @@ from fixer.planning.candidates import Stack
 from fixer.planning.draft import Draft
 from fixer.planning.situation import METAL, Situation
 
-# Apple's own table: https://pypi.org/project/tensorflow-metal/
+# Apple's own table, on the project page of tensorflow-metal.
 _FIRST_MACOS = (12, 1)
 _LAST_PYTHON = "3.12"
 

@@ -15,8 +15,9 @@ from fixer.model import compare
 from fixer.model.plan import Reason
 from fixer.model.record import record
 from fixer.planning.gates import row_name, wheels
+from fixer.planning.ground import Seat, Shelf
 from fixer.planning.refusals import Key, Refusal, refusal
-from fixer.planning.situation import Seat, Shelf, Situation
+from fixer.planning.situation import Situation
 from fixer.planning.wishes import read
 
 

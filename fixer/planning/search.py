@@ -18,6 +18,7 @@ from fixer.model.plan import Reason
 from fixer.model.record import altered, record
 from fixer.planning.candidates import Option, Stack, fit, keeps_tensorflow
 from fixer.planning.gates import RELEASE, Verdict, row_name, versions, wheels, widest
+from fixer.planning.ground import Ground
 from fixer.planning.loading import unsearched
 from fixer.planning.order import place as rung_place
 from fixer.planning.order import steps
@@ -27,7 +28,7 @@ from fixer.planning.refusals import MOST_LISTED, Key, Refusal, Refusals, refusal
 from fixer.planning.remedies import twin
 from fixer.planning.shortlist import Fitting, Shortlist, shortlist
 from fixer.planning.site import Site, site
-from fixer.planning.situation import Ground, Situation
+from fixer.planning.situation import Situation
 
 _NEW = rung_place("environment")
 

@@ -15,9 +15,9 @@ from fixer.model import compare
 from fixer.model.plan import Reason
 from fixer.model.record import record
 from fixer.planning.gates import IDLE, RELEASE, Verdict, verdicts, wheels
+from fixer.planning.ground import Ground
 from fixer.planning.loading import unsearched
 from fixer.planning.refusals import ANOTHER, PORTED, WISHED, Key, Refusal, refusal
-from fixer.planning.situation import Ground
 from fixer.planning.wishes import Wishes, read
 
 _OLD_API = ("0.", "1.")

@@ -20,9 +20,10 @@ from fixer.model.facts import Facts, Gpu, Patient
 from fixer.model.finding import Finding
 from fixer.model.once import once
 from fixer.model.plan import Wish
-from fixer.model.record import altered, record
+from fixer.model.record import altered
 from fixer.model.subject import Subject
 from fixer.planning import drivers
+from fixer.planning.ground import Ground, Seat, Shelf
 from fixer.planning.libstdcxx import may_bring_libstdcxx
 from fixer.planning.wishes import Wishes, of
 
@@ -33,55 +34,6 @@ NOWHERE = "<environment>"
 METAL = "tensorflow-metal"
 # The frameworks that need the installed nvidia wheels as they are.
 HOLDERS = ("torch", "jax-cuda12-plugin", "jax-cuda13-plugin")
-
-
-@record(frozen=True)
-class Ground:
-    """What gates a TensorFlow wheel, hashable: two machines with equal ground get equal verdicts.
-
-    ``glibc`` None means unknown, "" another C library; ``glibcxx`` None that another libstdc++ than the
-    system's may win, or that nobody knows it. ``driver`` None means none or unknown, which
-    ``driver_known`` tells apart from absent. Capabilities None means that nobody knows a card's.
-    """
-
-    platform: str
-    glibc: str | None
-    avx: bool
-    gpu: bool
-    capabilities: tuple[str | None, ...]
-    driver: str | None
-    driver_unknown: bool
-    wsl: bool
-    glibcxx: str | None = None
-    macos: str | None = None
-
-
-@record(frozen=True)
-class Seat:
-    """What decides which wheels the present environment may take, hashable: equal seats take equal wheels.
-
-    ``open`` says whether anything may go in. What decides only under a wish, or only where conda installed
-    TensorFlow, is empty elsewhere.
-    """
-
-    python: str | None
-    open: bool
-    by_conda: bool
-    conda_tensorflow: str
-    full_python: str
-    wish: tuple[str, ...]
-
-
-@record(frozen=True)
-class Shelf:
-    """What decides on which Python a new environment stands, hashable; the owner's own Python where there is an owner."""
-
-    pythons: tuple[str, ...]
-    can_fetch: bool
-    owned: bool
-    python: str | None
-    full_python: str
-    wish: tuple[str, ...]
 
 
 class Situation(Subject):

@@ -36,8 +36,6 @@ _CUDA = re.compile(r"(?:lib)?cu(?:dart|blas|blaslt|fft|rand|solver|sparse|pti)|n
 _CUDART = re.compile(r"cudart", re.IGNORECASE)
 _SONAME = re.compile(r"lib([A-Za-z_]+)\.(?:so\.(\d+(?:\.\d+)*)|(\d+\.\d+)\.dylib)")
 _DLL = re.compile(r"([A-Za-z]+)64_(\d+)\.dll", re.IGNORECASE)
-
-
 # .NET leaves the ending away.
 _BARE_DLL = re.compile(r"64_\d+$")
 _WINDOWS_PART = re.compile(r"cudnn_\w+64_\d", re.IGNORECASE)
@@ -57,8 +55,6 @@ _TWO_RELEASES = {
     "ld-library-path-shadows-env": 20.0,
     "tf-torch-pin-conflict": 18.0,
 }
-
-
 # TensorFlow's own files of two releases lie over each other.
 _TWO_TENSORFLOWS = {"environment-broken": 56.0, "duplicate-tf-packages": 44.0}
 # The driver's own library lacks a function: the driver is older than what asks for it, or a stand-in answers in its place.
@@ -411,7 +407,7 @@ def library_symbol(case: Case) -> Iterator[Finding]:
             title = f"{name.rpartition('/')[2]} asks for a function that this TensorFlow has not"
             yield named("plugin-built-for-other-tf", "likely", title, (one.evidence,), "said-plugin-symbol")
             return
-        if _LIBCUDA.match(name.replace("\\", "/").rpartition("/")[2]):
+        if _LIBCUDA.match(_file_name(name)):
             yield from candidates("library-symbol", _OLDER_DRIVER, title, (one.evidence,), ("nvidia-smi",))
             return
         if _kind(name.rpartition("/")[2]) == "cudnn":
