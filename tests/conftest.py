@@ -132,10 +132,3 @@ def shared_convfix(tmp_path_factory: pytest.TempPathFactory) -> Runner:
 def wheelhouse(tmp_path: Path) -> patients.Wheelhouse:
     """An empty folder for tiny wheels."""
     return patients.Wheelhouse(tmp_path / "wheelhouse")
-
-
-@pytest.fixture
-def local_index(wheelhouse: patients.Wheelhouse) -> Iterator[patients.LocalIndex]:
-    """A PEP 503 index that serves ``wheelhouse`` and sends every other name to the user's own index."""
-    with patients.LocalIndex(wheelhouse.folder) as index:
-        yield index

@@ -92,6 +92,12 @@ def need_python(version: str) -> str:
     return find_python(version) or missing(f"Python {version}")
 
 
+def need_room(folder: Path, mib: int) -> None:
+    """``mib`` of free disk where ``folder`` is, for what a plan would install there; see ``missing``."""
+    if shutil.disk_usage(folder).free < mib << 20:
+        missing(f"{mib} MiB of free disk at {folder}")
+
+
 @dataclass(frozen=True)
 class Patient:
     """A real environment."""
@@ -220,8 +226,11 @@ class LocalIndex:
 
     @property
     def settings(self) -> dict[str, str]:
-        alone = {"PIP_CONFIG_FILE": os.devnull} if self.upstream is None else {}
-        return {"PIP_INDEX_URL": self.url, "UV_DEFAULT_INDEX": self.url, "PIP_EXTRA_INDEX_URL": "", "UV_INDEX": "", **alone}
+        """The variables. uv asks the other index itself: its cache goes by the index, and each index here has another port."""
+        common = {"PIP_INDEX_URL": self.url, "PIP_EXTRA_INDEX_URL": ""}
+        if self.upstream is None:
+            return {**common, "UV_DEFAULT_INDEX": self.url, "UV_INDEX": "", "PIP_CONFIG_FILE": os.devnull}
+        return {**common, "UV_DEFAULT_INDEX": self.upstream, "UV_INDEX": self.url}
 
     def __enter__(self) -> LocalIndex:
         index = self
