@@ -345,9 +345,10 @@ def _canonical(version: str) -> str | None:
 def _newest_first(found: Iterable[R], version: Any) -> list[R]:
     from packaging.version import InvalidVersion, Version
 
-    keys: dict[str, Version] = {}
+    rows = list(found)
     try:
-        return sorted(found, key=lambda row: keys.setdefault(version(row), Version(version(row))), reverse=True)
+        keys = {one: Version(one) for one in {version(row) for row in rows}}
+        return sorted(rows, key=lambda row: keys[version(row)], reverse=True)
     except InvalidVersion as error:
         raise ConvfixError("dataset-damaged", f"the dataset holds a release that is no version: {error}") from None
 

@@ -236,8 +236,10 @@ def ways_out(situation: Situation, draft: Draft, *, gpu_absent: bool) -> None:
 def _nothing_published(situation: Situation, draft: Draft) -> bool:
     """Whether no release at all is what is wished for; says which is the newest."""
     wished = situation.wishes.tensorflow
+    if not wished:
+        return False
     released = [row.version for row in situation.dataset.tensorflow_releases("tensorflow") if compare.is_final(row.version)]
-    if not wished or any(compare.within(wished, version) for version in released):
+    if any(compare.within(wished, version) for version in released):
         return False
     draft.note(f"No published release is tensorflow{wished}; the newest is {max(released, key=compare.order)}.")
     return True
