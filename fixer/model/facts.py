@@ -34,6 +34,10 @@ class Distro:
     like: tuple[str, ...] = ()
 
 
+# Drivers that keep a card for a virtual machine: https://docs.kernel.org/driver-api/vfio.html, pci-stub and xen-pciback before it.
+HANDED_OVER = ("vfio-pci", "pci-stub", "xen-pciback")
+
+
 @record(frozen=True)
 class Gpu:
     """One NVIDIA GPU. None means unknown. ``pci_id`` is ``vendor:device`` in lower-case hexadecimal.
@@ -56,6 +60,11 @@ class Gpu:
     programs: int | None = None
     mig: tuple[str, ...] | None = None
     vgpu: str | None = None
+
+    @property
+    def handed_over(self) -> bool:
+        """Whether the card is kept for a virtual machine: CUDA on this system does not even count it."""
+        return self.kernel_driver in HANDED_OVER
 
 
 @record(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from fixer.model import compare
-from fixer.model.facts import Environment, Facts, Patient
+from fixer.model.facts import Environment, Facts, Gpu, Patient
 from fixer.model.once import once
 from fixer.model.pep440 import normal_name
 
@@ -60,6 +60,12 @@ class Subject:
     def variables(self) -> Mapping[str, str]:
         """As a program of the patient's has them."""
         return self.facts.in_force
+
+    @once
+    def gpus(self) -> tuple[tuple[int, Gpu], ...]:
+        """The cards that programs of this system may have, each with its place among the facts; those handed over where no other is."""
+        placed = tuple(enumerate(self.facts.gpus.or_else(())))
+        return tuple(one for one in placed if not one[1].handed_over) or placed
 
     @property
     def environment(self) -> Environment | None:

@@ -248,7 +248,7 @@ def _driver(situation: Situation, draft: Draft, finding: Finding) -> None:
         draft.step(people.secure_boot_step(situation, finding))
         return
     installs = finding.code in ("driver-not-installed", "nouveau-active", "driver-drops-gpu") or (
-        finding.cause == "driver-not-loaded" and not own.commands
+        finding.cause == "driver-not-loaded" and not own.commands and finding.code != "driver-handed-over"
     )
     if installs or situation.wsl:
         step, driver = people.driver_step(situation, draft.driver_floor, f"{finding.title}.")

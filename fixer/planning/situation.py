@@ -108,8 +108,8 @@ class Situation(Subject):
 
     @once
     def all_cards(self) -> tuple[Gpu, ...]:
-        """The GPUs; their compute capability is filled in by PCI id or name where the rows are sure of it."""
-        return tuple(map(self._known, self.facts.gpus.or_else(())))
+        """The GPUs of this system; their compute capability is filled in by PCI id or name where the rows are sure of it."""
+        return tuple(self._known(gpu) for _, gpu in self.gpus)
 
     @once
     def cards(self) -> tuple[Gpu, ...]:

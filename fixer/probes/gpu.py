@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from fixer.dataset.questions import Dataset
 from fixer.host.base import Host
-from fixer.model.facts import Gpu
+from fixer.model.facts import HANDED_OVER, Gpu
 from fixer.model.observed import Observed, absent, found, unknown
 from fixer.model.record import record
 from fixer.probes import nvml
@@ -56,7 +56,8 @@ class Bus:
 
     @property
     def asleep(self) -> bool:
-        return any(device.sleeps or device.off for device in self.devices)
+        """Whether a card sleeps that the NVIDIA driver might wake; one that is kept for a virtual machine it does not reach."""
+        return any((device.sleeps or device.off) and device.kernel_driver not in HANDED_OVER for device in self.devices)
 
 
 def bus(host: Host) -> Bus:
@@ -103,7 +104,7 @@ def observe(
         cards += [_merged(dataset, None, card) for card in rest]
     sources = ([DEVICES] if seen.devices else []) + ([answer.source] if answer is not None and answer.ok else [])
     if cards:
-        sleeping = [device.address for device in seen.devices if device.sleeps]
+        sleeping = [device.address for device in seen.devices if device.sleeps and device.kernel_driver not in HANDED_OVER]
         detail = f"{', '.join(sleeping)} sleeps: NVML was not asked, so that it stays asleep" if sleeping else ""
         return found(tuple(cards), *sources, detail=detail)
     return _none_seen(host, seen, answer, wsl)

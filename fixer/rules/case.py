@@ -256,7 +256,14 @@ class Case(Subject):
 
     @once
     def cards(self) -> tuple[Card, ...]:
-        return tuple(card(self.dataset, self.facts.gpus, place, gpu) for place, gpu in enumerate(self.facts.gpus.or_else(())))
+        """The cards that CUDA may count, in the order of the bus."""
+        return tuple(card(self.dataset, self.facts.gpus, place, gpu) for place, gpu in self.gpus)
+
+    @once
+    def cards_given_away(self) -> tuple[Card, ...]:
+        """The cards that are kept for virtual machines, beside others or alone."""
+        placed = enumerate(self.facts.gpus.or_else(()))
+        return tuple(card(self.dataset, self.facts.gpus, place, gpu) for place, gpu in placed if gpu.handed_over)
 
     @once
     def target(self) -> Target:

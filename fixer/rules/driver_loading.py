@@ -20,6 +20,12 @@ _REFUSED = ("key was rejected", "required key not available", "lockdown: modprob
 _NOT_THE_DRIVERS = ("/stubs/", "/compat", "/wsl/")
 _FLAVOUR = ("not supported by open nvidia.ko", "requires use of the nvidia open kernel modules")
 
+GIVE_BACK = (
+    "Run TensorFlow in that virtual machine, or give the card back to this system: end the virtual machine, take the card out of what "
+    "keeps it (vfio-pci's ids in /etc/modprobe.d or on the kernel's command line, driverctl, libvirt), and reboot."
+)
+LOOK: Commands = (("lspci", "-nnk", "-d", "10de:"),)
+
 
 def _bare_metal(case: Case) -> bool:
     return case.os == "linux" and not case.wsl and bool(case.cards)
@@ -35,6 +41,8 @@ def missing_because(case: Case) -> str | None:
     """Why no kernel driver runs: nouveau, secure-boot, handed-over, not-installed, not-loaded; None when it runs."""
     if not _bare_metal(case):
         return None
+    if all(card.gpu.handed_over for card in case.cards):
+        return "handed-over"
     driver = case.facts.driver
     if driver.is_unknown:
         return None
@@ -48,8 +56,6 @@ def missing_because(case: Case) -> str | None:
     modules = case.facts.kernel_modules.or_else(())
     if "nouveau" in holders or ("nouveau" in modules and "nvidia" not in modules):
         return "nouveau"
-    if "vfio-pci" in holders:
-        return "handed-over"
     if _log(case, _REFUSED) or (installed and case.facts.secure_boot.value is True):
         return "secure-boot"
     return "not-loaded" if installed else "not-installed"
@@ -140,23 +146,21 @@ def driver_not_loaded(case: Case) -> Iterator[Finding]:
     if case.facts.on_jetson:
         return  # Its driver is nvgpu, which comes with the system and is no package's.
     reason = missing_because(case)
-    if case.facts.driver.is_unknown and case.cards and case.os == "linux" and case.tensorflow_may_use_gpu:
+    if case.facts.driver.is_unknown and case.cards and case.os == "linux" and case.tensorflow_may_use_gpu and reason is None:
         yield _unknown_driver(case)
-    if reason not in ("not-installed", "not-loaded", "handed-over", "half") or (reason == "half" and case.container):
+    if reason not in ("not-installed", "not-loaded", "half") or (reason == "half" and case.container):
         return
     if case.container and reason == "not-installed":
         return
     titles = {
         "not-installed": "no NVIDIA driver is installed",
         "not-loaded": "the NVIDIA driver is installed, but its kernel module is not loaded",
-        "handed-over": "the GPU is handed over to a virtual machine (vfio-pci), so the driver cannot have it",
         "half": "the kernel module runs, but the driver's user-space library (libcuda) is missing",
     }
     rows, commands = install_steps(case) if reason in ("not-installed", "half") else ((), (("sudo", "modprobe", "nvidia"),))
     advice = {
         "not-loaded": "Load it (as root: modprobe nvidia); where that fails, rebuild it for the running kernel "
         "(dkms autoinstall, or reinstall the driver) and reboot.",
-        "handed-over": "Give the card back to the host (take its id out of vfio-pci's options) and reboot.",
     }.get(reason, "Install the driver as this distribution does it, and reboot.")
     yield finding(
         "driver-not-loaded",
@@ -166,8 +170,30 @@ def driver_not_loaded(case: Case) -> Iterator[Finding]:
         _module(case) if reason == "not-loaded" else (case.driver_evidence(), *case.card_evidence(case.cards)),
         advice,
         rows=rows,
-        commands=() if reason == "handed-over" else commands,
+        commands=commands,
         code=f"driver-{reason}",
+    )
+
+
+def driver_handed_over(case: Case) -> Iterator[Finding]:
+    """Cards that are kept for virtual machines: the driver cannot have them, whether it runs or not."""
+    given = case.cards_given_away
+    if not given or case.os != "linux" or case.wsl:
+        return
+    alone = len(given) == len(case.facts.gpus.or_else(()))
+    holders = ", ".join(sorted({card.gpu.kernel_driver or "" for card in given}))
+    yield finding(
+        "driver-not-loaded",
+        case.gpu_severity if alone else "note",
+        "proven",
+        f"{joined(card.name for card in given)} is kept for a virtual machine ({holders}), so NVIDIA's driver cannot have it",
+        tuple(fact(f"gpus[{card.place}].kernel_driver", f"{card.gpu.kernel_driver} holds {card.name}", case.facts.gpus) for card in given),
+        GIVE_BACK
+        if alone
+        else "Nothing to repair: CUDA counts the other cards alone.",
+        commands=LOOK if alone else (),
+        code="driver-handed-over",
+        plan=None if alone else "none",
     )
 
 

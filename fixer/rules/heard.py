@@ -26,6 +26,8 @@ _SILENT = ("noise", "folk", "fact", "success")
 _WRAPPERS = ("native-runtime", "keras-cannot")
 # A status by its number alone: a row of its own tells what the known ones mean.
 _ANY_NUMBER = "cudnn-unknown-status"
+# The card is kept for a virtual machine: a driver is not what is missing, and its rule says so.
+GIVEN_AWAY = ("card-given-away", "lspci-vfio")
 _IGNORED = re.compile(r"Ignoring visible gpu device \(device: \d+, name: [^()]*?, pci bus id: ([0-9a-fA-F:.]+)")
 # Headings of a resolver, which do not say what could not be resolved.
 _RESOLVERS = ("uv-unsatisfiable", "uv-no-solution")
@@ -34,7 +36,7 @@ _RESOLVERS = ("uv-unsatisfiable", "uv-no-solution")
 def said_outright(case: Case) -> Iterator[Finding]:
     """A line that names one cause."""
     for one in heard(case):
-        if len(one.row.causes) == 1 and one.row.kind not in _SILENT and not left_out(case, one):
+        if len(one.row.causes) == 1 and one.row.kind not in _SILENT and one.row.id not in GIVEN_AWAY and not left_out(case, one):
             yield named(next(iter(one.row.causes)), cast(Certainty, one.row.certainty), about(one), (one.evidence,), f"said-{one.row.id}")
 
 

@@ -8,14 +8,17 @@ device files are missing too, it answers because no driver is there.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import cast
 
 from fixer.model import compare
-from fixer.model.finding import Finding
+from fixer.model.finding import Certainty, Finding
 from fixer.rules.case import Case
+from fixer.rules.driver_loading import GIVE_BACK, LOOK
 from fixer.rules.events import evidence, said
-from fixer.rules.heard import candidates, named
+from fixer.rules.heard import GIVEN_AWAY, about, candidates, named
 from fixer.rules.libcuda import is_refused_compat
 from fixer.rules.likelihood import driver_fits
+from fixer.rules.say import finding
 
 _HALVES = ("driver-halves-differ", "libcuda-reported", "kernel-reported")
 
@@ -79,3 +82,12 @@ def stub_answers(case: Case) -> Iterator[Finding]:
         yield from candidates("stub-without-driver", weights, title, evidence((*seen, *without)), ("ls", "-l", "/dev/nvidia0"))
     elif seen:
         yield named("libcuda-stub-loaded", "likely", "the toolkit's stub libcuda answers", evidence(seen), "said-stub")
+
+
+def card_given_away(case: Case) -> Iterator[Finding]:
+    """The card is kept for a virtual machine: what is there is enough, and another driver would change nothing."""
+    for one in said(case, *GIVEN_AWAY):
+        certainty = cast(Certainty, one.row.certainty)
+        yield finding(
+            "driver-not-loaded", "blocks", certainty, about(one), (one.evidence,), GIVE_BACK, code=f"said-{one.row.id}", commands=LOOK
+        )

@@ -34,8 +34,9 @@ def gpu_memory_held(case: Case) -> Iterator[Finding]:
     freer = [card for card in case.cards if card not in cards and (card.gpu.free_mib or 0) >= _LITTLE_MIB]
     where, before, instead = "", "", ""
     if freer:
-        where, before = f"GPU {best.place}, ", f", which TensorFlow takes before {joined(f'GPU {card.place}' for card in freer)}"
-        instead = f" Or give this program the other card: CUDA_VISIBLE_DEVICES={freer[0].gpu.uuid or freer[0].place}."
+        number = case.cards.index
+        where, before = f"GPU {number(best)}, ", f", which TensorFlow takes before {joined(f'GPU {number(card)}' for card in freer)}"
+        instead = f" Or give this program the other card: CUDA_VISIBLE_DEVICES={freer[0].gpu.uuid or number(freer[0])}."
     picking = [name for name in ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER") if freer and name in case.variables]
     yield finding(
         "gpu-memory-held",

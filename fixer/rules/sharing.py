@@ -85,7 +85,8 @@ def vgpu_without_licence(case: Case) -> Iterator[Finding]:
 def unfit_card_picked(case: Case) -> Iterator[Finding]:
     """CUDA_VISIBLE_DEVICES leaves a card that this TensorFlow cannot use, and hides one that it can."""
     value = case.variables.get("CUDA_VISIBLE_DEVICES")
-    judged = {fit.card.place: fit for fit in fits(case)}
+    # By CUDA's numbers: a card that is kept for a virtual machine has none.
+    judged = dict(enumerate(fits(case)))
     unfit = {place for place, fit in judged.items() if fit.kind in ("too old", "too new")}
     if value is None or not unfit or len(unfit) == len(judged) or any(card.gpu.mig is not None for card in case.cards):
         return
@@ -131,4 +132,4 @@ def unfit_card_picked(case: Case) -> Iterator[Finding]:
 def _places(case: Case, one: int | str) -> tuple[int, ...]:
     if isinstance(one, int):
         return (one,)
-    return tuple(card.place for card in case.cards if (card.gpu.uuid or "").upper().startswith(one))
+    return tuple(number for number, card in enumerate(case.cards) if (card.gpu.uuid or "").upper().startswith(one))
