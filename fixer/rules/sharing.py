@@ -13,14 +13,18 @@ from fixer.rules.cards import Card
 from fixer.rules.case import Case
 from fixer.rules.hardware import fits
 from fixer.rules.say import fact, finding, joined, set_at_start
-from fixer.rules.visibility import batch_system, picked
+from fixer.rules.visibility import batch_system, left_visible, picked
 
 
 def gpu_busy(case: Case) -> Iterator[Finding]:
-    """Every card refuses a further program: its compute mode is Prohibited, or Exclusive and taken."""
-    taken = tuple(card for card in case.cards if _refuses(card))
-    if not taken or len(taken) != len(case.cards):
+    """Every card that a program gets refuses it: its compute mode is Prohibited, or Exclusive and taken."""
+    left = left_visible(case) or case.cards
+    taken = tuple(card for card in left if _refuses(card))
+    if not taken or len(taken) != len(left):
         return
+    free = [card for card in case.cards if card not in left and not _refuses(card)]
+    other = free[0].gpu.uuid or str(case.cards.index(free[0])) if free else ""
+    picking = [name for name in ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER") if free and name in case.variables]
     prohibited = all(card.gpu.compute_mode == "prohibited" for card in taken)
     # The one program that an exclusive card holds may be the very process that was asked about.
     own = not prohibited and case.facts.process.is_found
@@ -35,8 +39,10 @@ def gpu_busy(case: Case) -> Iterator[Finding]:
         tuple(
             fact(f"gpus[{card.place}].compute_mode", f"{card.gpu.compute_mode}, programs: {card.gpu.programs}", case.facts.gpus)
             for card in taken
-        ),
-        "Have the administrator set the compute mode back to Default (nvidia-smi -c 0), or wait until the other program ends; "
+        )
+        + tuple(fact(f"variables.{name}", case.variables[name], case.variable(name)) for name in picking),
+        (f"Give this program the card that is free: CUDA_VISIBLE_DEVICES={other}. Or have" if free else "Have")
+        + " the administrator set the compute mode back to Default (nvidia-smi -c 0), or wait until the other program ends; "
         "on a cluster, ask the batch system for a card.",
         commands=(("nvidia-smi", "--query-gpu=index,compute_mode", "--format=csv"),),
     )

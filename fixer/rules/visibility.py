@@ -110,6 +110,25 @@ def first_seen(case: Case) -> Card | None:
     return cards[first] if by_bus and first < len(cards) else None
 
 
+def left_visible(case: Case) -> tuple[Card, ...] | None:
+    """The cards that CUDA_VISIBLE_DEVICES leaves a program; None where only CUDA knows, or it leaves none."""
+    cards, value = case.cards, case.variables.get("CUDA_VISIBLE_DEVICES")
+    if value is None:
+        return cards
+    named = picked(value, cards)
+    if not named or not _countable(cards) or len(set(named)) < len(named):
+        return None
+    alike = len({card.gpu.name or card.place for card in cards}) == 1
+    by_bus = alike or case.variables.get("CUDA_DEVICE_ORDER") == "PCI_BUS_ID" or len(named) == len(cards)
+    left: list[Card] = []
+    for one in named:
+        meant = [cards[one]] if isinstance(one, int) else [card for card in cards if (card.gpu.uuid or "").upper().startswith(one)]
+        if len(meant) != 1 or (isinstance(one, int) and not by_bus):
+            return None
+        left += meant
+    return tuple(left)
+
+
 def _countable(cards: tuple[Card, ...]) -> bool:
     """Whether CUDA counts these cards and nothing else; the instances of MIG have numbers of their own."""
     return bool(cards) and all(card.gpu.mig is None for card in cards)
