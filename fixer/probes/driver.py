@@ -114,9 +114,12 @@ def _library(host: Host, path: str | None, answer: nvml.Answer | None) -> Observ
     named = re.fullmatch(r"libcuda\.so\.(\d{2,4}(?:\.\d{1,4}){1,3})", os.path.basename(real))
     if named:
         return found(named.group(1), path, real)
-    if answer is not None and answer.driver is not None:
+    # NVML speaks for the libraries that lie beside its own, not for a copy that somebody put elsewhere.
+    beside = nvml.library_path(host, nvml.LIBRARY) or nvml.apart(host, nvml.LIBRARY) or path
+    theirs = host.real_path(os.path.dirname(beside)) == host.real_path(os.path.dirname(path))
+    if answer is not None and answer.driver is not None and theirs:
         return found(answer.driver, answer.source, path)
-    return unknown(f"the name of {real} carries no release, and NVML does not say", path)
+    return unknown(f"the name of {real} carries no release, and NVML {'does not say' if theirs else 'is of another folder'}", path)
 
 
 def cdi(host: Host) -> Observed[Mapping[str, str]]:

@@ -83,13 +83,14 @@ def apart(host: Host, name: str) -> str | None:
 
 
 def _cached_folders(host: Host, name: str) -> list[str]:
-    # The strings of ld.so.cache are paths that end in a zero byte; the tables before them are not needed here.
+    from fixer.loader.cache import PATH, parse_cache
+
+    # In the order of its table, which is the loader's; its strings stand in another.
     try:
-        cache = host.read("/etc/ld.so.cache", 16 << 20)
+        cache = parse_cache(host.read(PATH, 16 << 20))
     except (OSError, ValueError):
         return []
-    ends = re.escape(("/" + name).encode())
-    return [os.fsdecode(one) for one in re.findall(rb"(?<=\0)(/[^\0]{0,4000})" + ends + rb"(?=\0)", cache)]
+    return [os.path.dirname(path) for path in cache.all(name)] if cache is not None else []
 
 
 def smi_path(host: Host) -> str | None:

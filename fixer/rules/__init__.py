@@ -86,6 +86,7 @@ OF_MACHINES: tuple[Rule, ...] = (
     libcuda.mismatch_by_nvml,
     libcuda.driver_witnesses_disagree,
     libcuda.libcuda_stub_loaded,
+    libcuda.libcuda_without_release,
     driver_state.device_permissions,
     search_paths.empty_path_element,
     cuda_libraries.nvidia_wheel_collision,

@@ -53,7 +53,14 @@ def _path(case: Case) -> str | None:
 def _is_compat(case: Case, library: DriverRelease, module: DriverRelease) -> bool:
     """Whether a newer libcuda is a compatibility library: by its folder, or an image's own where no path is known."""
     found = origin(_path(case))
-    return library > module and (found == "compat" or (bool(case.container) and found in ("unknown", "stray")))
+    copied = found == "stray" and library.branch > module.branch and _drivers_own(case) is not None
+    return library > module and (found == "compat" or copied or (bool(case.container) and found in ("unknown", "stray")))
+
+
+def _drivers_own(case: Case) -> str | None:
+    """The driver's own libcuda in the distribution's folder, where another one is taken before it."""
+    held = (one.path for one in case.facts.libraries.or_else(()) if one.path.endswith("/libcuda.so.1"))
+    return next((path for path in held if origin(path) == "distribution"), None)
 
 
 def _is_stray(case: Case, library: DriverRelease, module: DriverRelease) -> bool:
@@ -110,10 +117,15 @@ def driver_library_mismatch(case: Case) -> Iterator[Finding]:
 def _put_away(case: Case) -> str:
     """How the stray copy loses: by the variable that leads to it, where that is what leads to it."""
     path = _path(case) or "the container image's own copy"
-    folder = path.rpartition("/")[0]
-    if folder and folder in (one.rstrip("/") for one in case.variables.get("LD_LIBRARY_PATH", "").split(":")):
-        return f"Take {folder} off LD_LIBRARY_PATH, where it is set"
+    if _by_variable(case, path):
+        return f"Take {path.rpartition('/')[0]} off LD_LIBRARY_PATH, where it is set"
     return f"Take {path} off the loader's path or remove it"
+
+
+def _by_variable(case: Case, path: str) -> bool:
+    """Whether LD_LIBRARY_PATH names the folder of this copy."""
+    folder = path.rpartition("/")[0]
+    return bool(folder) and folder in (one.rstrip("/") for one in case.variables.get("LD_LIBRARY_PATH", "").split(":"))
 
 
 def _both(case: Case) -> tuple[Evidence, ...]:
@@ -225,7 +237,7 @@ def cuda_compat_lib(case: Case) -> Iterator[Finding]:
     if cards == "data center":
         return
     if compat:
-        named = origin(_path(case)) == "compat"
+        named = origin(_path(case)) == "compat" or not case.container
         yield _compat(case, "proven" if named and cards == "consumer" else "likely", _both(case))
     elif impossible is not None:
         yield _compat(case, "likely", (case.driver_evidence(), impossible))
@@ -252,9 +264,43 @@ def _compat(case: Case, certainty: Certainty, evidence: tuple[Evidence, ...]) ->
         certainty,
         "a CUDA compatibility library stands in for the driver's libcuda, which this card does not allow",
         (*evidence, *case.card_evidence(case.cards)),
-        "Take the compat folder off the loader's path (in an image: start it without that folder), or install a newer "
-        "driver on the host. It works on data-center cards alone.",
+        f"{_away(case)}, or install a newer driver on the host. It works on data-center cards alone.",
         subject={"path": _path(case) or ""},
+    )
+
+
+def _away(case: Case) -> str:
+    """How the compatibility library loses: its own folder leaves the path, a single copy the folder of others."""
+    path = _path(case)
+    if path and origin(path) == "stray":
+        return f"As root move {path} away and run ldconfig" if not _by_variable(case, path) else _put_away(case)
+    return "Take the compat folder off the loader's path (in an image: start it without that folder)"
+
+
+def libcuda_without_release(case: Case) -> Iterator[Finding]:
+    """A libcuda that carries no release hides the driver's own, which does: a stub copied or linked out of its folder, most often."""
+    driver, path, own = case.driver, _path(case), _drivers_own(case)
+    if driver is None or not path or own is None or case.wsl or case.os != "linux":
+        return
+    if not driver.version.is_unknown or not driver.kernel_module.is_found or origin(path) != "stray":
+        return
+    away = _put_away(case) if _by_variable(case, path) else f"As root move {path} away and run ldconfig"
+    yield finding(
+        "libcuda-stub-loaded",
+        case.gpu_severity,
+        "likely",
+        f"{path} hides the driver's own libcuda, {own}, and is no driver's by its name: the toolkit's stub, or a copy of another",
+        (
+            fact("driver.libcuda_path", path, driver.libcuda_path),
+            fact("driver.version", "unknown: " + driver.version.detail, driver.version),
+            fact("driver.kernel_module", str(driver.kernel_module.value), driver.kernel_module),
+            fact("libraries", own, case.facts.libraries),
+        ),
+        f"{away}. A toolkit's stub belongs in its own lib64/stubs alone: it serves linking, never running.",
+        code="libcuda-without-release",
+        commands=(("ls", "-l", path), ("ldconfig", "-p")),
+        plan="advise",
+        subject={"path": path},
     )
 
 

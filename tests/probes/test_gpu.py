@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import subprocess
 from pathlib import Path
 
@@ -154,13 +155,28 @@ def test_the_open_module_and_a_missing_library(tmp_path: Path) -> None:
     assert seen.version.is_absent and seen.libcuda_path.is_absent
 
 
-def test_libcuda_is_found_through_the_cache_of_the_loader(tmp_path: Path) -> None:
+def cached(*paths: str) -> bytes:
+    """An ld.so.cache that lists ``paths`` in that order; its strings stand in the other."""
+    strings, places = b"", {}
+    for path in sorted(paths, reverse=True):
+        for text in (path, path.rpartition("/")[2]):
+            places[text] = len(strings)
+            strings += text.encode() + b"\0"
+    start = 48 + 24 * len(paths)
+    rows = b"".join(struct.pack("<iIIIQ", 0x0303, start + places[path.rpartition("/")[2]], start + places[path], 0, 0) for path in paths)
+    return b"glibc-ld.so.cache1.1" + struct.pack("<IIBxxxI12x", len(paths), len(strings), 2, 0) + rows + strings
+
+
+@pytest.mark.parametrize(("first", "release"), [("nv", "470.1"), ("other", "535.2")])
+def test_libcuda_is_found_through_the_cache_of_the_loader_in_its_order(tmp_path: Path, first: str, release: str) -> None:
+    folders = (f"/opt/{first}", "/opt/other" if first == "nv" else "/opt/nv")
     host = described(tmp_path, {
-        "/etc/ld.so.cache": b"glibc-ld.so.cache1.1\0\0libcuda.so.1\0/opt/nv/libcuda.so.1\0", "/opt/nv/libcuda.so.470.1": ELF,
-        "/opt/nv/libcuda.so.1": "-> libcuda.so.470.1",
+        "/etc/ld.so.cache": cached(*(f"{folder}/libcuda.so.1" for folder in folders)),
+        "/opt/nv/libcuda.so.470.1": ELF, "/opt/nv/libcuda.so.1": "-> libcuda.so.470.1",
+        "/opt/other/libcuda.so.535.2": ELF, "/opt/other/libcuda.so.1": "-> libcuda.so.535.2",
     })  # fmt: skip
     seen = driver.observe(host, None, False).value
-    assert seen is not None and seen.version.value == "470.1"
+    assert seen is not None and seen.version.value == release
 
 
 @pytest.mark.parametrize(
