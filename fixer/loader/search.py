@@ -23,6 +23,7 @@ from fixer.loader.system import System
 from fixer.model.record import record
 
 LOADER_SONAME = "ld-linux-x86-64.so.2"
+LD_PRELOAD, PRELOAD_FILE = "LD_PRELOAD", "/etc/ld.so.preload"
 NOT_FOUND = "cannot open shared object file: No such file or directory"
 
 
@@ -132,6 +133,7 @@ class Process:
         self.loaded: list[Loaded] = []
         self.started: Failure | None = None
         self.ignored_preloads: tuple[Failure, ...] = ()
+        self._preloaded: dict[str, str] = {}
         elf = files.look(executable, as_library=False)
         if not isinstance(elf, Elf):
             self.started = Failure(executable, elf.text, executable, kind=elf.kind)
@@ -233,7 +235,9 @@ class Process:
         present = self.find(name)
         if present is not None:
             present.names.add(name)
-            return present, Place("already loaded", present.path, "", "its soname is already in the process")
+            by = self._preloaded.get(present.path)
+            detail = f"{by} has put it into the process" if by else "its soname is already in the process"
+            return present, Place("already loaded", present.path, "", detail)
         winner = self._search_path(name, caller) if "/" in name else self._search(name, caller)
         identity = self._files.identity(winner.path)
         for one in self.loaded:
@@ -318,9 +322,12 @@ class Process:
 
     def _preloads(self) -> list[Loaded]:
         variable = "" if self._setting.secure else self._setting.variables.get("LD_PRELOAD", "")
-        names = [*variable.replace(":", " ").split(" "), *self._setting.preload_file.replace(":", " ").split()]
+        named = [(name, LD_PRELOAD) for name in variable.replace(":", " ").split(" ")]
+        named += [(name, PRELOAD_FILE) for name in self._setting.preload_file.replace(":", " ").split()]
         made, ignored = [], []
-        for name in filter(None, names):
+        for name, by in named:
+            if not name:
+                continue
             before = len(self.loaded)
             try:
                 one, _ = self._map(name, self.main)
@@ -331,6 +338,7 @@ class Process:
                 continue
             if len(self.loaded) > before:
                 made.append(one)
+                self._preloaded[one.path] = by
         self.ignored_preloads = tuple(ignored)
         return made
 

@@ -225,6 +225,11 @@ class KerasSetting:
     backend: str
     source: str
     image_data_format: str | None = None
+    refused: str | None = None
+
+
+# What Resolution.library says of a file in the folder from which TensorFlow loads device plugins when it is imported.
+DEVICE_PLUGIN = "tensorflow-plugins"
 
 
 @record(frozen=True)

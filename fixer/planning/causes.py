@@ -36,8 +36,8 @@ LOADER_ONLY = frozenset(
 SETTINGS = frozenset(
     ("cuda-visible-devices", "gpu-memory-growth", "keras-backend-setting", "libcuda-stub-loaded", "wsl-libcuda-path")
 )
-# A finding of the library family that an activation settles: the driver's own library is no package's.
-BY_SETTING = frozenset(("libcuda-not-searched",))
+# Findings of the library family that no package settles: the driver's own library, and what is preloaded.
+BY_SETTING = frozenset(("libcuda-not-searched", "cudnn-preloaded"))
 DRIVER = frozenset(
     (
         "nouveau-active", "secure-boot", "driver-wrong-module-flavour", "driver-not-loaded", "cuda-compat-lib",

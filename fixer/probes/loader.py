@@ -18,7 +18,7 @@ from fixer.dataset.rows import TensorFlowRow
 from fixer.host.base import Host
 from fixer.loader.remember import Memory
 from fixer.loader.search import Answer, Failure, Process
-from fixer.model.facts import Library, Patient, Resolution, TensorFlowBuild
+from fixer.model.facts import DEVICE_PLUGIN, Library, Patient, Resolution, TensorFlowBuild
 from fixer.model.observed import Observed, absent, found, unknown
 from fixer.probes.tensorflow import package_folder
 
@@ -30,6 +30,7 @@ _EARLY_OPENER = "python/_pywrap_tensorflow_internal.so"
 _BY_MODULE, _FIRST_BY_FRAMEWORK = (2, 0), (2, 11)
 _HOOK, _HOOK_LINE = "_convfix_preload.py", "convfix_preload.pth"
 _SOURCE = "model of the dynamic loader"
+_MOST_PLUGINS = 20
 _CXX = "libstdc++.so.6"
 # What cuDNN's head opens by name when it starts and at the first convolution, by its major version (readelf and strings of
 # NVIDIA's wheels). The parts for recurrent networks are left out: a convolution never opens them.
@@ -69,11 +70,24 @@ def observe(
         stopped = _older_ground(host, process, opener, itself.failure)
         return found((stopped,), _SOURCE) if stopped is not None else unknown(f"{opener} cannot be followed", _SOURCE)
     known = {copy.path: copy.version for copy in libraries}
+    plugins = tuple(_plugin(process, opener, path) for path in _plugins(host, patient))
     opened = [(opener, process.dlopen(soname, caller)) for soname in sonames]
     opened += _parts(process, [answer for _, answer in opened])
-    made = tuple(_resolution(host, answer, by, known, patient, packages, dataset) for by, answer in opened)
+    made = (*plugins, *(_resolution(host, answer, by, known, patient, packages, dataset) for by, answer in opened))
     memory.save()
     return found(made, _SOURCE)
+
+
+def _plugins(host: Host, patient: Patient) -> list[str]:
+    """The device plugins that TensorFlow loads at the end of its own import (tensorflow/__init__.py of 2.5 and newer)."""
+    folder = posixpath.join(patient.site_packages, DEVICE_PLUGIN)
+    return [posixpath.join(folder, name) for name in host.entries(folder)[:_MOST_PLUGINS] if name.endswith(".so")]
+
+
+def _plugin(process: Process, opener: str, path: str) -> Resolution:
+    failure = process.dlopen(path, process.find(opener)).failure
+    name, problem = posixpath.basename(path), failure.message if failure is not None else None
+    return Resolution(name, DEVICE_PLUGIN, opener, path, None, "by its path", (), problem)
 
 
 def _openers(build: TensorFlowRow | TensorFlowBuild) -> tuple[str, ...]:
@@ -106,7 +120,7 @@ def _memory(host: Host) -> Memory:
 def _process(host: Host, patient: Patient, variables: Mapping[str, str], memory: Memory) -> Process:
     from fixer.loader.cache import PATH, parse_cache
     from fixer.loader.files import HostFiles
-    from fixer.loader.search import Setting
+    from fixer.loader.search import PRELOAD_FILE, Setting
     from fixer.loader.system import DEFAULT_LOADER, learn
 
     executable = host.real_path(patient.interpreter)
@@ -115,7 +129,7 @@ def _process(host: Host, patient: Patient, variables: Mapping[str, str], memory:
     except OSError:
         cache = None
     system = learn(host, DEFAULT_LOADER, executable, variables)
-    preload = host.text("/etc/ld.so.preload", 1 << 16) or ""
+    preload = host.text(PRELOAD_FILE, 1 << 16) or ""
     # A relative or empty element of a path list means the folder in which the program is started: ours stands for it.
     here = host.vantage.folder or "/"
     process = Process(HostFiles(host, memory, here), Setting(system, cache, variables, here, preload_file=preload), executable)
@@ -188,9 +202,13 @@ def _resolution(
     # A file that was found and cannot be mapped ends the search: that file is the one, and no other is asked.
     itself = failure.path if failure is not None and failure.name == answer.name and not failure.needed_by else None
     path = _plain(host, answer.path or itself)
+    why = answer.detail or answer.rule or "not found"
+    if answer.path is None and itself is not None:
+        why = next((one.rule for one in answer.passed if one.path == itself), why)
     # The wheel's own copy counts too where the search never comes to its folder: that is the fault to be seen.
     others = dict.fromkeys(
-        [_plain(host, one.path) or one.path for one in answer.passed] + _own_copies(host, answer.name, path, patient, dataset)
+        [_plain(host, one.path) or one.path for one in answer.passed if one.path != itself]
+        + _own_copies(host, answer.name, path, patient, dataset)
     )
     passed = tuple((one, _version(host, one, known, patient, packages, dataset)) for one in others)
     return Resolution(
@@ -199,7 +217,7 @@ def _resolution(
         opened_by=opener,
         path=path,
         version=_version(host, path, known, patient, packages, dataset) if path is not None else None,
-        why=answer.detail or answer.rule or "not found",
+        why=why,
         passed_over=passed,
         problem=failure.message if failure is not None and path is not None else None,
     )

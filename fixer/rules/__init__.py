@@ -72,6 +72,7 @@ OF_MACHINES: tuple[Rule, ...] = (
     neighbours.missing_requirement,
     neighbours.missing_keras_requirement,
     neighbours.plugin_built_for_other_tf,
+    neighbours.device_plugin_of_another_tf,
     keras.keras_backend_setting,
     keras.legacy_keras,
     keras.image_layout,

@@ -18,6 +18,8 @@ from fixer.rules.case import Case
 from fixer.rules.loading import Opening, of_cudnn, openings, trust
 from fixer.rules.say import fact, finding, joined
 
+# What the loader puts into a process before all else, by its manual (ld.so(8)).
+_PRELOADS = ("LD_PRELOAD", "/etc/ld.so.preload")
 
 def loader_evidence(case: Case, opening: Opening) -> tuple[Evidence, ...]:
     """What wins, why, and what was passed over."""
@@ -64,6 +66,10 @@ def cudnn_shadowed(case: Case) -> Iterator[Finding]:
     opening = of_cudnn(case)
     if opening is None or opening.verdict != "shadowed" or opening.winner is None or opening.right is None:
         return
+    by = next((one for one in _PRELOADS if opening.why.startswith(one)), None)
+    if by is not None:
+        yield _preloaded(case, opening, by)
+        return
     yield finding(
         "cudnn-shadowed",
         case.gpu_severity,
@@ -79,6 +85,25 @@ def cudnn_shadowed(case: Case) -> Iterator[Finding]:
             "sonames": opening.soname,
             "wanted": wanted_cudnn(case),
         },
+    )
+
+
+def _preloaded(case: Case, opening: Opening, by: str) -> Finding:
+    """A copy that is in every process before it begins: nothing that is loaded later can win."""
+    winner = opening.winner.path if opening.winner is not None else ""
+    seen = fact(f"variables.{by}", case.variables[by], case.variable(by)) if by in case.variables else None
+    return finding(
+        "cudnn-shadowed",
+        case.gpu_severity,
+        trust(case, opening),
+        f"{shadow_title(case, opening)}: {by} loads it into every process",
+        (*loader_evidence(case, opening), *((seen,) if seen is not None else ()), *built_evidence(case)),
+        f"Take {winner} out of {by}{'' if by in case.variables else ' (as root)'}: what it loads is there before anything else, and "
+        "wins over every path.",
+        code="cudnn-preloaded",
+        rows=case.row_refs,
+        plan="advise",
+        subject={"winner": winner, "setting": by, "sonames": opening.soname},
     )
 
 

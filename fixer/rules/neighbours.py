@@ -14,6 +14,7 @@ from fixer.dataset import ask
 from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import PackageFaultRow
 from fixer.model import compare
+from fixer.model.facts import DEVICE_PLUGIN
 from fixer.model.finding import Certainty, Finding
 from fixer.model.needed_packages import BY_KERAS, BY_TENSORFLOW
 from fixer.rules.case import Case
@@ -35,6 +36,11 @@ _BY_PACKAGE = {
 _SWITCHED = ("tf-keras",)
 _PLUGINS = ("tensorflow-text", "tensorflow-addons", "tensorflow-io", "tensorflow-io-gcs-filesystem")
 _SAME_MINOR = ("tensorflow-text",)
+# TensorFlow loads what lies in tensorflow-plugins when it is imported. From 2.13 on these are numbered like the one TensorFlow that
+# each supports (releases of intel/intel-extension-for-tensorflow, v2.13.0.0); what is left of another broke the import
+# (tensorflow/tensorflow#58545).
+_LOADED_AT_IMPORT = ("intel-extension-for-tensorflow", "intel-extension-for-tensorflow-lib")
+_FIRST_NUMBERED = (2, 13)
 
 
 def package_pairs(case: Case) -> Iterator[Finding]:
@@ -233,3 +239,34 @@ def plugin_built_for_other_tf(case: Case) -> Iterator[Finding]:
             rows=[case.dataset.ref(row) for row in rows],
             subject={"package": name, "installed": version, "wanted": f"=={wanted}" if name in _SAME_MINOR else ""},
         )
+
+
+def device_plugin_of_another_tf(case: Case) -> Iterator[Finding]:
+    """A device plugin that TensorFlow loads at its import, made for another TensorFlow or unable to be loaded."""
+    held = {name: case.packages[name] for name in _LOADED_AT_IMPORT if name in case.packages}
+    files = [one for one in case.facts.resolutions.or_else(()) if one.library == DEVICE_PLUGIN]
+    broken = [one for one in files if one.problem is not None]
+    other = [name for name, version in held.items() if _is_of_another(version, case.tensorflow)]
+    if case.tensorflow is None or not held or not (other or broken):
+        return
+    names = joined(f"{name} {held[name]}" for name in other or held)
+    series = joined(dict.fromkeys(".".join(map(str, compare.minor(held[name]))) for name in other or held))
+    seen = tuple(fact(f"loader.{one.soname}", one.problem or one.path or "", case.facts.resolutions) for one in broken or files)
+    yield finding(
+        "plugin-built-for-other-tf",
+        "blocks" if files else "risks",
+        "proven" if broken else "likely",
+        f"{broken[0].soname} of {names}, which TensorFlow loads at its import, cannot be loaded"
+        if broken
+        else f"{names} is for TensorFlow {series}{', and TensorFlow loads it at its import' if files else ''}",
+        (*seen, *(case.package(name) for name in other or held), *case.tensorflow_evidence()),
+        f"Remove it (it serves Intel's devices alone), or use it in an environment with TensorFlow {series}.",
+        code="device-plugin-of-another-tf",
+        plan="ask",
+        subject={"remove": ",".join(held)},
+    )
+
+
+def _is_of_another(version: str, tensorflow: str | None) -> bool:
+    minor = compare.minor(version)
+    return tensorflow is not None and minor >= _FIRST_NUMBERED and minor != compare.minor(tensorflow)

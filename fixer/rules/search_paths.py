@@ -52,6 +52,8 @@ def _folders(several: list[Opening]) -> str:
 
 def _shadows(case: Case, first: Opening, hidden: list[Opening]) -> Finding:
     title = shadow_title(case, first) if first.is_cudnn else f"LD_LIBRARY_PATH hides the environment's {first.soname}"
+    if first.problem and first.winner is not None:
+        title = f"{first.winner.path} hides the environment's {first.soname} and cannot be loaded"
     evidence: list[Evidence] = [*loader_evidence(case, first)]
     if first.problem:
         evidence.append(fact(f"loader.{first.soname}", first.problem, case.facts.resolutions))
