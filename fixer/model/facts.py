@@ -149,7 +149,11 @@ class Shadow:
 
 @record(frozen=True)
 class StrayPackage:
-    """A distribution that reaches the environment from outside it: the user site or PYTHONPATH."""
+    """A distribution that reaches the environment from outside it.
+
+    ``via`` is "user site", "PYTHONPATH", or the file that puts its folder first when the interpreter starts ("start-up" where
+    none names the folder).
+    """
 
     name: str
     version: str
@@ -220,7 +224,10 @@ class TensorFlowBuild:
 
 @record(frozen=True)
 class KerasSetting:
-    """Which backend Keras will choose and where that is written; ``source`` is a variable or a file."""
+    """Which backend Keras will choose and where that is written; ``source`` is a variable or a file.
+
+    ``refused`` is a value in keras.json at which Keras ends its own import, and where: ``floatx "float8" in /home/ada/.keras/keras.json``.
+    """
 
     backend: str
     source: str

@@ -14,6 +14,9 @@ from fixer.model.observed import Observed, absent, found, unknown
 from fixer.probes.plain import clean
 
 _LIMIT = 1 << 20
+# What Keras checks of the file when it is imported (keras/src/backend/config.py of 3.0 to 3.15, keras/src/backend.py of 2.13 to 2.15,
+# keras/backend.py of 2.10, tensorflow/python/keras/backend.py of 2.4). Its epsilon must be a number with a point.
+_ALLOWED = {"floatx": ("float16", "float32", "float64"), "image_data_format": ("channels_last", "channels_first")}
 
 
 def observe(host: Host) -> Observed[KerasSetting]:
@@ -28,13 +31,21 @@ def observe(host: Host) -> Observed[KerasSetting]:
         return unknown(f"backend in {path} is no text", path)
     layout = values.get("image_data_format")
     layout = clean(layout) if isinstance(layout, str) else None
+    refused = _refused(values, path)
     if variable:
-        return found(
-            KerasSetting(variable, "KERAS_BACKEND", layout), "KERAS_BACKEND", *((path,) if values else ()), detail=why
-        )
+        made = KerasSetting(variable, "KERAS_BACKEND", layout, refused)
+        return found(made, "KERAS_BACKEND", *((path,) if values else ()), detail=why)
     if values:
-        return found(KerasSetting(str(backend), path, layout), path)
+        return found(KerasSetting(str(backend), path, layout, refused), path)
     return absent("KERAS_BACKEND", path, detail=why)
+
+
+def _refused(values: dict[str, object], path: str) -> str | None:
+    import json
+
+    bad = [name for name, allowed in _ALLOWED.items() if name in values and values[name] not in allowed]
+    bad += ["epsilon"] if not isinstance(values.get("epsilon", 1e-7), float) else []
+    return f"{bad[0]} {clean(json.dumps(values[bad[0]]))[:60]} in {path}" if bad else None
 
 
 def settings_path(host: Host) -> str:

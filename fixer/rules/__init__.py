@@ -76,6 +76,7 @@ OF_MACHINES: tuple[Rule, ...] = (
     keras.keras_backend_setting,
     keras.legacy_keras,
     keras.image_layout,
+    keras.refused_value,
     visibility.no_nvidia_gpu,
     visibility.cuda_visible_devices,
     visibility.container_without_gpu,

@@ -149,6 +149,26 @@ def legacy_keras(case: Case) -> Iterator[Finding]:
         )
 
 
+def refused_value(case: Case) -> Iterator[Finding]:
+    """keras.json holds a value that Keras does not take: its import ends there, and TensorFlow's with it."""
+    setting = case.facts.keras_setting.value
+    if setting is None or setting.refused is None or case.tensorflow is None:
+        return
+    what, _, path = setting.refused.rpartition(" in ")
+    yield finding(
+        "keras-backend-setting",
+        "blocks",
+        "proven",
+        f"Keras does not take {what}, and ends its import there",
+        (fact("keras_setting.refused", setting.refused, case.facts.keras_setting), *case.tensorflow_evidence()),
+        f"Correct that line of {path}, or take it away: floatx is float16, float32 or float64, epsilon a number with a point, "
+        "image_data_format channels_last or channels_first.",
+        code="keras-file-refused",
+        plan="advise",
+        subject={"setting": path},
+    )
+
+
 def image_layout(case: Case) -> Iterator[Finding]:
     """keras.json asks for channels_first, which TensorFlow's convolutions on the CPU do not support."""
     setting = case.facts.keras_setting.value
