@@ -187,12 +187,20 @@ def _ptxas_version(host: Host, path: str) -> str | None:
 
 
 def _folders(host: Host, patient: Patient | None, lists: Iterable[str], kits: tuple[str, ...]) -> tuple[str, ...]:
-    searched = [part for one in lists for part in one.split(":") if posixpath.isabs(part)]
+    home = host.environ.get("HOME", "")
+    named = [_meant(part, home) for one in lists for part in one.split(":")]
+    searched = [part for part in named if posixpath.isabs(part)]
     prefix = [posixpath.join(patient.prefix, "lib")] if patient is not None and host.is_dir(f"{patient.prefix}/conda-meta") else []
     inside = [posixpath.join(kit, part) for kit in kits for part in _TOOLKIT]
     own = posixpath.join(patient.site_packages, "nvidia") + "/" if patient is not None else None
     wanted = [posixpath.normpath(part) for part in (*searched, *prefix, *inside, *_unpacked(host), *_DISTRIBUTION)]
     return tuple(dict.fromkeys(part for part in wanted if own is None or not part.startswith(own)))
+
+
+def _meant(part: str, home: str) -> str:
+    """The folder that a person meant by an element that no shell has expanded: the loader takes ``~`` and ``$HOME`` as they stand."""
+    written = next((one for one in ("~/", "$HOME/", "${HOME}/") if part.startswith(one)), None)
+    return posixpath.join(home, part[len(written) :]) if written is not None and posixpath.isabs(home) else part
 
 
 def _unpacked(host: Host) -> list[str]:

@@ -20,11 +20,16 @@ def changed(host: Host, told: Description, folders: Iterable[str]) -> tuple[Star
     """What the start-up of this interpreter changes, by name; ``folders`` hold its ``.pth`` files."""
     if not told.set_at_start:
         return ()
-    texts = {path: host.text(path, _LIMIT) or "" for path in _files(host, told, folders)}
+    said = texts(host, told, folders)
     return tuple(
-        StartVariable(name, value, next((path for path, text in texts.items() if name in text), ""))
+        StartVariable(name, value, next((path for path, text in said.items() if name in text), ""))
         for name, value in told.set_at_start.items()
     )
+
+
+def texts(host: Host, told: Description, folders: Iterable[str]) -> dict[str, str]:
+    """The files that this interpreter reads when it starts, by path."""
+    return {path: host.text(path, _LIMIT) or "" for path in _files(host, told, folders)}
 
 
 def _files(host: Host, told: Description, folders: Iterable[str]) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """What reaches the patient from outside its environment: files that hide packages, and stray packages.
 
 The unit is a ``Shadow`` (a file or folder that ``import`` takes first) or a ``StrayPackage`` (a whole
-distribution from the user site or PYTHONPATH). The current folder counts as the script's folder.
+distribution from the user site, PYTHONPATH, or a folder that start-up puts first). The current folder counts as the script's folder.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from fixer.model.facts import Shadow, StrayPackage
 from fixer.probes.packages import read_folder
 from fixer.probes.plain import is_file, split_folders
 from fixer.probes.python import Description, here
+from fixer.probes.start_up import texts
 
 # Modules of the standard library that "import tensorflow" loads in 2.10.1, 2.15.1 and 2.21.0 alike (sys.modules
 # before and after), less those that it never calls while importing.
@@ -32,13 +33,14 @@ INSTALLED = (
     "certifi", "idna", "optree", "namex",
 )  # fmt: skip
 _MOST_FOLDERS = 20
+START_UP = "start-up"
 
 
 def shadows(host: Host, told: Description) -> tuple[Shadow, ...]:
     """What hides a module that TensorFlow imports, in the current folder and in PYTHONPATH's."""
     home = here(host)
     script = [] if home is None or told.safe_path or host.environ.get("PYTHONSAFEPATH") else [home]
-    places = [*script, *python_path(host, told)][:_MOST_FOLDERS]
+    places = [*script, *python_path(host, told), *put_first(host, told)][:_MOST_FOLDERS]
     own = {*told.folders, told.library, told.user_site}
     names = [name for name in STANDARD if name not in told.preloaded]
     names += [name for name in INSTALLED if any(_installed(host, folder, name) for folder in told.folders)]
@@ -57,6 +59,13 @@ def python_path(host: Host, told: Description) -> tuple[str, ...]:
     """PYTHONPATH's folders that the interpreter really searches."""
     searched = set(told.path)
     return tuple(folder for folder in split_folders(host.environ.get("PYTHONPATH"), here(host)) if folder in searched)
+
+
+def put_first(host: Host, told: Description) -> tuple[str, ...]:
+    """Folders that start-up put before the environment's own: a sitecustomize, or a ``.pth`` file that runs code."""
+    own = {told.library, f"{told.library}/lib-dynload", told.user_site, here(host), *python_path(host, told)}
+    before = told.path[: next((place for place, folder in enumerate(told.path) if folder in told.folders), 0)]
+    return tuple(folder for folder in before if folder not in own and host.is_dir(folder))
 
 
 def _installed(host: Host, folder: str, name: str) -> bool:
@@ -79,13 +88,20 @@ def _is_stray(host: Host, place: str, name: str) -> bool:
 
 
 def strays(host: Host, told: Description, kind: str) -> tuple[StrayPackage, ...]:
-    """Distributions from the user site (of a virtual or conda environment) and from PYTHONPATH."""
+    """Distributions from the user site (of a virtual or conda environment), from PYTHONPATH, and from what start-up puts first.
+
+    ``via`` of the last is the file whose text names the folder, "start-up" where none does.
+    """
     places: dict[str, str] = {}
     if told.user_site is not None and kind != "system" and told.user_site in told.path:
         places[told.user_site] = "user site"
     for folder in python_path(host, told)[:_MOST_FOLDERS]:
         if folder not in told.folders:
             places.setdefault(folder, "PYTHONPATH")
+    first = put_first(host, told)[:_MOST_FOLDERS]
+    said = texts(host, told, told.folders) if first else {}
+    for folder in first:
+        places.setdefault(folder, next((path for path, text in said.items() if folder in text), START_UP))
     return tuple(
         StrayPackage(one.name, one.version, one.info, via)
         for folder, via in places.items()

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from fixer.dataset import ask
 from fixer.model import compare
+from fixer.model.facts import StrayPackage
 from fixer.model.finding import Certainty, Finding, Severity
 from fixer.model.needed_packages import BY_KERAS, BY_TENSORFLOW
 from fixer.model.pep440 import normal_name
@@ -120,7 +121,7 @@ def module_shadowed(case: Case) -> Iterator[Finding]:
 
 
 def user_site_leak(case: Case) -> Iterator[Finding]:
-    """Packages of the user site or PYTHONPATH reach into the environment."""
+    """Packages of the user site, of PYTHONPATH or of a folder that start-up puts first reach into the environment."""
     patient = case.patient
     strays = [one for one in patient.strays if _vital(normal_name(one.name))] if patient is not None else []
     if not strays:
@@ -145,6 +146,16 @@ def user_site_leak(case: Case) -> Iterator[Finding]:
             fact("patient.strays", f"{one.name} {one.version} in {one.path} (by {one.via})", case.facts.patient)
             for one in strays
         ),
-        "Set PYTHONNOUSERSITE=1 and clean PYTHONPATH, or remove these copies.",
+        _way_out(bad or strays),
         subject={"packages": ",".join(normal_name(one.name) for one in strays), "via": strays[0].via},
     )
+
+
+def _way_out(strays: list[StrayPackage]) -> str:
+    """What a person does, by what lets the packages in."""
+    files = dict.fromkeys(one.via for one in strays if one.via not in ("user site", "PYTHONPATH"))
+    if not files:
+        return "Set PYTHONNOUSERSITE=1 and clean PYTHONPATH, or remove these copies."
+    folders = joined(dict.fromkeys(one.path.rpartition("/")[0] for one in strays if one.via in files))
+    who = joined(path if path.startswith("/") else "a .pth file or a sitecustomize" for path in files)
+    return f"{who} puts {folders} before the environment's own packages whenever this Python starts: take that line away there."

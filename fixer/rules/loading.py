@@ -327,7 +327,10 @@ def _generations(
     ]
     for name in row.wheels if row is not None else ():
         version = case.packages.get(name)
-        if version is not None and row is not None and not (measured and wheel_serves(case, name, version, row, soname)):
+        # NVIDIA's first uploads, 0.0.1.dev5 and the like, hold a name and no library.
+        if version is None or compare.release(version)[:1] == (0,):
+            continue
+        if row is not None and not (measured and wheel_serves(case, name, version, row, soname)):
             found.append(Other(f"{name} {version}", version, case.package(name)))
     known = {copy.path for copy in others}
     for one in case.facts.libraries.or_else(()):
