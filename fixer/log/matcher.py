@@ -10,13 +10,14 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import NamedTuple
 
 from fixer.dataset.rows import SymptomRow
 from fixer.log import parts
 from fixer.log.line import Line
 from fixer.log.parts import Part, Parts
-from fixer.log.templates import SQUEEZE, Template, squeeze
+from fixer.log.templates import SQUEEZE, Template, as_sought, squeeze
 from fixer.model.record import record
 
 _BATCH_LINES = 2000
@@ -30,6 +31,8 @@ _SHAPE = {**SQUEEZE, **{ord(char): None for char in "0123456789.=>"}}
 # What a part must say beyond a whole wording in the same place, in characters.
 _SAYS_MORE = 8
 _MOST_TRIES = 500
+# A long text is divided into pieces of so many characters, to see which anchors it cannot hold.
+_PIECE, _WORTH_DIVIDING = 4, 1 << 14
 # Of a line that says the same again and again so many at its beginning and at its end.
 _NEAR = 6
 _OF_EACH_SHAPE, _SAMPLE, _MOST_SHAPES = 12, 1000, 200_000
@@ -63,6 +66,7 @@ class Matcher:
         worded = [(row, Template(text)) for row in symptoms for text in row.templates]
         for row, template in worded:
             self._by_anchor.setdefault(template.anchor, []).append((row, template))
+        self._anchors = _Anchors(tuple(self._by_anchor))
         self._parts = Parts(worded)
         # Anchors whose wordings depend on nothing that stands before them: what follows decides, and is remembered.
         self._direct = {
@@ -88,7 +92,7 @@ class Matcher:
     def _found(self, text: _Text, fresh: int, kept: _Kept) -> list[Hit]:
         """The hits that end at line ``fresh`` of the batch or after it; earlier ones were found with the batch before."""
         found = []
-        for anchor in self._by_anchor:
+        for anchor in self._anchors.that_may_stand_in(text.squeezed):
             direct = anchor in self._direct
             at = text.squeezed.find(anchor)
             while at >= 0:
@@ -130,6 +134,35 @@ class Matcher:
                         kept.tries_left -= 1
                         heard += _hit(text, at, group, whole, signs)
         return heard
+
+
+class _Anchors:
+    """The anchors, and which of them a long text need not be searched for: most stand in no part of most logs."""
+
+    def __init__(self, anchors: tuple[str, ...]) -> None:
+        self._anchors = anchors
+
+    def that_may_stand_in(self, text: str) -> Iterator[str]:
+        """Those that ``text`` may hold, in their order: wherever one stands, the pieces of one of its divisions are pieces of the text."""
+        if len(text) < _WORTH_DIVIDING:
+            yield from self._anchors
+            return
+        pieces = {text[at : at + _PIECE] for at in range(0, len(text), _PIECE)}
+        for anchor, divisions in self._divided:
+            if not divisions or any(map(pieces.issuperset, divisions)):
+                yield anchor
+
+    @cached_property
+    def _divided(self) -> tuple[tuple[str, tuple[tuple[str, ...], ...]], ...]:
+        """Each anchor with its divisions into whole pieces, one for each place where the first may begin; none of a short one."""
+        return tuple((anchor, _divisions(anchor)) for anchor in self._anchors)
+
+
+def _divisions(anchor: str) -> tuple[tuple[str, ...], ...]:
+    if len(anchor) < 2 * _PIECE - 1:
+        return ()
+    ends = len(anchor) - _PIECE + 1
+    return tuple(tuple(anchor[at : at + _PIECE] for at in range(first, ends, _PIECE)) for first in range(_PIECE))
 
 
 class _Signs(NamedTuple):
@@ -239,7 +272,7 @@ class _Text:
         self.batch = batch
         # Anchors whose wordings were known from before, by the line they stand in.
         self.again: dict[int, list[tuple[str, int]]] = {}
-        self.text = "\n".join(line.text for line in batch)
+        self.text = "\n".join(as_sought(line.text) for line in batch)
         low = [line.text.lower() for line in batch]
         # Lower case may change a text's length (İ); such a line keeps its case, which costs one hit at most.
         low = [one if len(one) == len(line.text) else line.text for one, line in zip(low, batch, strict=True)]
@@ -257,13 +290,16 @@ class _Text:
     def original(self, squeezed: int) -> int:
         """The place in ``text`` of the character at ``squeezed`` of the squeezed text."""
         line = self.squeezed_line(squeezed)
-        left = squeezed - self.squeezed_starts[line]
-        for at, char in enumerate(self.batch[line].text):
-            if ord(char) not in SQUEEZE:
-                if left == 0:
-                    return self.starts[line] + at
-                left -= 1
-        return self.starts[line]
+        left, at = squeezed - self.squeezed_starts[line], 0
+        text = self.batch[line].text
+        # What is kept of the next ``left`` characters is left no more.
+        while left > 0 and at < len(text):
+            piece = text[at : at + left]
+            at += len(piece)
+            left -= len(piece.translate(SQUEEZE))
+        while at < len(text) and ord(text[at]) in SQUEEZE:
+            at += 1
+        return self.starts[line] + at if at < len(text) else self.starts[line]
 
     def squeezed_line(self, squeezed: int) -> int:
         return bisect_right(self.squeezed_starts, squeezed) - 1

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from fixer.dataset.rows import SymptomRow
 from fixer.log.line import Line
-from fixer.log.templates import NAME, SQUEEZE, Template
+from fixer.log.templates import NAME, SQUEEZE, Template, as_sought
 
 # So much of the fixed text is a wording's own; a name of a program's (CUDA_ERROR_NO_DEVICE) is rarer than words are.
 _ENOUGH, _ENOUGH_OF_A_NAME = 20, 14
@@ -53,7 +53,8 @@ class Part(NamedTuple):
 
 def places(line: Line) -> tuple[set[int], set[int]]:
     """Where in ``line`` something seems to be missing: the ends of what is left before it, and the beginnings of what is left behind."""
-    gone, end = list(elisions(line.text)), len(line.text)
+    end = len(line.text)
+    gone = list(elisions(line.text)) if _DOTS in line.text else []
     return {*([end] if line.torn else []), *(start for start, _ in gone)} - {0}, {last for _, last in gone} - {end}
 
 
@@ -133,7 +134,7 @@ class _Piece:
     """``text`` from ``start`` to ``end``: ``short`` is the same in lower case without what is passed over."""
 
     def __init__(self, text: str, start: int, end: int) -> None:
-        self.text, self.start, self.end = text, start, end
+        self.text, self.start, self.end = as_sought(text), start, end
         self.short = text[start:end].lower().translate(_PASSED_OVER)
 
     @cached_property

@@ -52,8 +52,13 @@ def lines(read: Callable[[int], bytes]) -> Iterator[Line]:
 def _clean(found: Iterator[Line]) -> Iterator[Line]:
     """Whole lines in plain characters, without what stands before each; answers beside what was asked."""
     whole = records.opened(_unwrapped(prefixes.without(found, ("a quotation",))))
-    printed = prefixes.without(records.as_printed(Line(line.number, plain(line.text), line.torn) for line in whole))
+    printed = prefixes.without(records.as_printed(map(_plainly, whole)))
     return answered(records.opened(printed))
+
+
+def _plainly(line: Line) -> Line:
+    text = plain(line.text)
+    return line if text is line.text else Line(line.number, text, line.torn)
 
 
 def _chunks(head: bytes, read: Callable[[int], bytes]) -> Iterator[bytes]:
@@ -134,6 +139,9 @@ def _numbered(texts: Iterator[str]) -> Iterator[Line]:
 
 def _pieces(number: int, text: str) -> Iterator[Line]:
     text = bare(text)
+    if len(text) <= LONGEST and "\r" not in text and "<" not in text:
+        yield Line(number, text)
+        return
     # A progress bar writes over its own line: each state is a line of its own, with the same number.
     parts = text.rstrip("\r").split("\r")
     if "<" in text and _BREAK.search(text):

@@ -28,21 +28,23 @@ _EMPTY = ("[]", "{}")
 DROPPED = _BRACKETS + " \t\r\n\f\v\xa0\"'`\\´‘’“”│┃╰╭╮╯─━└├┌┐┘┤×╎▕▏"
 SQUEEZE = {ord(char): None for char in DROPPED}
 _LEAST = 4
-_QUOTES = "\"'`´‘’“”"
-_GAP = r"[\s\\│┃╰╭╮╯─━└├×╎]{0,40}?"
+# Patterns are sought where these characters are ASCII's: a class that holds a later one costs a hundred times as much.
+_AS_SOUGHT = {ord(char): " " for char in DROPPED if ord(char) > 0xFF} | str.maketrans("‘’“”", "''\"\"")
+_QUOTES = "\"'`´"
+_GAP = r"[\s\\×]{0,40}?"
+_NO_WORD = r"(?-i:(?![0-9A-Za-z_]))"
 _KINDS = {
     "": r"[^\s\"'`,;)\]}>]{1,200}",
     "v": r"[0-9][0-9A-Za-z.+\-]{0,40}",
     "n": r"-?[0-9]{1,20}(?:\.[0-9]{1,9})?",
-    "q": r"[^\"'`\n‘’“”]{0,200}",
+    "q": r"[^\"'`\n]{0,200}",
     "t": r"[^\n]{0,300}",
     "w": r"[0-9A-Za-z_]{1,120}",
     # Four times an option, and no repetition of repetitions.
-    "l": r"[0-9A-Za-z_./\\:+\-]{1,120}?\.(?:so(?![0-9A-Za-z_])|dll|dylib)" + r"(?:\.[0-9]{1,8})?" * 4,
+    "l": r"(?-i:[0-9A-Za-z_./\\:+\-]{1,120}?)\.(?:so" + _NO_WORD + r"|dll|dylib)" + r"(?:\.[0-9]{1,8})?" * 4,
 }
 _MARKS = rf"[ \t\\{re.escape(_QUOTES)}]{{0,12}}"
 _MARKS_OR_BREAK = rf"[\s\\{re.escape(_QUOTES)}]{{0,12}}"
-_NO_WORD = r"(?![0-9A-Za-z_])"
 # A program's own name for an error at a template's end: CUDA_ERROR_INVALID_DEVICE is not the longer names that begin so.
 NAME = re.compile(r"(?:[A-Z0-9]+_[A-Z0-9_]+|cuda[A-Z]\w+)$")
 _NAMES = re.compile(r"[A-Z0-9]+_[A-Z0-9_]+|cuda[A-Z]\w+")
@@ -164,11 +166,18 @@ def squeeze(text: str) -> str:
     return text.lower().translate(SQUEEZE)
 
 
+def as_sought(text: str) -> str:
+    """``text``, of the same length, as patterns are sought in it: with ASCII's quotation marks, and blanks for the lines of boxes."""
+    return text if text.isascii() else text.translate(_AS_SOUGHT)
+
+
 def _value(kind: str, last: bool) -> str:
     if "|" in kind:
         return "(?:" + "|".join(_literal(word) for word in kind.split("|") if word) + rf"){_NO_WORD}"
     # In the middle the shortest value that lets the rest match; at the end the longest.
-    return _KINDS[kind] + ("" if last or kind in ("v", "n", "q", "w") else "?")
+    value = _KINDS[kind] + ("" if last or kind in ("v", "n", "q", "w") else "?")
+    # Classes that hold both cases are not folded: that would cost more than all the rest.
+    return value if kind == "l" else f"(?-i:{value})"
 
 
 def _example(value: str) -> str:
@@ -208,6 +217,6 @@ def _stays(text: str, at: int, end: str) -> bool:
     return is_empty or end == "v" or end == "|" and text[at] in _OPENING
 
 
-_LOOSE = rf"[\s{re.escape(_QUOTES + _BRACKETS)}\\│┃╰╭╮╯─━└├×╎]{{0,60}}?"
+_LOOSE = rf"[\s{re.escape(_QUOTES + _BRACKETS)}\\×]{{0,60}}?"
 _OPTIONAL = rf"{_LOOSE}:?"
 _END = rf"[\s:\\{re.escape(_QUOTES)}]{{0,12}}\Z"

@@ -45,7 +45,7 @@ _SAYS = (
 )
 _TOLD = re.compile(rf"(?:{_ANY})[)\"'` ]{{0,4}} ?{_SAYS} (?:an |just |only )?[`\"']?(?P<value>\[ ?\]|empty|False|True|0)(?![\w.])")
 _QUESTION = re.compile(rf"(?:^|[;:]|print\s*\()\s*(?:{_ANY})\s*\)*\s*[\"']?\s*(?:;|$|#)")
-_HINT = re.compile(r"l_devices\(|is_gpu_available|gpu_device_name|is_built_with|cuda\.is_available\(|__version__|VERSION")
+_HINTS = ("l_devices(", "is_gpu_available", "gpu_device_name", "is_built_with", "cuda.is_available(", "__version__", "VERSION")
 
 
 class _Waiting(NamedTuple):
@@ -59,7 +59,8 @@ def answered(lines: Iterable[Line]) -> Iterator[Line]:
     waiting: list[_Waiting] = []
     for line in lines:
         yield line
-        hinted = _HINT.search(line.text) is not None
+        text = line.text
+        hinted = ("_" in text or "(" in text or "VERSION" in text) and any(hint in text for hint in _HINTS)
         if hinted:
             yield from _told(line)
         elif not waiting:

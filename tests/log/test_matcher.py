@@ -54,6 +54,18 @@ class Counting(Matcher):
         return super()._found(text, fresh, kept)
 
 
+def test_a_long_text_is_searched_for_the_anchors_alone_whose_pieces_it_holds() -> None:
+    seeking = matcher()._anchors
+    every = tuple(matcher()._by_anchor)
+    padding = "0123456789" * 2000
+    assert len(list(seeking.that_may_stand_in(padding))) < len(every) / 20
+    assert tuple(seeking.that_may_stand_in("short")) == every
+    for first in range(room._PIECE):
+        for anchor in every:
+            text = "0" * first + anchor + "0" * (room._WORTH_DIVIDING - len(anchor))
+            assert anchor in seeking.that_may_stand_in(text)
+
+
 def training(lines: int) -> Iterator[Line]:
     for at in range(lines):
         yield Line(at + 1, f"{at % 500}/500 [====>......] - ETA: {at % 60}s - loss: 0.{at:07d} - accuracy: 0.{at % 997:04d}")

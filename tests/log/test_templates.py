@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from re import _constants, _parser  # type: ignore[attr-defined]
 
 import pytest
 
 from fixer.log.line import Line
-from fixer.log.templates import Template, squeeze
+from fixer.log.templates import Template, as_sought, squeeze
 from tests.log.heard import dataset, matcher
 
 SAMPLES = {"": "libx.so.1", "l": "libx.so.1", "v": "8.1.0", "n": "3", "q": "some words", "t": "text to the end", "w": "A_WORD"}
@@ -102,9 +103,41 @@ def test_no_repetition_nests_in_another_and_all_are_bounded() -> None:
     assert repeats(_parser.parse("(?:ab*)+"))[0] == 1 and repeats(_parser.parse("a*"))[1] > 400
 
 
+def classes(parsed: object, folded: bool) -> Iterator[bool]:
+    """Of each class of characters of a pattern, whether compiling it takes a table of all characters instead of ASCII's."""
+    for op, argument in parsed:  # type: ignore[attr-defined]
+        if op is _constants.IN:
+            held = [value for what, value in argument if what in (_constants.LITERAL, _constants.RANGE)]
+            last = max((max(one) if isinstance(one, tuple) else one for one in held), default=0)
+            letters = any(isinstance(one, tuple) and one[0] <= ord("s") <= one[1] for one in held)
+            yield last > 0xFF or folded and letters
+        elif op in (_constants.MAX_REPEAT, _constants.MIN_REPEAT):
+            yield from classes(argument[2], folded)
+        elif op is _constants.SUBPATTERN:
+            yield from classes(argument[-1], folded and not argument[2] & re.IGNORECASE)
+        elif op is _constants.ASSERT_NOT:
+            yield from classes(argument[1], folded)
+        elif op is _constants.BRANCH:
+            for branch in argument[1]:
+                yield from classes(branch, folded)
+
+
+def test_no_class_of_characters_costs_more_than_ascii() -> None:
+    """Between any two letters of a wording stands one: with those of boxes in it, compiling took most of explain's time."""
+    for row, text in WORDINGS:
+        found = list(classes(_parser.parse(Template(text).pattern.pattern), True))
+        assert found and not any(found), row.id
+    assert any(classes(_parser.parse("[a-z]"), True)) and any(classes(_parser.parse("[a\u2502]"), False))
+
+
+def test_what_boxes_and_word_processors_put_between_is_passed_over() -> None:
+    assert "library-not-loaded" in found("Could not load dynamic library ‘libcuda.so.1’")
+    assert "cudnn-handle" in found("│ Could not create │", "│ cudnn handle │")
+
+
 def test_a_value_ends_where_its_quotation_mark_closes() -> None:
     one = Template("Could not load dynamic library '{library:q}'; dlerror: {dlerror:t}")
-    values = one.pattern.search("could not load dynamic library ‘libcudnn.so.8’; dlerror: no such file\nnext")
+    values = one.pattern.search(as_sought("could not load dynamic library ‘libcudnn.so.8’; dlerror: no such file\nnext"))
     assert values is not None and values.groupdict() == {"library": "libcudnn.so.8", "dlerror": "no such file"}
 
 
