@@ -53,7 +53,7 @@ def _heard(session: options.Session, path: str, other: Facts | None) -> Explanat
     from fixer.log.matcher import Matcher
     from fixer.log.reader import lines
     from fixer.probes import log_file
-    from fixer.rules import RULES
+    from fixer.rules import every_rule
     from fixer.rules.case import Case
     from fixer.rules.contradictions import contradictions
     from fixer.rules.explaining import explain
@@ -68,7 +68,7 @@ def _heard(session: options.Session, path: str, other: Facts | None) -> Explanat
         stream.close()
     log = told.hear(hits, read.packages)
     case = Case(log if other is None else told.joined(log, other), session.dataset, session.wish)
-    answer = explain(case, (found for rule in RULES for found in rule(case)), count)
+    answer = explain(case, (found for rule in every_rule() for found in rule(case)), count)
     differ = contradictions(log, other) if other is not None else ()
     if stream.cut:
         differ = (*differ, f"only the first {log_file.LIMIT >> 20} MiB of the log were read")

@@ -23,15 +23,6 @@ from fixer.rules import (
     driver_versions,
     environment,
     hardware,
-    heard,
-    heard_cards,
-    heard_cudnn,
-    heard_driver,
-    heard_imports,
-    heard_installers,
-    heard_libraries,
-    heard_memory,
-    heard_xla,
     keras,
     launchers,
     libcuda,
@@ -41,7 +32,6 @@ from fixer.rules import (
     search_paths,
     sharing,
     state,
-    surroundings,
     system,
     tensorflow_itself,
     visibility,
@@ -160,62 +150,6 @@ OF_A_PROCESS: tuple[Rule, ...] = (
     process.mapped_instead,
 )
 
-# They judge lines of a log, or that a log says nothing: where none was read they have nothing to say.
-OF_A_LOG: tuple[Rule, ...] = (
-    heard.said_outright,
-    heard.said_among_several,
-    heard_cudnn.cudnn_as_loaded,
-    heard_cudnn.cudnn_of_others,
-    heard_cudnn.cudnn_before_one,
-    heard_cudnn.cudnn_dropped_the_card,
-    heard_cudnn.handle_alone,
-    heard_cards.not_built_for,
-    heard_cards.newer_than_the_runtime,
-    heard_cards.torch_not_compatible,
-    heard_cards.device_asked_for,
-    heard_cards.seen_by_xla_alone,
-    heard_driver.halves_in_a_container,
-    heard_driver.halves_unread,
-    heard_driver.insufficient_by_number,
-    heard_driver.container_wants_another_release,
-    heard_driver.stub_answers,
-    heard_driver.card_given_away,
-    heard_memory.memory_limit,
-    heard_memory.ladder_without_an_end,
-    heard_memory.ladder_at_the_end,
-    heard_memory.memory_by_numbers,
-    heard_xla.ptxas_missing,
-    heard_xla.ptxas_unknown_gpu,
-    heard_libraries.loader_trace,
-    surroundings.silent_log,
-    heard_libraries.driver_library_not_loaded,
-    heard_libraries.cudnn_not_loaded,
-    heard_libraries.cuda_not_loaded,
-    heard_libraries.profiler_not_loaded,
-    heard_libraries.library_symbol,
-    heard_libraries.symbol_not_loaded,
-    heard_libraries.library_unusable,
-    heard_libraries.library_wrong_class,
-    heard_imports.module_missing,
-    heard_imports.attribute_missing,
-    heard_imports.name_missing,
-    heard_imports.name_missing_without_module,
-    heard_imports.half_imported,
-    heard_imports.not_a_package,
-    heard_imports.own_file_in_the_way,
-    heard_imports.windows_runtime,
-    heard_imports.protobuf_majors,
-    heard_imports.user_site_in_traceback,
-    keras.layer_word,
-    keras.saved_class,
-    heard_installers.requirement_unmet,
-    heard_installers.requirements_exclude_each_other,
-    heard_installers.left_incompatible,
-    heard_installers.python_excluded,
-    heard_installers.two_builds,
-)
-RULES: tuple[Rule, ...] = (*OF_MACHINES, *OF_CARDS, *OF_LIBRARIES, *OF_A_PATIENT, *OF_A_PROCESS, *OF_A_LOG)
-
 
 def judge(facts: Facts, dataset: Dataset, wish: Wish) -> tuple[Finding, ...]:
     """Every finding for ``facts`` under ``wish``, weightiest first, at most one of them primary."""
@@ -241,7 +175,19 @@ def _asked(case: Case) -> Iterator[tuple[Rule, ...]]:
     if facts.process.is_found:
         yield OF_A_PROCESS
     if not facts.events.is_unknown:
-        yield OF_A_LOG
+        yield of_a_log()
+
+
+def of_a_log() -> tuple[Rule, ...]:
+    """The rules that judge lines of a log, loaded only where one was read."""
+    from fixer.rules.log_rules import OF_A_LOG
+
+    return OF_A_LOG
+
+
+def every_rule() -> tuple[Rule, ...]:
+    """All rules that there are, whatever their subject."""
+    return (*OF_MACHINES, *OF_CARDS, *OF_LIBRARIES, *OF_A_PATIENT, *OF_A_PROCESS, *of_a_log())
 
 
 def target(facts: Facts, dataset: Dataset, wish: Wish) -> Target:

@@ -1,7 +1,7 @@
-"""Rules about Keras' settings (its backend, the legacy switch, the layout of images), and about what a log says of saved models.
+"""Rules about Keras' settings: its backend, the legacy switch, the layout of images.
 
-Which Keras versions fit which TensorFlow stands with the other packages in ``neighbours``. Keras says the same of a class of
-its own that another release has and of one that the user wrote: a name is judged only where Keras is known to have it.
+Which Keras versions fit which TensorFlow stands with the other packages in ``neighbours``, what a log says of saved models
+in ``heard_keras``.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from fixer.model import compare
 from fixer.model.finding import Evidence, Finding
 from fixer.rules.case import Case
-from fixer.rules.events import said
-from fixer.rules.heard import named
 from fixer.rules.say import fact, finding, set_at_start
 
 _PACKAGES = {"jax": "jax", "torch": "torch", "tensorflow": "tensorflow"}
@@ -22,36 +20,7 @@ _ALSO_KNOWN = ("numpy", "openvino", "mlx")
 _LEGACY = ("true", "True", "1")
 _FIRST_LEGACY = (2, 15)
 _KERAS_3 = (2, 16)
-_KERAS = "keras-tf-mismatch"
-# Keras's own layers, and what its saving writes for a graph of them and for TensorFlow's functions in it.
-_LAYERS = frozenset((
-    "Activation", "ActivityRegularization", "Add", "AdditiveAttention", "AlphaDropout", "Attention", "Average", "AveragePooling1D",
-    "AveragePooling2D", "AveragePooling3D", "BatchNormalization", "Bidirectional", "CategoryEncoding", "CenterCrop", "Concatenate",
-    "Conv1D", "Conv1DTranspose", "Conv2D", "Conv2DTranspose", "Conv3D", "Conv3DTranspose", "ConvLSTM2D", "Cropping1D", "Cropping2D",
-    "Cropping3D", "CuDNNGRU", "CuDNNLSTM", "Dense", "DepthwiseConv1D", "DepthwiseConv2D", "Discretization", "Dot", "Dropout", "ELU",
-    "EinsumDense", "Embedding", "Flatten", "Functional", "GRU", "GRUCell", "GaussianDropout", "GaussianNoise", "GlobalAveragePooling1D",
-    "GlobalAveragePooling2D", "GlobalAveragePooling3D", "GlobalMaxPooling1D", "GlobalMaxPooling2D", "GlobalMaxPooling3D",
-    "GroupNormalization", "Hashing", "InputLayer", "IntegerLookup", "LSTM", "LSTMCell", "Lambda", "LayerNormalization", "LeakyReLU",
-    "LocallyConnected1D", "LocallyConnected2D", "Masking", "MaxPooling1D", "MaxPooling2D", "MaxPooling3D", "Maximum", "Minimum",
-    "MultiHeadAttention", "Multiply", "Normalization", "PReLU", "Permute", "RandomBrightness", "RandomContrast", "RandomCrop", "RandomFlip",
-    "RandomHeight", "RandomRotation", "RandomTranslation", "RandomWidth", "RandomZoom", "ReLU", "RepeatVector", "Rescaling", "Reshape",
-    "Resizing", "SeparableConv1D", "SeparableConv2D", "Sequential", "SimpleRNN", "SimpleRNNCell", "SlicingOpLambda", "Softmax",
-    "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "StackedRNNCells", "StringLookup", "Subtract", "SyncBatchNormalization",
-    "TFOpLambda", "TensorFlowOpLayer", "TextVectorization", "ThresholdedReLU", "TimeDistributed", "UnitNormalization", "UpSampling1D",
-    "UpSampling2D", "UpSampling3D", "ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D",
-))  # fmt: skip
-# What Keras's own losses, metrics and initializers are called in a saved model.
-_FUNCTIONS = frozenset((
-    "accuracy", "binary_accuracy", "binary_crossentropy", "categorical_accuracy", "categorical_crossentropy", "cosine_similarity", "mae",
-    "mape", "mean_absolute_error", "mean_absolute_percentage_error", "mean_squared_error", "mean_squared_logarithmic_error", "mse", "msle",
-    "sparse_categorical_crossentropy", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "LecunNormal", "LecunUniform", "Ones",
-    "Orthogonal", "RandomNormal", "RandomUniform", "TruncatedNormal", "VarianceScaling", "Zeros",
-))  # fmt: skip
-# Words that layers of some releases take and of others do not: those that were renamed or left out for Keras 3, and newer ones.
-_WORDS = frozenset((
-    "autocast", "batch_input_shape", "batch_shape", "dynamic", "groups", "implementation", "input_length", "keepdims", "optional",
-    "quantization_config", "ragged", "renorm", "time_major", "weights",
-))  # fmt: skip
+
 
 
 def is_keras_3(case: Case) -> bool | None:
@@ -184,20 +153,3 @@ def image_layout(case: Case) -> Iterator[Finding]:
         code="image-data-format",
         subject={"setting": setting.source, "wanted": "channels_last"},
     )
-
-def layer_word(case: Case) -> Iterator[Finding]:
-    """A layer is made with a word that it does not know: one that layers of another release take."""
-    for one in said(case, "keras-unrecognized"):
-        name, layer = one.event.values.get("name", ""), one.event.values.get("layer", "")
-        if name in _WORDS and (not layer or layer in _LAYERS or name == "dynamic"):
-            title = f"{layer or 'a layer'} of this Keras takes no {name}: another release does"
-            yield named(_KERAS, "likely", title, (one.evidence,), "said-keras-word")
-
-
-def saved_class(case: Case) -> Iterator[Finding]:
-    """A saved model names a class or function that Keras itself has, and this release does not find it."""
-    for one in said(case, "keras-unknown-class"):
-        name = one.event.values.get("name", "")
-        if name in _LAYERS or name in _FUNCTIONS:
-            title = f"the model was saved by another Keras, which writes {name} in another way"
-            yield named(_KERAS, "likely", title, (one.evidence,), "said-keras-class")

@@ -10,9 +10,9 @@ import pytest
 from scripts.bench.counts import Counts, count
 from tests.patients import POINTING, Patient, make_patient
 
-# Counted on 2026-11-24: 196 modules, 141 to 185 files. Raise a bound only with a reason.
-# 210: Windows' libraries have rules of their own; judging and planning stand on rooms of the model that they share (2026-11-28).
-DOCTOR_MODULES = 210
+# Counted on 2026-11-28: 197 modules (what judges logs is loaded only where there is one); the rest is room for other releases of
+# Python. On 2026-11-24: 141 to 185 files, as the machine has them. Raise a bound only with a reason.
+DOCTOR_MODULES = 200
 DOCTOR_FILES = 230
 
 

@@ -16,7 +16,7 @@ from fixer.model.facts import Facts
 from fixer.model.heard import Explanation
 from fixer.model.plan import Wish
 from fixer.probes import environment_file
-from fixer.rules import RULES
+from fixer.rules import every_rule
 from fixer.rules.case import Case
 from fixer.rules.explaining import explain
 
@@ -57,4 +57,4 @@ def hear(text: str | bytes, environment: Mapping[str, str] | None = None) -> Hea
     if environment is not None:
         facts = told.joined(facts, environment_file.facts(environment))
     case = Case(facts, dataset(), Wish())
-    return Heard(hits, facts, explain(case, (found for rule in RULES for found in rule(case)), count))
+    return Heard(hits, facts, explain(case, (found for rule in every_rule() for found in rule(case)), count))

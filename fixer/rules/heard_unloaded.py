@@ -13,157 +13,25 @@ from collections.abc import Iterator, Sequence
 from fixer.dataset import ask
 from fixer.model import compare
 from fixer.model.finding import Evidence, Finding
-from fixer.model.record import record
 from fixer.model.versions import CudaVersion
 from fixer.rules.case import Case, is_reported
 from fixer.rules.copies import toolkit_serves
-from fixer.rules.events import Heard, heard, said
-from fixer.rules.heard import about, candidates, named
+from fixer.rules.events import said
+from fixer.rules.heard import candidates, named
+from fixer.rules.lost_libraries import A_PART, LINES, MAJOR_ALONE, OF_CUDA, OF_CUDNN, OF_DRIVER, Lost, lost, soname
 from fixer.rules.say import fact
 
-_PART = "cudnn-sub-missing"
-_OTHERWISE = ("container-driver-file", "library-unreadable", "library-damaged", "library-wrong-class")
-_LINES = (
-    "library-not-loaded", "library-not-found", "dylib-not-loaded", "dll-not-found", "cudnn-sub-missing", "cudnn-dll-code",
-    "library-import", "library-in-words", "linker-not-found",
-)  # fmt: skip
-_OPTIONAL = re.compile(r"nvinfer|tensorrt|cupti|libnvrtc-builtins|amdhip|rocm|hip|libtpu|tcmalloc|libpython|libaoti", re.IGNORECASE)
 _PROFILER = re.compile(r"cupti", re.IGNORECASE)
-_DRIVER = re.compile(r"(?:^|/)(?:libcuda\.so|nvcuda\.dll|libnvidia-)", re.IGNORECASE)
 _RELEASE = re.compile(r"\.so\.(\d{3}\.\d+(?:\.\d+)?)$")
-_CUDNN = re.compile(r"cudnn", re.IGNORECASE)
-_CUDA = re.compile(r"(?:lib)?cu(?:dart|blas|blaslt|fft|rand|solver|sparse|pti)|nvrtc|nvjitlink|nccl|libnv", re.IGNORECASE)
 _CUDART = re.compile(r"cudart", re.IGNORECASE)
-_SONAME = re.compile(r"lib([A-Za-z_]+)\.(?:so\.(\d+(?:\.\d+)*)|(\d+\.\d+)\.dylib)")
-_DLL = re.compile(r"([A-Za-z]+)64_(\d+)\.dll", re.IGNORECASE)
-# .NET leaves the ending away.
-_BARE_DLL = re.compile(r"64_\d+$")
 _WINDOWS_PART = re.compile(r"cudnn_\w+64_\d", re.IGNORECASE)
 _MODULE_NOT_FOUND = "126"
-# From this CUDA on a name holds for the whole major.
-_MAJOR_ALONE = 11
 _FIRST_WITH_ZLIB = (8, 3)
 _ELSEWHERE = 8.0
 _A_CUDNN = ("cudnn-missing", "cudnn-too-old", "cudnn-too-new")
-# Packages with operations of their own, compiled for one TensorFlow.
-_OF_A_PLUGIN = re.compile(r"tensorflow_(?:text|addons|io|recommenders|decision_forests|compression|quantum|graphics)/|horovod/tensorflow/")
-# C++ names of TensorFlow and its parts, as a linker writes them: a length before each.
-_OF_TENSORFLOW = re.compile(r"\d(?:tensorflow|tflite|tsl|xla|absl)|^TF_|^TFE_")
-_TWO_RELEASES = {
-    "cuda-libs-wrong-version": 36.0,
-    "cudnn-shadowed": 26.0,
-    "ld-library-path-shadows-env": 20.0,
-    "tf-torch-pin-conflict": 18.0,
-}
-# TensorFlow's own files of two releases lie over each other.
-_TWO_TENSORFLOWS = {"environment-broken": 56.0, "duplicate-tf-packages": 44.0}
-# The driver's own library lacks a function: the driver is older than what asks for it, or a stand-in answers in its place.
-_LIBCUDA = re.compile(r"libcuda\.so")
-_OLDER_DRIVER = {"driver-too-old": 76.0, "cuda-compat-lib": 14.0, "libcuda-stub-loaded": 10.0}
-_OLD_RUNTIME = {"libstdcxx-too-old": 80.0, "environment-broken": 20.0}
-_OF_LIBRARIES = ("cublas", "__nvJitLink", "nccl", "cusparse")
-_OF_LIBSTDCXX = ("_ZSt", "_ZNSt", "_ZNKSt")
-# A part of cuDNN that refuses another part: the two lie in two folders, and both were searched.
-_TWO_CUDNN = {
-    "cudnn-shadowed": 52.0,
-    "ld-library-path-shadows-env": 26.0,
-    "cuda-libs-wrong-version": 12.0,
-    "tf-torch-pin-conflict": 10.0,
-}
-_OF_THE_SYSTEM = re.compile(r"^/(?:usr|opt)/(?!.*site-packages).*cuda", re.IGNORECASE)
 
 
-@record(frozen=True)
-class Lost:
-    """A library that was not loaded: its file name, its kind, the CUDA that its name tells, and the line."""
-
-    name: str
-    kind: str
-    cuda: CudaVersion | None
-    line: Heard
-    other: str = ""
-
-    @property
-    def windows(self) -> bool:
-        return self.name.lower().endswith(".dll") or _BARE_DLL.search(self.name) is not None
-
-
-def lost(case: Case) -> tuple[Lost, ...]:
-    """Every library of the GPU's stack that a line says was not loaded, each once."""
-    known: tuple[Lost, ...] | None = case.memory.get("lost")
-    if known is None:
-        found: dict[str, Lost] = {}
-        parts = {one.event.line for one in said(case, _PART)}
-        otherwise = {one.event.line for one in said(case, *_OTHERWISE)}
-        refused = {one.event.line for one in said(case, "library-symbol")}
-        failing = {one.event.line for one in heard(case) if one.row.kind in ("error", "headline")}
-        for one in said(case, *_LINES):
-            if one.row.id == "library-in-words" and one.event.line in failing:
-                # A program's own wording says more than the words by which anybody tells of a library.
-                continue
-            if one.row.id == "library-not-found" and one.event.line in parts | otherwise:
-                # What a part of cuDNN needs: the part is what was lost. Or a file that is there, and of no use.
-                continue
-            if one.row.id == _PART and one.event.line in refused:
-                # It is there, and what it was linked with is of another release.
-                continue
-            stem = one.event.values.get("stem")
-            name = f"lib{stem}.so" if stem else _file_name(one.event.values.get("library", ""))
-            if not name:
-                continue
-            if one.row.id == "library-import" and one.event.text.rpartition(name)[2].strip("\"'`.,:;) "):
-                # The sentence goes on, and says itself what is the matter.
-                continue
-            kind = _kind(name)
-            if kind and name not in found:
-                error = one.event.values.get("dlerror") or one.event.values.get("error", "")
-                other = error.partition(":")[0].strip()
-                found[name] = Lost(name, kind, _cuda_of(name), one, other if other and other != name and ".so" in other else "")
-        known = tuple(found.values())
-        case.memory["lost"] = known
-    return known
-
-
-# TensorFlow's own libraries, and those of frameworks beside it: a cut one was half written.
-_OF_TENSORFLOWS_OWN = re.compile(r"-packages/tensorflow/|/(?:lib|_pywrap_)tensorflow[\w.]*$")
-_IN_TENSORFLOW = re.compile(rf"-packages/(?:keras|jaxlib|torch)/|{_OF_TENSORFLOWS_OWN.pattern}")
-
-
-def _file_name(path: str) -> str:
-    return path.strip().replace("\\", "/").rpartition("/")[2].strip("\"'")
-
-
-def _kind(name: str) -> str:
-    if _OPTIONAL.search(name):
-        return ""
-    if _DRIVER.search(name):
-        return "driver"
-    if _CUDNN.search(name):
-        return "cudnn"
-    return "cuda" if _CUDA.search(name) else ""
-
-
-def _cuda_of(name: str) -> CudaVersion | None:
-    """The CUDA that a library's name belongs to: libcudart.so.10.1, libcublas.so.12, cudart64_110.dll."""
-    if _CUDNN.search(name):
-        return None
-    dll = _DLL.search(name)
-    if dll:
-        stem, digits = dll.group(1), dll.group(2)
-        number = f"{digits[:-1]}.{digits[-1]}" if len(digits) > 2 else digits
-    else:
-        parts = _SONAME.search(name)
-        if parts is None:
-            return None
-        stem, number = parts.group(1), parts.group(2) or parts.group(3)
-    major, _, minor = number.partition(".")
-    if int(major) < _MAJOR_ALONE:
-        # Before 11 each minor release had its own names; those of a major alone several releases share.
-        return compare.cuda(number) if minor and "." not in minor else None
-    return compare.cuda(major) if stem in ("cudart", "cublas", "cublasLt", "nvrtc", "nvJitLink") else None
-
-
-def started_elsewhere(case: Case) -> bool:
+def _started_elsewhere(case: Case) -> bool:
     """Whether a notebook, an editor or a service started the program: none of them sees what a shell sets."""
     return bool(said(case, "notebook")) or is_reported(case.facts.launchers)
 
@@ -218,14 +86,14 @@ def cudnn_not_loaded(case: Case) -> Iterator[Finding]:
     elif listed:
         evidence += listed[:2]
         weights = {"ld-library-path-missing": 66.0, "env-not-inherited": 14.0, "cudnn-missing": 12.0, "cudnn-shadowed": 8.0}
-    elif one.other and _DRIVER.search(one.other):
+    elif one.other and OF_DRIVER.search(one.other):
         # cuDNN 8's inference part opens libcuda.so by that name; WSL2 keeps it in a folder of its own, a driver may lack the link.
         weights = {"wsl-libcuda-path": 60.0, "ld-library-path-missing": 22.0, "driver-not-loaded": 10.0, "container-without-gpu": 8.0}
         if case.facts.wsl.value is False:
             del weights["wsl-libcuda-path"]
-    elif one.other and _CUDA.search(one.other) and not _CUDNN.search(one.other):
+    elif one.other and OF_CUDA.search(one.other) and not OF_CUDNN.search(one.other):
         weights = {"cuda-libs-missing": 30.0, "cuda-libs-wrong-version": 44.0, "ld-library-path-missing": 26.0}
-        if one.line.row.id == _PART:
+        if one.line.row.id == A_PART:
             # cuDNN itself was loaded, and this part of it asks for a CUDA that is not there: it may be of another build.
             weights = {
                 "cudnn-shadowed": 38.0,
@@ -237,7 +105,7 @@ def cudnn_not_loaded(case: Case) -> Iterator[Finding]:
             }
     else:
         weights = {"cudnn-missing": 66.0, "ld-library-path-missing": 22.0, "cuda-libs-wrong-version": 6.0, "cudnn-shadowed": 6.0}
-        if one.line.row.id == _PART:
+        if one.line.row.id == A_PART:
             weights["environment-broken"] = 8.0
             if case.wsl and not one.other:
                 # cuDNN's parts ask for libcuda by a name that WSL keeps in a folder of its own.
@@ -256,7 +124,7 @@ def cudnn_not_loaded(case: Case) -> Iterator[Finding]:
         # To change cuDNN alone is of no use there: no build that opens it runs with the CUDA that is there.
         evidence += tuple(fact("toolkits", f"CUDA {kit.version}", case.facts.toolkits) for kit in case.facts.toolkits.or_else(()))
         weights = {"cuda-libs-wrong-version": 60.0, **{cause: 0.5 * weight for cause, weight in weights.items() if cause in _A_CUDNN}}
-    if started_elsewhere(case):
+    if _started_elsewhere(case):
         weights["env-not-inherited"] = weights.get("env-not-inherited", 6.0) * _ELSEWHERE
     yield from candidates("cudnn-not-loaded", weights, f"{one.name} could not be loaded", evidence, ("convfix", "doctor"))
 
@@ -264,10 +132,10 @@ def cudnn_not_loaded(case: Case) -> Iterator[Finding]:
 def _is_of_another_cuda(case: Case, name: str) -> bool:
     """Whether no TensorFlow that opens the cuDNN ``name`` was made with the CUDA that is told."""
     kits = [kit.version for kit in case.facts.toolkits.or_else(()) if kit.version]
-    builds = [case.cuda_built] if case.cuda_built else list(ask.cuda_that_opens(case.dataset, _soname(name)))
+    builds = [case.cuda_built] if case.cuda_built else list(ask.cuda_that_opens(case.dataset, soname(name)))
     # Of the builds for a CUDA before 11 the dataset does not know every name.
     whole = [compare.cuda(build) for build in builds]
-    if not kits or not all(build is not None and build.major >= _MAJOR_ALONE for build in whole):
+    if not kits or not all(build is not None and build.major >= MAJOR_ALONE for build in whole):
         return False
     return bool(builds) and not any(toolkit_serves(kit, build, "cudart") for kit in kits for build in builds if build)
 
@@ -305,7 +173,7 @@ def cuda_not_loaded(case: Case) -> Iterator[Finding]:
 
 def profiler_not_loaded(case: Case) -> Iterator[Finding]:
     """The profiler's library alone could not be loaded: nothing but a profile needs it, and it lies in a folder of its own."""
-    seen = [one for one in said(case, *_LINES) if _PROFILER.search(one.event.values.get("library", ""))]
+    seen = [one for one in said(case, *LINES) if _PROFILER.search(one.event.values.get("library", ""))]
     if not seen or lost(case):
         return
     windows = seen[0].event.values["library"].lower().endswith(".dll")
@@ -332,16 +200,10 @@ def _sought(case: Case, wanted: CudaVersion | None) -> list[tuple[str, Sequence[
     """Each missing library of CUDA's, and the CUDA versions of which it may be; what tells none by its name is of ``wanted``."""
     found: list[tuple[str, Sequence[str]]] = []
     for one in lost(case):
-        builds = (str(one.cuda),) if one.cuda is not None else ask.cuda_that_opens(case.dataset, _soname(one.name))
+        builds = (str(one.cuda),) if one.cuda is not None else ask.cuda_that_opens(case.dataset, soname(one.name))
         if one.kind == "cuda" and builds:
             found.append(("cusolver" if "cusolver" in one.name else "cudart", builds))
     return found or ([("cudart", (str(wanted),))] if wanted is not None else [])
-
-
-def _soname(name: str) -> str:
-    """The name that a DLL's library has on Linux: cusolver64_10.dll is libcusolver.so.10."""
-    dll = _DLL.fullmatch(name)
-    return f"lib{dll.group(1)}.so.{dll.group(2)}" if dll else name
 
 
 def _builds(case: Case) -> list[str]:
@@ -361,7 +223,7 @@ def _windows(case: Case, wanted: CudaVersion | None) -> dict[str, float]:
 
 def _elsewhere(case: Case, gone: list[Lost], wanted: CudaVersion | None) -> dict[str, float]:
     fits, _ = toolkit_fits(case, wanted)
-    opened = {name for name in _opened(case) if _CUDA.search(name) and not _CUDNN.search(name)}
+    opened = {name for name in _opened(case) if OF_CUDA.search(name) and not OF_CUDNN.search(name)}
     if fits is True:
         weights = {"ld-library-path-missing": 66.0, "env-not-inherited": 12.0, "cuda-libs-missing": 12.0, "cuda-libs-wrong-version": 10.0}
     elif fits is False:
@@ -374,96 +236,9 @@ def _elsewhere(case: Case, gone: list[Lost], wanted: CudaVersion | None) -> dict
         named_versions = [compare.cuda(text) for text in re.findall(r"/cuda-(\d+\.\d+)", path)]
         if wanted is not None and named_versions and all(one is not None and one.major != wanted.major for one in named_versions):
             weights = {"cuda-libs-wrong-version": 76.0, "ld-library-path-missing": 16.0, "cuda-libs-missing": 8.0}
-    if started_elsewhere(case):
+    if _started_elsewhere(case):
         weights["env-not-inherited"] = weights.get("env-not-inherited", 6.0) * _ELSEWHERE
     if fits is None and not case.cards and not case.driver and any("cudart" in one.name for one in gone):
         # TensorFlow says of this very line that it means nothing where there is no GPU.
         weights["no-nvidia-gpu"] = 12.0
     return weights
-
-
-def loader_trace(case: Case) -> Iterator[Finding]:
-    """The loader's own trace: what an environment's library needs is sought in LD_LIBRARY_PATH's CUDA first."""
-    needed = said(case, "loader-needed-by")
-    for one in said(case, "loader-shadow"):
-        folders = one.event.values.get("path", "").split(":")
-        foreign = [folder for folder in folders if re.search(r"cuda|cudnn|nccl", folder) and "site-packages" not in folder]
-        if needed and foreign:
-            title = f"a library of the environment is sought in {foreign[0]} first"
-            yield named("ld-library-path-shadows-env", "likely", title, (one.evidence, needed[0].evidence), "loader-trace")
-            return
-
-
-def library_symbol(case: Case) -> Iterator[Finding]:
-    """A library of the stack lacks a function that another wants: two releases meet."""
-    unopened = {one.event.line for one in said(case, "cudnn-old-symbol", "stub-by-path", "cudnn-symbol")}
-    named_too = {one.event.line for one in said(case, "library-symbol")}
-    for one in said(case, "library-symbol", "symbol-alone"):
-        if one.event.line in unopened or one.row.id == "symbol-alone" and one.event.line in named_too:
-            continue
-        name, symbol = one.event.values.get("library", ""), one.event.values.get("symbol", "")
-        title = f"{name} lacks {symbol}" if name and symbol else about(one)
-        if _OF_A_PLUGIN.search(name.replace("\\", "/")) and _OF_TENSORFLOW.search(symbol):
-            title = f"{name.rpartition('/')[2]} asks for a function that this TensorFlow has not"
-            yield named("plugin-built-for-other-tf", "likely", title, (one.evidence,), "said-plugin-symbol")
-            return
-        if _LIBCUDA.match(_file_name(name)):
-            yield from candidates("library-symbol", _OLDER_DRIVER, title, (one.evidence,), ("nvidia-smi",))
-            return
-        if _kind(name.rpartition("/")[2]) == "cudnn":
-            own = [line for line in said(case, "library-listed") if "site-packages" in line.event.text and _CUDNN.search(line.event.text)]
-            weights = dict(_TWO_CUDNN)
-            if own and _OF_THE_SYSTEM.search(name):
-                # The environment has this part too, and the system's came first.
-                weights["ld-library-path-shadows-env"] = 90.0
-            evidence = (one.evidence, *(line.evidence for line in own[:2]))
-            yield from candidates("library-symbol", weights, title, evidence, ("convfix", "doctor"))
-            return
-        if _OF_TENSORFLOWS_OWN.search(name.replace("\\", "/")) and symbol.startswith("_Z"):
-            weights = _OLD_RUNTIME if symbol.startswith(_OF_LIBSTDCXX) else _TWO_TENSORFLOWS
-            yield from candidates("library-symbol", weights, title, (one.evidence,), ("convfix", "doctor"))
-            return
-        of_the_stack = _kind(name.rpartition("/")[2]) or _CUDNN.match(symbol) or symbol.startswith(_OF_LIBRARIES)
-        if one.row.id == "symbol-alone" or of_the_stack:
-            weights = dict(_TWO_RELEASES)
-            if not _CUDNN.search(name) and not _CUDNN.match(symbol) and "cudnn" not in one.event.text.lower():
-                # CUDA's own libraries among themselves: cuDNN has no part in it.
-                weights["cudnn-shadowed"] = 8.0
-            if "-packages/" in name.replace("\\", "/"):
-                # A wheel's own copy met a companion of another release: what the loader looks at first brought it.
-                weights["ld-library-path-shadows-env"] += 30.0
-            yield from candidates("library-symbol", weights, title, (one.evidence,), ("convfix", "doctor"))
-            return
-
-
-def symbol_not_loaded(case: Case) -> Iterator[Finding]:
-    """cuDNN asks another library for a function that it has not: of its own parts two releases are mixed, of cuBLAS' it is an older one."""
-    for one in said(case, "cudnn-symbol"):
-        if not one.event.values.get("symbol", "").startswith("cublas"):
-            yield named("cudnn-shadowed", "likely", "libraries of two cuDNN releases are mixed", (one.evidence,), "said-cudnn-symbol")
-            return
-    for one in said(case, "cudnn-symbol"):
-        # cuDNN goes on without what an older cuBLAS cannot tell.
-        weights = {"cuda-libs-wrong-version": 60.0, "benign-noise": 24.0, "cudnn-too-new": 10.0, "cudnn-shadowed": 6.0}
-        title = "cuBLAS is older than the one that this cuDNN asks for"
-        yield from candidates("cublas-symbol", weights, title, (one.evidence,), ("convfix", "doctor"))
-        return
-
-
-def library_unusable(case: Case) -> Iterator[Finding]:
-    """A library of the stack is there and is damaged, or closed to this user."""
-    for one in said(case, "library-damaged"):
-        name = one.event.values.get("library", "")
-        if _kind(name) or _IN_TENSORFLOW.search(name.replace("\\", "/")):
-            cause = "cudnn-missing" if _kind(name) == "cudnn" else "environment-broken"
-            yield named(cause, "likely", f"{name}: {about(one)}", (one.evidence,), "library-damaged")
-    for one in said(case, "library-unreadable"):
-        if _kind(one.event.values.get("library", "")):
-            yield named("device-permissions", "possible", about(one), (one.evidence,), "library-unreadable")
-
-
-def library_wrong_class(case: Case) -> Iterator[Finding]:
-    """A library for another class of processor stands in the way."""
-    for one in said(case, "library-wrong-class"):
-        if _kind(one.event.values.get("library", "")):
-            yield named("cuda-libs-wrong-version", "likely", about(one), (one.evidence,), "library-wrong-class")
