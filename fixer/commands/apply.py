@@ -47,7 +47,7 @@ def command(ctx: click.Context, /, **given: Any) -> Outcome:
     plan = planned.prove(session, facts, plan, given["offline"], saved=given["saved"] is not None)
     _show(plan, given)
     if given["dry_run"]:
-        return finish(ctx, given, planned.with_dataset(session, _shown(plan, facts)))
+        return finish(ctx, given, planned.with_dataset(session, _shown(plan)))
     if not given["yes"] and not agreed(given["no_input"]):
         return finish(ctx, given, planned.with_dataset(session, _declined(plan)))
     return finish(ctx, given, planned.with_dataset(session, _carry_out(session, plan, say)))
@@ -161,27 +161,18 @@ def _verdict(plan: Plan, verification: Verification | None) -> tuple[int, str]:
 def _nothing_to_do(plan: Plan, facts: Facts) -> Outcome:
     from fixer.report.plan_page import PlanView
 
-    data: dict[str, Any] = {
-        "run": None,
-        "steps": [],
-        "verification": None,
-        "human_steps": plan.human_steps,
-        "plan": planned.as_data(plan),
-    }
-    return Outcome("apply", plan.exit_code, data, view=PlanView(plan, facts))
+    return Outcome("apply", plan.exit_code, _without_a_run(plan), view=PlanView(plan, facts))
 
 
-def _shown(plan: Plan, facts: Facts) -> Outcome:
-    data: dict[str, Any] = {
-        "run": None,
-        "steps": [],
-        "verification": None,
-        "human_steps": plan.human_steps,
-        "plan": planned.as_data(plan),
-    }
+def _shown(plan: Plan) -> Outcome:
     from fixer.report.run_pages import ApplyView
 
-    return Outcome("apply", plan.exit_code, data, view=ApplyView(None, (), None, "A dry run: nothing was changed."))
+    return Outcome("apply", plan.exit_code, _without_a_run(plan), view=ApplyView(None, (), None, "A dry run: nothing was changed."))
+
+
+def _without_a_run(plan: Plan) -> dict[str, Any]:
+    """What is told of a plan that was not carried out."""
+    return {"run": None, "steps": [], "verification": None, "human_steps": plan.human_steps, "plan": planned.as_data(plan)}
 
 
 def _declined(plan: Plan) -> Outcome:
