@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from fixer.dataset.questions import name_keys, short_names
+from fixer.dataset.gpu_names import name_keys, short_names
 
 TABLES = Path(__file__).parent / "tables"
 Row = dict[str, Any]
