@@ -249,10 +249,6 @@ class Dataset:
         rows = self.all(kinds.KnownFaultRow)
         return tuple(row for row in rows if row.distribution == name and contains(row.versions, version))
 
-    def known_fault(self, fault: str) -> kinds.KnownFaultRow | None:
-        """A published fault by its id."""
-        return next((row for row in self.all(kinds.KnownFaultRow) if row.id == fault), None)
-
     def symptoms(self) -> tuple[kinds.SymptomRow, ...]:
         """Every line that programs print and that convfix knows, family by family."""
         return self.all(kinds.SymptomRow)

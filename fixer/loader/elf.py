@@ -23,7 +23,7 @@ PAGE = 4096
 EM_X86_64 = 62
 ET_EXEC, ET_DYN = 2, 3
 PT_LOAD, PT_DYNAMIC = 1, 2
-DF_1_NODEFLIB, DF_1_NOOPEN, DF_1_PIE = 0x800, 0x40, 0x08000000
+DF_1_NODEFLIB, DF_1_PIE = 0x800, 0x08000000
 
 Bytes = Callable[[int, int], bytes]
 """``read(offset, size)``: fewer bytes at the end of the file."""

@@ -16,6 +16,7 @@ from typing import Iterable, Sequence
 
 from fixer.host.base import Host
 from fixer.model.facts import BrokenPackage
+from fixer.model.versions import CudnnVersion
 from fixer.probes.plain import clean
 from fixer.probes.wheel_record import REPLACED
 
@@ -66,11 +67,10 @@ def _asked(host: Host, folder: str, version: str | None) -> str | None:
 
 
 def _version(number: object) -> tuple[int, ...] | None:
-    """cuDNN's own number: 8904 is 8.9.4, 90300 is 9.3.0."""
-    if not isinstance(number, int) or number < 1000:
+    """cuDNN's own number, decoded."""
+    if not isinstance(number, int) or not 1000 <= number < 1000000:
         return None
-    step = 10000 if number >= 90000 else 1000
-    return number // step, number % step // 100, number % 100
+    return CudnnVersion.from_number(number).parts
 
 
 def _answers(host: Host, paths: Sequence[str]) -> dict[str, object]:

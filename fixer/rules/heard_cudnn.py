@@ -125,11 +125,8 @@ def fits_compiled(loaded: CudnnVersion | None, compiled: CudnnVersion | None) ->
 
 def number(text: str) -> CudnnVersion | None:
     """A cuDNN version as programs print it: 8.1.0, or as one number, 7301 or 90100."""
-    plain = re.fullmatch(r"(\d{4,6})", text)
-    if plain:
-        value = int(text)
-        parts = (value // 10000, value // 100 % 100) if value >= 90000 else (value // 1000, value // 100 % 10)
-        return compare.cudnn(f"{parts[0]}.{parts[1]}")
+    if re.fullmatch(r"\d{4,6}", text, re.ASCII):
+        return CudnnVersion.from_number(int(text))
     version = compare.cudnn(text)
     return version if version is not None and len(version.parts) > 1 else None
 

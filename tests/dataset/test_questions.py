@@ -116,7 +116,6 @@ def test_published_faults(data: Dataset) -> None:
     ids = {row.id for row in data.known_faults("tensorflow", "2.21.0")}
     assert "tf-2.21.0-cusolver-search-path" in ids
     assert data.known_faults("tensorflow", "2.16.2") != data.known_faults("tensorflow", "2.16.1")
-    assert data.known_fault("no such fault") is None
 
 
 def test_a_reference_names_file_key_and_source(data: Dataset) -> None:
