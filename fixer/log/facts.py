@@ -21,6 +21,8 @@ from fixer.model.pep440 import normal_name
 
 _SHOWN = 400
 _SHELL_NAME = re.compile(r"\$\{?\w+\}?")
+# A line of a program that is switched off sets nothing.
+_SWITCHED_OFF = re.compile(r"\s*#+\s*(?:os\.|import\b|\w+ = )")
 _GAP = re.compile(r"\{([a-z_]+)\}")
 _DRIVER = ("version", "kernel_module", "open_module", "libcuda_path", "cuda")
 _GPU = ("name", "compute_capability", "memory_mib", "free_mib", "pci_id")
@@ -44,7 +46,8 @@ def stated(hit: Hit) -> dict[str, str]:
     A variable may be set to nothing: between quotation marks that is its value. A shell's name ($GPU) is no value.
     """
     made = {}
-    for fact, template in hit.symptom.states.items() if not hit.among else ():
+    silent = bool(hit.among) or _SWITCHED_OFF.match(hit.text) is not None
+    for fact, template in hit.symptom.states.items() if not silent else ():
         names = _GAP.findall(template)
         if hit.part and not names:
             continue

@@ -239,6 +239,9 @@ class _Reading:
         if share is None:
             # No line agrees: beside a cause that lines name it is possible, alone the log cannot tell.
             return "possible" if self.said or self.shared or self.raised else "cannot-tell"
+        if not self.shared:
+            # A line that only raises a cause makes it no surer where nothing else was heard.
+            return "possible"
         return "likely" if share >= _LIKELY and self.failing else "cannot-tell"
 
     def _only_lines(self, found: Finding) -> bool:

@@ -8,7 +8,7 @@ compared first have rules of their own, which build their candidates here too.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import cast
 
 from fixer.model.finding import Certainty, Evidence, Finding
@@ -29,6 +29,12 @@ _ANY_NUMBER = "cudnn-unknown-status"
 # The card is kept for a virtual machine: a driver is not what is missing, and its rule says so.
 GIVEN_AWAY = ("card-given-away", "lspci-vfio")
 _IGNORED = re.compile(r"Ignoring visible gpu device \(device: \d+, name: [^()]*?, pci bus id: ([0-9a-fA-F:.]+)")
+# Names of libstdc++'s own, as a linker writes them.
+OF_LIBSTDCXX = ("_ZSt", "_ZNSt", "_ZNKSt")
+_IMPORTED = re.compile(r"while importing ([\w.]{1,80})")
+# Native modules of the frameworks and of what they import.
+_NATIVE_MODULE = re.compile(r"_?pywrap|tensorflow|numpy|umath|jaxlib|xla|torch|_C\b|h5py|^defs$|protobuf|_message|ml_dtypes", re.IGNORECASE)
+_SITE = ("site-packages", "dist-packages")
 # Headings of a resolver, which do not say what could not be resolved.
 _RESOLVERS = ("uv-unsatisfiable", "uv-no-solution")
 
@@ -41,10 +47,57 @@ def said_outright(case: Case) -> Iterator[Finding]:
 
 
 def left_out(case: Case, one: Heard) -> bool:
+    """Whether something else that the log tells takes the line its meaning."""
+    return _of_an_ignored_card(case, one) or one.row.id in _UNLESS and _UNLESS[one.row.id](case, one)
+
+
+def _of_an_ignored_card(case: Case, one: Heard) -> bool:
     """Whether the line is of a card that TensorFlow ignores beside another one, which it takes: then nothing stops."""
     ignored = _IGNORED.search(one.event.text)
     taken = [made.event.values.get("pci") for made in said(case, "created-device")]
     return ignored is not None and any(pci and pci != ignored[1] for pci in taken) and ignored[1] not in taken
+
+
+def _runtime_is_too_old(case: Case, one: Heard) -> bool:
+    """Whether what the plugin lacks is the C or C++ library's, and not TensorFlow's."""
+    symbols = [other.event.values.get("symbol", "") for other in said(case, "library-symbol")]
+    return bool(said(case, "glibc-needed", "glibcxx-needed")) or any(name.startswith(OF_LIBSTDCXX) for name in symbols)
+
+
+def _of_no_framework(case: Case, one: Heard) -> bool:
+    """Whether the module that does not start is another program's: what fails there says nothing of TensorFlow."""
+    module = _IMPORTED.search(one.event.text)
+    return module is not None and _NATIVE_MODULE.search(module[1]) is None
+
+
+def _is_hidden(case: Case, one: Heard) -> bool:
+    """Whether the loader's cache leads to another libcuda first."""
+    paths = [other.event.values.get("path", "") for other in said(case, "libcuda-in-cache")]
+    return bool(paths) and "/stubs/" not in paths[0]
+
+
+def own_file(case: Case, module: str) -> Heard | None:
+    """A traceback's line through a file of the user's that is called like ``module``, and is imported in its place."""
+    for one in said(case, "own-file"):
+        path = one.event.values.get("path", "") + one.event.values.get("file", "")
+        if is_own(path) and path.endswith(f"{module.partition('.')[0]}.py"):
+            return one
+    return None
+
+
+def is_own(path: str) -> bool:
+    """Whether a module's file lies where nobody installs."""
+    return path.endswith(".py") and not any(part in path for part in _SITE) and "/lib/python" not in path.replace("\\", "/").lower()
+
+
+_UNLESS: Mapping[str, Callable[[Case, Heard], bool]] = {
+    "plugin-io": _runtime_is_too_old,
+    # PyTorch says in the same breath where the other copy lies.
+    "torch-cudnn-other": lambda case, one: bool(said(case, "torch-library-path")),
+    "dll-init": _of_no_framework,
+    "stub-in-cache": _is_hidden,
+    "tf1-memory-snippet": lambda case, one: own_file(case, "tensorflow") is not None,
+}
 
 
 def said_among_several(case: Case) -> Iterator[Finding]:

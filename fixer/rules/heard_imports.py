@@ -15,9 +15,8 @@ from fixer.model.finding import Certainty, Finding
 from fixer.model.record import record
 from fixer.rules.case import Case
 from fixer.rules.events import Heard, evidence, said
-from fixer.rules.heard import about, candidates, named
+from fixer.rules.heard import about, candidates, is_own, named, own_file
 
-_SITE = ("site-packages", "dist-packages")
 # Removed from NumPy in 1.20 to 2.0; code that still asks for them is older than the NumPy that is installed.
 _NUMPY = "numpy-abi"
 _KERAS = "keras-tf-mismatch"
@@ -212,7 +211,7 @@ def attribute_missing(case: Case) -> Iterator[Finding]:
     early = {one.event.line for one in said(case, "half-imported")}
     for one in said(case, "no-attribute"):
         module, name = _module(one), _value(one, "name")
-        if one.event.line in early:
+        if one.event.line in early or own_file(case, module) is not None:
             continue
         meaning = _meaning(LACKING, module)
         if module == "tensorflow" and name in _ALWAYS_THERE:
@@ -235,9 +234,9 @@ def name_missing(case: Case) -> Iterator[Finding]:
             continue
         module, name, path = _module(one), _value(one, "name"), _value(one, "path")
         meaning = _meaning(NAMELESS, module)
-        if meaning is None:
+        if meaning is None or own_file(case, module) is not None:
             continue
-        if _is_own(path) and module.partition(".")[0] in _SHADOWING:
+        if is_own(path) and module.partition(".")[0] in _SHADOWING:
             meaning = _one("module-shadowed")
         elif name == _SESSION and "keras" in module:
             meaning = _FOR_A_SESSION
@@ -264,7 +263,7 @@ def half_imported(case: Case) -> Iterator[Finding]:
         if module.partition(".")[0] not in _SHADOWING and (path or one.row.id != "half-imported"):
             # A program of several files that import each other in a ring says the same of a name.
             continue
-        if _is_own(path):
+        if is_own(path):
             yield named("module-shadowed", "likely", f"{path} hides the package {module}", (one.evidence,), "said-half-imported")
         elif path:
             weights = {"environment-broken": 50.0, _KERAS: 34.0, "module-shadowed": 16.0}
@@ -288,17 +287,12 @@ def own_file_in_the_way(case: Case) -> Iterator[Finding]:
     """A name is missing from a package, and the traceback goes through a file of the user's that is called like it."""
     if not said(case, "no-attribute", "no-attribute-old", "cannot-import-name"):
         return
-    for one in said(case, "own-file"):
-        path = one.event.values.get("path", "") + one.event.values.get("file", "")
-        if _is_own(path):
-            title = f"the user's own {path.rpartition('/')[2]} is imported in the package's place"
+    for module in ("tensorflow", "keras", "numpy"):
+        one = own_file(case, module)
+        if one is not None:
+            title = f"the user's own {module}.py is imported in the package's place"
             yield named("module-shadowed", "likely", title, (one.evidence,), "said-own-file")
             return
-
-
-def _is_own(path: str) -> bool:
-    """Whether a module's file lies where nobody installs."""
-    return path.endswith(".py") and not any(part in path for part in _SITE) and "/lib/python" not in path.replace("\\", "/").lower()
 
 
 def protobuf_majors(case: Case) -> Iterator[Finding]:

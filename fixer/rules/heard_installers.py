@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from fixer.dataset import ask
 from fixer.model import compare
-from fixer.model.finding import Certainty, Finding
+from fixer.model.finding import Finding
 from fixer.model.subject import DISTRIBUTIONS
 from fixer.rules.case import Case
 from fixer.rules.events import Heard, evidence, said
@@ -59,8 +59,12 @@ def _unmet(case: Case, one: Heard, name: str, text: str) -> Iterator[Finding]:
             yield from candidates("requirement-unmet", weights, title, (one.evidence,), ("python3", "--version"))
         else:
             title = f"there is no {name}{' ' + version if version else ''} for this Python"
-            certainty: Certainty = "likely" if not version or _is_release(case, name, version) else "possible"
-            yield named("python-unsupported", certainty, title, (one.evidence,), "said-no-wheel")
+            if not version or _is_release(case, name, version):
+                yield named("python-unsupported", "likely", title, (one.evidence,), "said-no-wheel")
+            else:
+                # A number that no release had, or one that is newer than the dataset.
+                weights = {"unresolved-other": 60.0, "python-unsupported": 40.0}
+                yield from candidates("no-such-release", weights, f"no {name} {version} is known", (one.evidence,), ("pip", "index", "versions", name))
 
 
 def _is_musl(case: Case) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from fixer.model.finding import Finding
 from fixer.rules.case import Case
 from fixer.rules.events import said
-from fixer.rules.heard import about, candidates, named
+from fixer.rules.heard import OF_LIBSTDCXX, about, candidates, named
 from fixer.rules.lost_libraries import OF_CUDNN, file_name, kind_of
 
 # Packages with operations of their own, compiled for one TensorFlow.
@@ -31,7 +31,6 @@ _LIBCUDA = re.compile(r"libcuda\.so")
 _OLDER_DRIVER = {"driver-too-old": 76.0, "cuda-compat-lib": 14.0, "libcuda-stub-loaded": 10.0}
 _OLD_RUNTIME = {"libstdcxx-too-old": 80.0, "environment-broken": 20.0}
 _OF_LIBRARIES = ("cublas", "__nvJitLink", "nccl", "cusparse")
-_OF_LIBSTDCXX = ("_ZSt", "_ZNSt", "_ZNKSt")
 # A part of cuDNN that refuses another part: the two lie in two folders, and both were searched.
 _TWO_CUDNN = {
     "cudnn-shadowed": 52.0,
@@ -83,7 +82,7 @@ def library_symbol(case: Case) -> Iterator[Finding]:
             yield from candidates("library-symbol", weights, title, evidence, ("convfix", "doctor"))
             return
         if _OF_TENSORFLOWS_OWN.search(name.replace("\\", "/")) and symbol.startswith("_Z"):
-            weights = _OLD_RUNTIME if symbol.startswith(_OF_LIBSTDCXX) else _TWO_TENSORFLOWS
+            weights = _OLD_RUNTIME if symbol.startswith(OF_LIBSTDCXX) else _TWO_TENSORFLOWS
             yield from candidates("library-symbol", weights, title, (one.evidence,), ("convfix", "doctor"))
             return
         of_the_stack = kind_of(name.rpartition("/")[2]) or OF_CUDNN.match(symbol) or symbol.startswith(_OF_LIBRARIES)

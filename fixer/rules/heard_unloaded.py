@@ -83,6 +83,8 @@ def cudnn_not_loaded(case: Case) -> Iterator[Finding]:
         if _WINDOWS_PART.search(one.name) and one.line.event.values.get("code") == _MODULE_NOT_FOUND and not _needs_no_zlib(case):
             # The part was found and something that it needs was not: from cuDNN 8.3 on that is zlib.
             weights = {"zlibwapi-missing": 56.0, "cudnn-missing": 26.0, "windows-dll-search-path": 12.0, "cuda-libs-wrong-version": 6.0}
+        elif _is_told(case, one.name):
+            weights = {"windows-dll-search-path": 52.0, "cudnn-missing": 30.0, "zlibwapi-missing": 10.0, "cuda-libs-wrong-version": 8.0}
     elif listed:
         evidence += listed[:2]
         weights = {"ld-library-path-missing": 66.0, "env-not-inherited": 14.0, "cudnn-missing": 12.0, "cudnn-shadowed": 8.0}
@@ -127,6 +129,13 @@ def cudnn_not_loaded(case: Case) -> Iterator[Finding]:
     if _started_elsewhere(case):
         weights["env-not-inherited"] = weights.get("env-not-inherited", 6.0) * _ELSEWHERE
     yield from candidates("cudnn-not-loaded", weights, f"{one.name} could not be loaded", evidence, ("convfix", "doctor"))
+
+
+def _is_told(case: Case, dll: str) -> bool:
+    """Whether a cuDNN of the major that the DLL's name tells is said to be there."""
+    wanted = re.search(r"cudnn\D*(?:64_)?(\d+)", dll, re.IGNORECASE)
+    told = [compare.cudnn(one.version) for one in case.facts.libraries.or_else(()) if one.name == "cudnn"]
+    return wanted is not None and any(one is not None and str(one.major) == wanted.group(1) for one in told)
 
 
 def _is_of_another_cuda(case: Case, name: str) -> bool:

@@ -14,7 +14,7 @@ from fixer.model.record import record
 from fixer.model.versions import CudaVersion
 from fixer.rules.case import Case, is_reported
 from fixer.rules.copies import toolkit_serves
-from fixer.rules.events import said
+from fixer.rules.events import heard, said
 from fixer.rules.heard_cudnn import fits_compiled, number
 from fixer.rules.libcuda import impossible_ceiling
 
@@ -26,6 +26,7 @@ _FIRST_WITHOUT_PASCAL = 91100
 _SERVED_BY_ALL = (7, 5)
 _MOST_FREE, _LITTLE_FREE = 0.7, 0.2
 _SMALL_MIB = 2560
+_GROWTH = "TF_FORCE_GPU_ALLOW_GROWTH"
 _INSTALLERS = ("setup", "get-pip", "ez_setup")
 _WINDOWS = ("windows-dll-missing", "windows-dll-search-path", "windows-msvc-or-avx", "zlibwapi-missing", "windows-native-no-gpu")
 _LINUX = ("ld-library-path-missing", "ld-library-path-shadows-env", "pip-nvidia-libs-not-found", "secure-boot", "nouveau-active",
@@ -79,6 +80,22 @@ def _plenty_free(case: Case) -> bool:
 def _none_free(case: Case) -> bool:
     usage = said(case, "cudnn-memory-usage")
     return bool(usage) and not _plenty_free(case)
+
+
+def _grows(case: Case) -> bool:
+    """Memory growth was on before a line failed; set after all of them it is a remedy that was tried."""
+    asked = said(case, "growth-variable", "growth-in-code", "growth-overridden")
+    on = [one for one in asked if one.event.values.get("value", "true").lower() == "true"]
+    last = max((one.event.last for one in heard(case) if one.row.kind in ("error", "headline")), default=0)
+    if not asked:
+        return case.variables.get(_GROWTH) == "true"
+    return any(one.event.line <= last for one in on)
+
+
+def _smi_shows_free(case: Case) -> bool:
+    """nvidia-smi lists the cards, and one of them is all but unused."""
+    told = [(_number(one.event.values.get("used")), _number(one.event.values.get("total"))) for one in said(case, "smi-memory")]
+    return any(0 < total and used < (1 - _MOST_FREE) * total for used, total in told)
 
 
 def _number(text: str | None) -> float:
@@ -294,6 +311,7 @@ HINTS: tuple[Hint, ...] = (
     # Windows has no module nvidia_uvm, and replaces both halves of the driver at once.
     Hint("on Windows", _is("windows"),
          {**_all(_LINUX, 0.02), "apple-silicon": 0.01, "uvm-or-driver-state": 0.4, "driver-library-mismatch": 0.1}),
+    Hint("a processor with AVX", lambda case: bool(said(case, "processor-has-avx")), {"cpu-without-avx": 0.1}),
     Hint("an ARM processor", lambda case: case.arch == "aarch64", {"cpu-without-avx": 0.01}),
     Hint("on macOS", _is("macos"), {**_all(_WINDOWS + _LINUX + _NVIDIA, 0.05), "apple-silicon": 8, "cpu-without-avx": 0.3}),
     Hint("TensorFlow without CUDA on Windows", lambda case: case.os == "windows" and _tensorflow_without_windows(case),
@@ -331,6 +349,8 @@ HINTS: tuple[Hint, ...] = (
     Hint("Secure Boot is on", lambda case: case.facts.secure_boot.value is True, {"secure-boot": 10}),
     Hint("Secure Boot is off", lambda case: case.facts.secure_boot.value is False, {"secure-boot": 0.01}),
     Hint("memory was free", _plenty_free, {"gpu-memory-growth": 0.08, "gpu-memory-held": 0.03, "gpu-too-small": 0.05}),
+    Hint("memory growth is on", _grows, {"gpu-memory-growth": 0.03}),
+    Hint("nvidia-smi shows a card that is free", _smi_shows_free, {"gpu-memory-held": 0.15}),
     Hint("no memory was free", _none_free, {"gpu-memory-growth": 5, "gpu-memory-held": 1.5}),
     Hint("cuBLAS was called, so the libraries were there", lambda case: bool(said(case, "cublas-execution-failed", "cublas-arch")),
          {"cuda-libs-wrong-version": 0.25, "cuda-libs-missing": 0.1}),
