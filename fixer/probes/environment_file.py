@@ -37,7 +37,10 @@ _TENSORFLOW = re.compile(
 )
 _CALLS = (
     ("wheels-asked", re.compile(r"\[[\w,\s-]*and-cuda", re.IGNORECASE)),
-    ("pip-asked", re.compile(r"(?:pip3? install (?:-{1,2}[\w-]+ )*|(?:pip|uv|poetry|pdm|pipenv|venv), )tensorflow(?![\w-])", re.IGNORECASE)),
+    (
+        "pip-asked",
+        re.compile(r"(?:pip3? install (?:-{1,2}[\w-]+ )*|(?:pip|uv|poetry|pdm|pipenv|venv), )tensorflow(?![\w-])", re.IGNORECASE),
+    ),
 )
 _PROVIDER = re.compile(r"\b(?:colab|colaboratory|kaggle)\b", re.IGNORECASE)
 _LAUNCHERS = {

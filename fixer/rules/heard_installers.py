@@ -64,7 +64,8 @@ def _unmet(case: Case, one: Heard, name: str, text: str) -> Iterator[Finding]:
             else:
                 # A number that no release had, or one that is newer than the dataset.
                 weights = {"unresolved-other": 60.0, "python-unsupported": 40.0}
-                yield from candidates("no-such-release", weights, f"no {name} {version} is known", (one.evidence,), ("pip", "index", "versions", name))
+                ask_index = ("pip", "index", "versions", name)
+                yield from candidates("no-such-release", weights, f"no {name} {version} is known", (one.evidence,), ask_index)
 
 
 def _is_musl(case: Case) -> bool:
