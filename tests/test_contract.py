@@ -62,6 +62,7 @@ USAGE = [
     ["undo", "--run"], ["undo", "../../etc"], ["apply", "--nonsense"], ["data"], ["data", "show"], ["data", "nonsense"], ["doctor", "extra"],
     ["doctor", "--data-dir", "/no/such/folder"], ["doctor", "--sys-root", "/no/such/folder"], ["doctor", "--machine", "/no/such/file"],
     ["plan", "--format", "toml"], ["data", "show", "driver", "five"], ["data", "show", "tensorflow=="],
+    ["doctor", "--timeout", "nan"],
 ]  # fmt: skip
 
 
@@ -74,6 +75,16 @@ def test_wrong_usage_is_one_line_or_one_document_and_code_2(convfix, argv):
     spoken = convfix(*argv)
     assert spoken.code == exit_codes.USAGE and spoken.stdout == "" and "Traceback" not in spoken.stderr
     assert spoken.stderr.startswith("convfix: ")
+
+
+def test_an_error_names_no_option_that_the_verb_has_not(convfix):
+    assert convfix("why-not", "???").stderr == "convfix: '???': expected a requirement such as 'tensorflow==2.15.*'\n"
+
+
+def test_lines_that_are_kept_or_pasted_end_with_what_they_say(convfix, described):
+    for argv in (("doctor", "--machine", described(SICK)), ("data", "show", "tensorflow==2.15.1"), ("data", "show", "RTX 3080")):
+        lines = convfix(*argv).stdout.splitlines()
+        assert lines and all(line == line.rstrip() for line in lines)
 
 
 def test_help_and_version_say_so_on_stdout(convfix):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import importlib
+import math
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Callable, TypeVar
@@ -161,14 +162,24 @@ def _check_requirement(text: str) -> None:
         wanted = Requirement(text if len(text) <= _LONGEST_WISH else "")
     except InvalidRequirement:
         raise UsageError(
-            "malformed-requirement", f"--want {text[:80]!r}: expected a requirement such as 'tensorflow==2.15.*'"
+            "malformed-requirement", f"{text[:80]!r}: expected a requirement such as 'tensorflow==2.15.*'"
         ) from None
     if not text.strip().strip("0123456789."):
-        raise UsageError("malformed-requirement", f"--want {text[:80]!r}: expected a name before the version, as in tensorflow==2.15.1")
+        raise UsageError("malformed-requirement", f"{text[:80]!r}: expected a name before the version, as in tensorflow==2.15.1")
     if any(not one.version for one in wanted.specifier):
-        raise UsageError("malformed-requirement", f"--want {text[:80]!r}: expected a version after the operator")
+        raise UsageError("malformed-requirement", f"{text[:80]!r}: expected a version after the operator")
     if wanted.url is not None:
-        raise UsageError("malformed-requirement", f"--want {text[:80]!r}: a URL is not a version; name a release")
+        raise UsageError("malformed-requirement", f"{text[:80]!r}: a URL is not a version; name a release")
+
+
+class _Seconds(click.FloatRange):
+    """A range that not-a-number, which is neither below nor above it, lies outside of."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        seconds = super().convert(value, param, ctx)
+        if math.isnan(seconds):
+            self.fail(f"{value!r} is no number of seconds.", param, ctx)
+        return seconds
 
 
 def _together(*options: Callable[[F], F]) -> Callable[[F], F]:
@@ -187,7 +198,7 @@ output = _together(
     click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True),
 )
 data = click.option("--data-dir", metavar="DIR", help="Use the dataset in DIR.")
-patience = click.option("--timeout", type=click.FloatRange(0.1, 86400), metavar="SECONDS",
+patience = click.option("--timeout", type=_Seconds(0.1, 86400), metavar="SECONDS",
                         help="The limit for each child process and request [default: 20; a verification's child has more].")  # fmt: skip
 patient = _together(
     click.option("--python", metavar="PATH", help="The Python to look at [default: the active environment's, else python3]."),

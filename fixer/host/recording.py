@@ -101,6 +101,8 @@ def _scrubbed_bytes(content: bytes, scrub: Callable[[str], str]) -> bytes:
 
 def load(folder: str) -> Recording:
     """Read a recording; raises UsageError that names the file and what was expected."""
+    if not _has(folder, HEAD):
+        raise UsageError("malformed-recording", f"{folder} holds no {HEAD}; expected a recording as `convfix facts --record` writes it")
     head = _read(folder, HEAD, dict)
     if head.get("schema") != SCHEMA:
         raise UsageError("unknown-schema", f"{folder}/{HEAD}: schema: expected {SCHEMA!r}, found {str(head.get('schema'))[:40]!r}")

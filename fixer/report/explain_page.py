@@ -115,7 +115,8 @@ def _last(answer: Explanation, exit_code: int) -> str:
     if answer.unexplained:
         return "The log names no cause. Paste the lines above the error too, or look: convfix doctor"
     if exit_code == 6:
-        return f"Nothing was recognised in {answer.lines} lines. Paste the lines above the error too, or look: convfix doctor"
+        lines = f"{answer.lines} line{'' if answer.lines == 1 else 's'}"
+        return f"Nothing was recognised in {lines}. Paste the lines above the error too, or look: convfix doctor"
     return "On the machine itself: convfix doctor"
 
 

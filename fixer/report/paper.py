@@ -94,7 +94,10 @@ class Paper:
         for number, row in enumerate(rows):
             style = styles[number] if number < len(styles) else ""
             table.add_row(*(Text(clean(cell), style=style if place == len(row) - 1 else "") for place, cell in enumerate(row)))
-        self._console.print(Padding(table, (0, 0, 0, indent), expand=False))
+        with self._console.capture() as drawn:
+            self._console.print(Padding(table, (0, 0, 0, indent), expand=False))
+        # The last column is filled up to its widest cell.
+        self._stream.write("\n".join(one.rstrip(" ") for one in drawn.get().split("\n")))
 
     def diff(self, text: str, indent: int = 0) -> None:
         """A unified diff, added lines green and removed ones red."""

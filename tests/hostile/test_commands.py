@@ -117,7 +117,7 @@ def test_pythons_that_misbehave(place: Path) -> None:
 
 def test_numbers_words_and_runs(place: Path) -> None:
     for limit in ("0", "-1", "nan", "inf", "1e400", "", "x", "0.05", "--json"):
-        assert both(["doctor", "--machine", "sick.json", "--timeout", limit], place).code in (1, 2)
+        assert both(["doctor", "--machine", "sick.json", "--timeout", limit], place).code == 2, limit
     for want in ("", "=", "tensorflow==", "tensorflow==" + "9" * 5000, "a" * 100_000, "tensorflow===x", "tensorflow @ file:///x", "python>=3.99"):
         assert both(["plan", "--machine", "sick.json", "--want", want], place).code in (2, 9), want
     for name in ("0", "-1", "9" * 100, "x", "\u0661", "", "../1"):

@@ -145,3 +145,7 @@ def test_a_failure_without_a_cause_is_not_called_harmless(convfix: Runner) -> No
     told = convfix("explain", stdin="CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED\n")
     assert told.code == 6 and "these lines do not say why" in told.stdout and "harmless" not in told.stdout
     valid(convfix("explain", "--json", stdin="CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED\n").data, "explain")
+
+
+def test_one_line_is_no_lines(convfix: Runner) -> None:
+    assert convfix("explain", stdin="x\n").stdout.startswith("Nothing was recognised in 1 line. ")
