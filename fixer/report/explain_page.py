@@ -29,22 +29,22 @@ def show(view: ExplainView, exit_code: int, paper: Paper) -> None:
     sure = [cause for cause in answer.causes if cause.certainty != "cannot-tell" or paper.verbose]
     for at, cause in enumerate(sure):
         if at:
-            paper.line()
+            paper.gap()
         _cause(cause, at == 0, paper)
     if len(sure) < len(answer.causes):
         _candidates([cause for cause in answer.causes if cause not in sure], bool(sure), paper)
     _unexplained(answer, paper)
     for tried in answer.tried:
-        paper.line()
+        paper.gap()
         paper.line(f"A remedy that was tried: {tried.about}", "yellow")
         paper.line(f"line {tried.line}: {_cut(tried.text)}", indent=2)
     if answer.contradictions:
-        paper.line()
+        paper.gap()
         paper.line("The log and the machine differ:")
         for words in answer.contradictions:
             paper.line(words, indent=2)
     _harmless(answer, paper)
-    paper.line()
+    paper.gap()
     paper.line(_last(answer, exit_code))
 
 
@@ -61,7 +61,7 @@ def _cause(cause: NamedCause, first: bool, paper: Paper) -> None:
 def _candidates(causes: Sequence[NamedCause], others: bool, paper: Paper) -> None:
     """Causes that the log cannot tell apart: the lines once, the first few with their remedies, the rest by name."""
     if others:
-        paper.line()
+        paper.gap()
     titles = {cause.title for cause in causes[:_IN_FULL]}
     what = f": {causes[0].title}" if len(titles) == 1 else ""
     paper.line(f"{'It may also be, and the log' if others else 'The log'} cannot tell{what}", "" if others else "bold")
@@ -98,7 +98,7 @@ def _unexplained(answer: Explanation, paper: Paper) -> None:
 def _harmless(answer: Explanation, paper: Paper) -> None:
     if not answer.harmless:
         return
-    paper.line()
+    paper.gap()
     paper.line("Harmless, whatever it looks like:")
     told: dict[str, list[int]] = {}
     for one in answer.harmless:

@@ -42,6 +42,7 @@ class Paper:
         self._stream = stream
         self._color = color
         self.verbose = verbose
+        self._begun = False
         self._made: Console | None = None
 
     @property
@@ -68,11 +69,17 @@ class Paper:
         from rich.padding import Padding
         from rich.text import Text
 
+        self._begun = True
         said = Text(clean(text), style=style)
         if self._stream.isatty():
             self._console.print(Padding(said, (0, 0, 0, indent)))
         else:
             self._console.print(" " * indent + said.plain, style=style)
+
+    def gap(self) -> None:
+        """An empty line before what follows; none at the head of a page."""
+        if self._begun:
+            self.line()
 
     def lines(self, texts: Iterable[str], style: str = "", indent: int = 0) -> None:
         """Each text as a line of its own; line breaks inside a text are kept as lines."""
@@ -88,6 +95,7 @@ class Paper:
 
         if not rows:
             return
+        self._begun = True
         table = Table.grid(padding=(0, 2), pad_edge=False)
         for _ in rows[0]:
             table.add_column(overflow="fold")
