@@ -183,3 +183,21 @@ def glibc_step(dataset: Dataset, glibc: str) -> str:
     present = as_glibc(glibc)
     steps = [one for one in map(as_glibc, dataset.glibc_needs()) if one is not None and present is not None]
     return str(max((one for one in steps if present is not None and one <= present), default=glibc))
+
+
+def delegate(row: rows.TensorFlowRow) -> dict[str, str]:
+    """The package that does an empty wheel's work, with its version.
+
+    On aarch64 (2.10 to 2.15), Windows (2.11 to 2.18) and Apple silicon (2.13 to 2.15) the wheel named tensorflow is
+    empty and asks for one package of its own version alone.
+    """
+    if len(row.bounds) != 1:
+        return {}
+    ((name, spec),) = row.bounds.items()
+    mine = name.startswith("tensorflow-") and spec.startswith("==")
+    return {name: spec[2:].replace("-rc", "rc")} if mine else {}
+
+
+def working(dataset: Dataset, row: rows.TensorFlowRow) -> rows.TensorFlowRow:
+    """The row whose bounds hold: an empty wheel's package asks for what the wheel for Linux of this release asks for."""
+    return dataset.tensorflow_row(row.distribution, row.version) or row if delegate(row) else row

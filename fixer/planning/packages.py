@@ -12,6 +12,7 @@ from dataclasses import field
 from functools import lru_cache
 from typing import Iterable, Iterator, Mapping
 
+from fixer.dataset.ask import delegate, working
 from fixer.dataset.questions import Dataset
 from fixer.dataset.rows import PackageFaultRow, TensorFlowRow
 from fixer.model import compare
@@ -82,8 +83,8 @@ def _is_known(dataset: Dataset, name: str, version: str) -> bool:
 
 def bounded(dataset: Dataset, rows: Iterable[TensorFlowRow]) -> frozenset[str]:
     """The packages that one of these wheels bounds and that could be moved, and those that measured pairs name beside others."""
-    working = [_working(dataset, row) for row in rows]
-    asked = {name for row in working for bounds in (row.bounds, *row.python_bounds.values()) for name in bounds}
+    inner = [working(dataset, row) for row in rows]
+    asked = {name for row in inner for bounds in (row.bounds, *row.python_bounds.values()) for name in bounds}
     return frozenset(name for name in asked if releases(dataset, name)) | _named_beside(dataset)
 
 
@@ -274,9 +275,20 @@ class _Resolver:
         if fault is not None:
             words = f"no release of {name} works beside it: {fault.message or fault.effect}"
             return Reason(words, row_name(self.dataset, fault), RELEASE)
+        present = self.task.installed.get(name)
+        if present is not None and self._of_others(name, whole):
+            words = f"{name} {present} is installed, and no release of it is for this TensorFlow"
+            return Reason(words, row_name(self.dataset, self.task.row), f"environment.packages.{name}")
         words = f"no final release of {name} has a wheel for Python {self.task.python} and satisfies {asked}"
         wished = next((one for one in (name, *self.decided) if self.task.wished.get(one)), None)
         return Reason(words, row_name(self.dataset, self.task.row), f"wish.{wished}" if wished else RELEASE)
+
+    def _of_others(self, name: str, spec: str) -> bool:
+        """Whether every release that could be had is for other TensorFlows."""
+        rows = installable(self.dataset, name, self.task.python, self.task.glibc, self.task.row.platform)
+        asked = [self._asks(name, row.version) for row in rows if not spec or compare.within(spec, row.version)]
+        bounds = [next((one[it] for it in _TENSORFLOW if one.get(it)), "") for one in asked]
+        return bool(bounds) and all(bound and not compare.within(bound, self.task.row.version) for bound in bounds)
 
     def _fault(self, name: str, spec: str) -> PackageFaultRow | None:
         """What the newest release does to this TensorFlow, where every release that is asked for breaks it."""
@@ -311,24 +323,6 @@ _TENSORFLOW = ("tensorflow", "tensorflow-cpu", "tensorflow-gpu")
 
 def bounds_of(dataset: Dataset, row: TensorFlowRow, python: str) -> Mapping[str, str]:
     """What a TensorFlow wheel asks of other packages on this Python, through the package that does its work."""
-    working = _working(dataset, row)
-    differing = working.python_bounds.get(python)
-    return {**working.bounds, **differing} if differing else working.bounds
-
-
-def delegate(row: TensorFlowRow) -> dict[str, str]:
-    """The package that does an empty wheel's work, with its version.
-
-    On aarch64 (2.10 to 2.15), Windows (2.11 to 2.18) and Apple silicon (2.13 to 2.15) the wheel named tensorflow is
-    empty and asks for one package of its own version alone.
-    """
-    if len(row.bounds) != 1:
-        return {}
-    ((name, spec),) = row.bounds.items()
-    mine = name.startswith("tensorflow-") and spec.startswith("==")
-    return {name: spec[2:].replace("-rc", "rc")} if mine else {}
-
-
-def _working(dataset: Dataset, row: TensorFlowRow) -> TensorFlowRow:
-    """The row whose bounds hold: an empty wheel's package asks for what the wheel for Linux of this release asks for."""
-    return dataset.tensorflow_row(row.distribution, row.version) or row if delegate(row) else row
+    inner = working(dataset, row)
+    differing = inner.python_bounds.get(python)
+    return {**inner.bounds, **differing} if differing else inner.bounds

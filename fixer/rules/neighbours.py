@@ -34,7 +34,9 @@ _BY_PACKAGE = {
 }
 # tf-keras matters only where a variable switches to it: the rules of keras know.
 _SWITCHED = ("tf-keras",)
-_PLUGINS = ("tensorflow-text", "tensorflow-addons", "tensorflow-io", "tensorflow-io-gcs-filesystem")
+_PLUGINS = (
+    "tensorflow-text", "tensorflow-addons", "tensorflow-decision-forests", "tensorflow-io", "tensorflow-io-gcs-filesystem",
+)  # fmt: skip
 _SAME_MINOR = ("tensorflow-text",)
 # TensorFlow loads what lies in tensorflow-plugins when it is imported. From 2.13 on these are numbered like the one TensorFlow that
 # each supports (releases of intel/intel-extension-for-tensorflow, v2.13.0.0); what is left of another broke the import
@@ -47,7 +49,7 @@ def package_pairs(case: Case) -> Iterator[Finding]:
     """Every installed package against the dataset's pairs and TensorFlow's bounds: one finding a package."""
     if case.tensorflow is None:
         return
-    bounds = case.row.bounds if case.row is not None else {}
+    bounds = ask.working(case.dataset, case.row).bounds if case.row is not None else {}
     index = ask.fault_index(case.dataset)
     for name in case.packages:
         if name in _SWITCHED:

@@ -34,6 +34,10 @@ def harvest(
     files: dict[str, tuple[Sections, str]] = {name: tables.curated(name) for name in tables.BUILDERS}
     if only_tables:
         files.update({name: as_it_is(out / name) for name in FROM_INDEX})
+        wheels_alone, note = as_it_is(out / "tensorflow.json")
+        files["tensorflow.json"] = _with_conda(wheels_alone, builds.Knowledge()), note
+        told, note = as_it_is(out / "packages.json")
+        files["packages.json"] = {"rows": _with_measured_bounds(told["rows"])}, note
     else:
         index = Index(cache, None if offline else configuration(RealHost()))
         if wheels:
@@ -82,9 +86,18 @@ def _tensorflow(index: Index, known: builds.Knowledge, day: str) -> Groups:
         sections[distribution] = {
             version: [{**known.completed(row), "checked": day} for row in group] for version, group in rows.items()
         }
+    return _with_conda(sections, known)
+
+
+def _with_conda(sections: Groups, known: builds.Knowledge) -> Groups:
+    """``sections`` with conda-forge's builds as the table has them, behind the index's wheels of the same release."""
+    made = {
+        name: {version: [row for row in rows if not row.get("build")] for version, rows in groups.items()}
+        for name, groups in sections.items()
+    }
     for row in known.conda_rows():
-        sections[row["distribution"]].setdefault(row["version"], []).append(row)
-    return sections
+        made[row["distribution"]].setdefault(row["version"], []).append(row)
+    return made
 
 
 def _packages(index: Index, toolkits: frameworks.Toolkits, day: str) -> dict[str, list[dict[str, Any]]]:
@@ -94,7 +107,18 @@ def _packages(index: Index, toolkits: frameworks.Toolkits, day: str) -> dict[str
         torch = name == frameworks.TORCH
         rows = frameworks.torch_rows(index, toolkits, follow[name]) if torch else package_rows(index, name, follow)
         groups[name] = [{**row, "source": INDEX_SOURCE, "checked": day} for row in rows]
-    return groups
+    return _with_measured_bounds(groups)
+
+
+def _with_measured_bounds(groups: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
+    """``groups`` with the ranges that the table has beside the metadata's, and where they come from."""
+    made = dict(groups)
+    for name, measured in tables.load("packages.json")["measured_bounds"].items():
+        made[name] = [
+            {**row, "bounds": {**row.get("bounds", {}), **measured["bounds"]}, "source": f"{INDEX_SOURCE}; {measured['source']}"}
+            for row in groups[name]
+        ]
+    return made
 
 
 def _disagreements(known: builds.Knowledge, tensorflow: Groups) -> dict[str, list[dict[str, Any]]]:

@@ -247,6 +247,16 @@ def test_conda_builds_are_candidates_of_their_own(dataset: Dataset) -> None:
     assert [row.version for row in wheels if {"10.0", "12.0"} & set(row.compute_capabilities)] == []
 
 
+def test_conda_builds_without_cuda_for_arm_alone(dataset: Dataset) -> None:
+    arm = [row for row in dataset.tensorflow_releases() if row.build and row.platform == "linux_aarch64"]
+    assert [(row.version, row.is_cuda_build) for row in arm] == [("2.19.1", False), ("2.19.0", False), ("2.18.0", False)]
+
+
+def test_what_the_metadata_keeps_silent_about_is_a_bound_with_its_source(dataset: Dataset) -> None:
+    rows = dataset.releases("tensorflow-addons")
+    assert rows and all(row.bounds["tensorflow"] == "<2.16" and "run on" in row.source for row in rows)
+
+
 def test_a_release_candidate_that_names_no_cuda_is_read_all_the_same(dataset: Dataset) -> None:
     row = dataset.tensorflow_row("tensorflow", "2.22.0rc0")
     assert row is not None and row.prerelease

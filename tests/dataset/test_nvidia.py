@@ -158,3 +158,24 @@ def test_the_recipe_gives_builds(tmp_path: Path, table: Path) -> None:
     assert (newest["compute_capabilities"], newest["ptx"], newest["cudnn_major"]) == (["6.0", "12.0"], ["12.0"], 9)
     assert (newest["python"], newest["glibc"]) == (["3.10", "3.13"], "2.17")
     assert rows["2.18.0", "cuda126"]["compute_capabilities"] == ["6.0", "9.0"] and not rows["2.18.0", "cpu"]["is_cuda_build"]
+
+
+def test_what_the_recipe_skips_on_arm_was_never_built(tmp_path: Path, table: Path) -> None:
+    clone = tmp_path / "feedstock"
+    (clone / "recipe").mkdir(parents=True)
+    (clone / ".ci_support").mkdir()
+    for arch, cuda in (("64", "12.8"), ("aarch64", "12.8"), ("aarch64", "None")):
+        (clone / f".ci_support/linux_{arch}_cuda_compiler_version{cuda}.yaml").write_text("python:\n- 3.13.* *_cp313\n")
+    skip = 'build:\n  skip: true  # [aarch64 and cuda_compiler_version != "None"]\n'
+    builds = {}
+    for recipe in ('{% set version = "2.18.0" %}\n', '{% set version = "2.18.0" %}\n' + skip):
+        (clone / "recipe/meta.yaml").write_text(recipe)
+        for words in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "a"]):
+            command = ["git", "-C", str(clone), "-c", "user.name=a", "-c", "user.email=a@b", *words]
+            subprocess.run(command, check=True, capture_output=True)
+        feedstock.write_table(clone)
+        rows = json.loads((table.parent / feedstock.TABLE).read_text())["rows"]
+        builds[recipe] = sorted((row["platform"], row["build"]) for row in rows)
+    before, after = builds.values()
+    assert before == [("linux_aarch64", "cpu"), ("linux_aarch64", "cuda128"), ("linux_x86_64", "cuda128")]
+    assert after == [("linux_aarch64", "cpu"), ("linux_x86_64", "cuda128")]
