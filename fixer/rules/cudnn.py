@@ -17,6 +17,7 @@ from fixer.model.versions import CudnnVersion
 from fixer.rules.case import Case
 from fixer.rules.loading import Opening, of_cudnn, openings, trust
 from fixer.rules.say import fact, finding, joined
+from fixer.rules.visibility import first_seen
 
 # What the loader puts into a process before all else, by its manual (ld.so(8)).
 _PRELOADS = ("LD_PRELOAD", "/etc/ld.so.preload")
@@ -262,7 +263,7 @@ def cudnn_drops_gpu(case: Case) -> Iterator[Finding]:
     wanted = ",".join(filter(None, (wanted_cudnn(case), "<9.11" if old else ">=9.10" if kept else "")))
     yield finding(
         "cudnn-drops-gpu",
-        case.gpu_severity if len(served) == len(case.cards) else "note",
+        case.gpu_severity if len(served) == len(case.cards) or first_seen(case) in served else "note",
         "proven" if row.confidence == "primary" and trust(case, opening) == "proven" else "likely",
         f"cuDNN {opening.winner.version} has no code for {served[0].name} (compute capability {served[0].capability})",
         (*loader_evidence(case, opening), *case.card_evidence(tuple(served))),

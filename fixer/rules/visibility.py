@@ -33,6 +33,12 @@ _NUMBER = re.compile(r"[+-]?[0-9]+")
 _FIRST_WITHOUT_WINDOWS = (2, 11)
 _WSL_FOLDER = "/usr/lib/wsl/lib"
 # Windows' own libcuda by either of its folders; stubs and compatibility libraries have rules of their own.
+_OWNER_OF = {
+    ("debian", "ubuntu", "linuxmint", "pop", "kali"): ("dpkg", "-S"),
+    ("rhel", "fedora", "centos", "rocky", "almalinux", "ol", "amzn", "suse", "opensuse", "opensuse-leap", "opensuse-tumbleweed", "sles"):
+        ("rpm", "-qf"),
+    ("arch",): ("pacman", "-Qo"),
+}  # fmt: skip
 _NOT_A_LINUX_DRIVER = ("/wsl/", "/lxss/", "/stubs/", "/compat")
 
 
@@ -257,12 +263,27 @@ def wsl_libcuda_path(case: Case) -> Iterator[Finding]:
         evidence = (case.driver_evidence(), *known)
         yield _wsl(case, "WSL's libcuda is not on the loader's path", "proven" if certain else "likely", evidence)
     elif path is not None and path.value and not any(part in path.value for part in _NOT_A_LINUX_DRIVER):
-        yield _wsl(
-            case,
-            f"{path.value} is loaded in place of WSL's own libcuda",
+        yield finding(
+            "wsl-libcuda-path",
+            case.gpu_severity,
             "likely",
-            (fact("driver.libcuda_path", path.value, path),),
+            f"{path.value}, of a Linux driver installed inside WSL, is loaded in place of WSL's own libcuda",
+            (fact("wsl", "true", case.facts.wsl), fact("driver.libcuda_path", path.value, path)),
+            f"Remove the Linux driver that was installed inside WSL, by the package that owns {path.value}; then wsl --shutdown in "
+            "Windows. In WSL the driver is Windows' own, and a Linux driver must not be there.",
+            code="linux-driver-in-wsl",
+            commands=_owner_of(case, path.value),
+            plan="advise",
+            subject={"path": path.value},
         )
+
+
+def _owner_of(case: Case, path: str) -> tuple[tuple[str, ...], ...]:
+    """What tells which package a file is of, on this distribution; nothing where that is not known."""
+    distro = case.facts.distro.value
+    family = (distro.id, *distro.like) if distro is not None else ()
+    asked = next((argv for names, argv in _OWNER_OF.items() if set(names) & set(family)), None)
+    return ((*asked, path),) if asked else ()
 
 
 def _wsl(case: Case, title: str, certainty: str, evidence: tuple[Evidence, ...]) -> Finding:
@@ -272,8 +293,7 @@ def _wsl(case: Case, title: str, certainty: str, evidence: tuple[Evidence, ...])
         "proven" if certainty == "proven" else "likely",
         title,
         (fact("wsl", "true", case.facts.wsl), *evidence),
-        f"Put {_WSL_FOLDER} on the loader's path. The driver is installed in Windows alone: a Linux driver inside WSL "
-        "hides it and must go.",
+        f"Put {_WSL_FOLDER} on the loader's path.",
         subject={"folder": _WSL_FOLDER},
     )
 

@@ -77,7 +77,9 @@ def _of_the_flags(case: Case) -> tuple[Evidence, ...]:
 def ptxas_too_old(case: Case) -> Iterator[Finding]:
     """XLA takes its PTX version from the first ptxas it finds: one older than 12.8 cannot compile for Blackwell."""
     new = tuple(card for card in case.cards if (architectures.capability(card.capability or "") or (0,))[0] >= 10)
-    first = _first_ptxas(case) if new and case.tensorflow_may_use_gpu and not _data_dir_is_set(case) else None
+    # No wheel of CUDA 11 knows such a card: there the whole TensorFlow is too old, and rules on hardware say so.
+    knows = compare.minor(case.cuda_built or "12") >= (12,)
+    first = _first_ptxas(case) if new and knows and case.tensorflow_may_use_gpu and not _data_dir_is_set(case) else None
     if first is None:
         return
     if first.version is None:
