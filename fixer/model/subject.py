@@ -33,7 +33,7 @@ class Subject:
 
     @once
     def os(self) -> str:
-        """linux, windows or macos; linux where nobody says otherwise."""
+        """linux, windows, macos or what else is told; linux where nobody says otherwise."""
         name = self.facts.os.or_else("linux").lower()
         return _SYSTEMS.get(name, name)
 
@@ -50,11 +50,19 @@ class Subject:
             return "win_amd64"
         if self.os == "macos":
             return "macosx_arm64" if self.arch == "aarch64" else "macosx_x86_64"
-        return f"linux_{self.arch}"
+        return f"{self.os}_{self.arch}"
 
     @property
     def wsl(self) -> bool:
         return self.facts.wsl.value is True
+
+    @property
+    def in_wsl_1(self) -> bool:
+        """WSL 1 has no Linux kernel: its releases read 4.4.0-19041-Microsoft, those of WSL 2 5.15.1-microsoft-standard-WSL2.
+
+        https://learn.microsoft.com/windows/wsl/compare-versions
+        """
+        return self.wsl and (self.facts.kernel.value or "").endswith("-Microsoft")
 
     @once
     def variables(self) -> Mapping[str, str]:

@@ -88,7 +88,13 @@ def _best_build(dataset: Dataset, platform: str, ground: Ground, wish: tuple[str
     refused, fitting, wishes = dict[Key, Refusal](), [], read(wish)
     others = [name for name, spec in wishes.beside.items() if name != "keras" or spec]
     judged = zip(wheels(dataset, CONDA_FORGE, platform), verdicts(dataset, CONDA_FORGE, platform, ground))
+    without_cuda = ground.gpu and not _any_with_cuda(dataset, platform)
     for row, verdict in judged:
+        if without_cuda:
+            text = f"conda-forge builds it for {platform} without CUDA"
+            key, told = _refusal(row.distribution, row.version, row.build, (Reason(text, row_name(dataset, row), "arch"),))
+            refused[key] = told
+            continue
         if row.is_cuda_build is not ground.gpu:
             continue
         reasons = [*verdict.reasons, *_against(dataset, wishes, row, others)]
@@ -102,6 +108,11 @@ def _best_build(dataset: Dataset, platform: str, ground: Ground, wish: tuple[str
             continue
         fitting.append(Build(row, python, verdict))
     return Found(min(fitting, key=lambda one: len(one.verdict.flaws), default=None), refused)
+
+
+@lru_cache(maxsize=16)
+def _any_with_cuda(dataset: Dataset, platform: str) -> bool:
+    return any(row.is_cuda_build for row in wheels(dataset, CONDA_FORGE, platform))
 
 
 @lru_cache(maxsize=1024)

@@ -26,6 +26,7 @@ _JETSON = (
 )
 ENTER = "Enter it with: "
 _LONG_DOWNLOAD = 1_000_000_000
+_FOR_THE_CPU = ": this plan is for the CPU."
 
 
 def opening(situation: Situation, draft: Draft, aim: Target) -> None:
@@ -45,7 +46,7 @@ def opening(situation: Situation, draft: Draft, aim: Target) -> None:
     if "tensorflow-gpu" in situation.wishes.packages:
         draft.note("tensorflow-gpu was retired: tensorflow is the package with the GPU build.")
     if aim.device == "cpu" and aim.why:
-        draft.note(f"{aim.why}: this plan is for the CPU.")
+        draft.note(aim.why + _FOR_THE_CPU)
         if situation.facts.on_jetson:
             draft.note(f"For the GPU: {_JETSON}.")
     if aim.device == "cpu" and situation.platform == "macosx_arm64" and situation.wish.device == "any" and not metal.too_old(situation):
@@ -195,6 +196,8 @@ def closing(situation: Situation, draft: Draft) -> None:
         draft.note(f"What decides is not known: {', '.join(draft.needs)}.")
     if draft.actions and situation.os in ("windows", "macos"):
         draft.note("convfix carries plans out on Linux alone: here the commands are for you to run.")
+    if draft.no_stack:
+        draft.notes = [text.replace(_FOR_THE_CPU, ".") for text in draft.notes]
     if draft.no_stack and not draft.notes:
         draft.note(
             f"Way out: another machine or system: the index has nothing that runs on "
@@ -207,6 +210,8 @@ def ways_out(situation: Situation, draft: Draft, *, gpu_absent: bool) -> None:
     wishes = situation.wishes
     if situation.wish.requirements:
         draft.note(f"Way out: loosen the wish ({', '.join(situation.wish.requirements)}).")
+    if gpu_absent and situation.in_wsl_1:
+        draft.note("Way out: WSL 2, since WSL 1 gives no program the GPU: in Windows, wsl --set-version DISTRIBUTION 2.")
     if gpu_absent or situation.wish.device == "gpu":
         draft.note("Way out: run on the CPU: --device cpu.")
     if not _wheels_can_run(situation, draft):
@@ -257,6 +262,9 @@ def _wheels_can_run(situation: Situation, draft: Draft) -> bool:
             draft.note("Way out: on Apple silicon, a Python built for arm64.")
         else:
             draft.note("Way out: another machine; in a virtual machine, pass the host's processor through; or a build made without AVX.")
+        return False
+    if situation.os not in ("linux", "windows", "macos"):
+        draft.note(f"Way out: Linux, as a machine or a virtual machine: no TensorFlow is published for {situation.os}.")
         return False
     if situation.glibc == "" and situation.os == "linux":
         draft.note("Way out: a container image with glibc (python:3.12-slim, ubuntu, tensorflow/tensorflow) in place of this system.")

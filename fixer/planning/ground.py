@@ -5,7 +5,7 @@ The unit is a frozen record of plain values. A fleet of machines that are equal 
 
 from __future__ import annotations
 
-from fixer.model.record import record
+from fixer.model.record import altered, record
 
 
 @record(frozen=True)
@@ -55,3 +55,8 @@ class Shelf:
     python: str | None
     full_python: str
     wish: tuple[str, ...]
+
+    @property
+    def fetched(self) -> Shelf | None:
+        """The same without the Pythons that are at hand; None where no other can be fetched."""
+        return altered(self, pythons=()) if self.can_fetch and self.pythons and not self.owned else None

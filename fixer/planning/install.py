@@ -17,7 +17,6 @@ from fixer.planning.candidates import Stack
 from fixer.planning.draft import Draft
 from fixer.planning.loader_repair import compiler_of_wheels, load_first
 from fixer.planning.loading import Preload, preload
-from fixer.planning.packages import bounds_of
 from fixer.planning.remedies import Demands, demands, twin, wrong_sonames
 from fixer.planning.search import Search
 from fixer.planning.situation import METAL, Situation
@@ -209,6 +208,5 @@ def _by_owner(
     packages = {n: v for n, v in packages.items() if installed.get(n) != v and (n in asked or n.startswith("nvidia-"))}
     if packages or remove or python:
         why = "; ".join(one.title for one in findings)
-        step = owners.step(situation, packages, bounds_of(situation.dataset, stack.row, stack.python), remove, python, why)
-        draft.step(step)
+        draft.step(owners.step(situation, stack, packages, demanded.forced, remove, why))
     draft.device = None

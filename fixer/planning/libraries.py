@@ -199,7 +199,9 @@ def _pick(
     loads = LoadRule(row.cudnn_compiled, row.cudnn_major, needs.capabilities) if "cudnn" in name else None
     if installed is not None and _loads(dataset, installed, loads) and compare.within(whole, installed):
         return installed
-    if installed is not None and needs.held_by:
+    asked = ",".join(bound for other, bound, _ in needs.bound if other == name)
+    # What lies outside the framework's own range is no choice of the framework's: it may as well be put right.
+    if installed is not None and needs.held_by and (not asked or compare.within(asked, installed)):
         words = f"it needs {name}{own}, and {needs.held_by} holds it at {installed} in this environment"
         return Reason(words, row_name(dataset, row), f"environment.packages.{name}")
     found = _newest(dataset, name, Asked(needs.python, needs.glibc, whole), loads)

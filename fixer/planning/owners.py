@@ -10,6 +10,9 @@ from typing import Iterable, Mapping
 
 from fixer.model import compare
 from fixer.model.action import HumanStep
+from fixer.planning.candidates import Stack
+from fixer.planning.packages import bounds_of
+from fixer.planning.releases import asks, breaks, installable
 from fixer.planning.situation import Situation
 
 _OWNERS = {
@@ -28,18 +31,24 @@ _OWNERS_PYTHON = {
 
 def step(
     situation: Situation,
+    stack: Stack,
     packages: Mapping[str, str],
-    own_bounds: Mapping[str, str],
+    forced: Mapping[str, str],
     remove: Iterable[str],
-    python: str | None,
     why: str,
 ) -> HumanStep:
-    """The commands of the tool that owns the lock file: it would undo ours with its next sync."""
+    """The commands of the tool that owns the lock file: it would undo ours with its next sync.
+
+    ``packages`` are those of ``stack`` that change, ``forced`` the ranges that the findings demand.
+    """
     name = situation.owner or ""
-    wanted = [
-        _range(item, version, situation.packages.get(item), own_bounds.get(item, ""))
-        for item, version in sorted(packages.items())
-    ]
+    python = None if stack.here else stack.python
+    bounds = bounds_of(situation.dataset, stack.row, stack.python)
+    wanted = []
+    for item, version in sorted(packages.items()):
+        limits = ",".join(filter(None, (bounds.get(item), forced.get(item), situation.wishes.beside.get(item))))
+        lowest = _lowest(situation, stack, packages, item, limits)
+        wanted.append(_range(item, version, situation.packages.get(item), bounds.get(item, ""), lowest))
     because = f"{name} owns this environment's lock file: what convfix changed, its next sync would undo. {why}".strip()
     if name == "conda-lock":
         return _relock(situation, wanted, tuple(remove), because)
@@ -82,15 +91,35 @@ def _relock(situation: Situation, wanted: list[str], remove: tuple[str, ...], be
     return HumanStep(text, commands, because, "person")
 
 
-def _range(name: str, version: str, installed: str | None, bound: str) -> str:
-    """A range as a project would write it: below TensorFlow's own bound on the way down, from the version on upwards."""
+def _lowest(situation: Situation, stack: Stack, packages: Mapping[str, str], name: str, limits: str) -> str:
+    """The oldest release from which on all that are known serve as ``packages[name]`` does; that one itself where none older does."""
+    installed, lowest = situation.packages.get(name), packages[name]
+    present = {**situation.packages, **packages}.get
+    for row in installable(situation.dataset, name, stack.python, situation.glibc, stack.row.platform):
+        if compare.key(row.version) >= compare.key(lowest):
+            continue
+        tensorflow = asks(situation.dataset, name, row.version, stack.python).get(stack.row.distribution)
+        if (
+            installed is None
+            or compare.key(row.version) <= compare.key(installed)
+            or limits and not compare.within(limits, row.version)
+            or tensorflow and not compare.within(tensorflow, stack.row.version)
+            or breaks(situation.dataset, name, row.version, stack.row.version, stack.python, present) is not None
+        ):
+            break
+        lowest = row.version
+    return lowest
+
+
+def _range(name: str, version: str, installed: str | None, bound: str, lowest: str) -> str:
+    """A range as a project would write it: below TensorFlow's own bound on the way down, from the ``lowest`` that serves upwards."""
     if name.startswith(("tensorflow", "nvidia-")):
         return f"{name}=={version}"
     upper = next((part for part in bound.split(",") if part.startswith("<") and not part.startswith("<=")), None)
     if installed is not None and upper is not None and compare.key(version) < compare.key(installed):
         return f"{name}<{_short(upper[1:])}"
     if installed is not None and compare.key(version) > compare.key(installed):
-        return f"{name}>={version}"
+        return f"{name}>={lowest}"
     return f"{name}=={version}"
 
 

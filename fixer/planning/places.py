@@ -42,6 +42,11 @@ def elsewhere(situation: Situation, row: TensorFlowRow) -> str | Reason | None:
     return _elsewhere(situation.dataset, situation.shelf, row)
 
 
+def on(situation: Situation, shelf: Shelf | None, row: TensorFlowRow) -> str | Reason | None:
+    """The same for the Pythons of another ``shelf``; nothing without one."""
+    return _elsewhere(situation.dataset, shelf, row) if shelf is not None else None
+
+
 @lru_cache(maxsize=512)
 def all_here(dataset: Dataset, distribution: str, platform: str, seat: Seat) -> Places:
     """``here`` for every wheel of a distribution."""

@@ -18,7 +18,7 @@ from fixer.model.plan import Reason
 from fixer.model.record import altered, record
 from fixer.planning.candidates import Option, Stack, fit, keeps_tensorflow
 from fixer.planning.gates import RELEASE, Verdict, row_name, versions, wheels, widest
-from fixer.planning.ground import Ground
+from fixer.planning.ground import Ground, Shelf
 from fixer.planning.loading import unsearched
 from fixer.planning.order import place as rung_place
 from fixer.planning.order import steps
@@ -83,12 +83,15 @@ class Search:
     def first(self) -> Stack | None:
         """The first sound stack; None when there is none or an unknown fact decides (``needs`` names it).
 
-        A new environment is the biggest change: it is looked at only where nothing serves in the present one.
+        A new environment is the biggest change: it is looked at only where nothing serves in the present one; on a Python
+        that must be fetched where one that is at hand would do for TensorFlow, but not for what it needs.
         """
         if not self.rows:
             self._refuse_platform()
         self.refusals.take(self._shortlist.refused)
-        return self._take(self._here()) or (None if self.needs else self._take(self._elsewhere()))
+        found = self._take(self._here()) or (None if self.needs else self._take(self._elsewhere(self.situation.shelf)))
+        fetched = self.situation.shelf.fetched
+        return found or (None if self.needs or fetched is None else self._take(self._elsewhere(fetched)))
 
     def _take(self, answer: Answer) -> Stack | None:
         self.refusals.join(answer.refused)
@@ -143,9 +146,9 @@ class Search:
         forced = tuple(sorted(self.forced.items()))
         return _best(*self._among[1:], options, place, self.gpu, forced, self.with_libraries, self.renew)
 
-    def _elsewhere(self) -> Answer:
+    def _elsewhere(self, shelf: Shelf) -> Answer:
         """What a new environment offers; there everything is put in anew, and no finding demands anything."""
-        options = self._offered(all_elsewhere(*self._among, self.situation.shelf), False)
+        options = self._offered(all_elsewhere(*self._among, shelf), False)
         return _best(*self._among[1:], options, site(self.situation, self.gpu, False, (), self.metal), self.gpu)
 
     def _offered(self, places: Places, here: bool) -> Options:

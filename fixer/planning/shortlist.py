@@ -21,7 +21,7 @@ from fixer.planning.refusals import ANOTHER, PORTED, WISHED, Key, Refusal, refus
 from fixer.planning.wishes import Wishes, read
 
 _OLD_API = ("0.", "1.")
-_TOO_OLD = Reason(f"{ANOTHER}: only where it is wished for", fact=RELEASE)
+_TOO_OLD = Reason(f"{ANOTHER}, and so is every older release: only where it is wished for", fact=RELEASE)
 _TOO_NEW = Reason(f"{PORTED}: only where it is wished for", fact=RELEASE)
 
 

@@ -118,7 +118,8 @@ class _Case:
         if isinstance(here, str) and situation.tensorflow is not None:
             if compare.key(row.version) == compare.key(situation.tensorflow) and situation.not_editable is None:
                 new = None
-        for python, rung in ((here, self._rung(row)), (new, "environment")):
+        fetched = situation.shelf.fetched if isinstance(new, str) else None
+        for python, rung in ((here, self._rung(row)), (new, "environment"), (places.on(situation, fetched, row), "environment")):
             reasons = [*self._about_gpu(row), *verdict.reasons]
             if isinstance(python, Reason):
                 reasons.append(python)
@@ -129,6 +130,8 @@ class _Case:
             named = python if isinstance(python, str) else situation.python if rung != "environment" else None
             if reasons:
                 self.refusals.add(row, reasons, named, rung == "environment")
+            elif rung == "environment":
+                break
 
     def _fits(self, option: Option) -> tuple[Reason, ...]:
         """The reasons of the packages and libraries; a sound stack is noted, with the unknown facts it rests on."""

@@ -43,8 +43,8 @@ def venv(python: str = "3.11.7", **packages: str) -> Described:
     return {"kind": "venv", "python": python, "owner": None, "packages": named}
 
 
-def asked(told: Described, requirements: tuple[str, ...], dataset: Dataset, device: str = "any") -> WhyNot:
-    facts, wish = machine.decode(told), Wish(requirements, device)
+def asked(told: Described, requirements: tuple[str, ...], dataset: Dataset, device: str = "any", manager: str = "auto") -> WhyNot:
+    facts, wish = machine.decode(told), Wish(requirements, device, manager)
     return why_not(facts, judge(facts, dataset, wish), dataset, wish)
 
 
@@ -202,7 +202,7 @@ def test_nothing_stands_against_what_plans_take(dataset: Dataset) -> None:
         if plan.outcome is None or not makes or plan.outcome.driver != "keep":
             continue
         wanted = (f"{plan.outcome.distribution}=={plan.outcome.tensorflow}", f"python=={plan.outcome.python}")
-        answer = asked(case["machine"], wanted, dataset, plan.outcome.device)
+        answer = asked(case["machine"], wanted, dataset, plan.outcome.device, plan.wish.manager)
         assert answer.possible is True, (name, answer.reasons)
         taken += 1
     assert taken > 30
