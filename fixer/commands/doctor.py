@@ -83,4 +83,4 @@ def _view(facts: Facts, findings: tuple[Finding, ...], given: dict[str, Any]) ->
         return None
     from fixer.report.doctor_page import DoctorView
 
-    return DoctorView(facts, findings)
+    return DoctorView(facts, findings, given["machine"])

@@ -56,7 +56,7 @@ def _shown(session: Session, facts: Facts, plan: Plan, given: dict[str, Any]) ->
         data["carry"] = luggage
     if given["out"] is not None:
         planned.save(plan, given["out"])
-    view = PlanView(plan, facts, given["out"], luggage)
+    view = PlanView(plan, facts, given["out"], luggage, given["machine"] is not None)
     return Outcome("plan", plan.exit_code, data, view=view)
 
 

@@ -18,9 +18,12 @@ _ROW_WORDS = {
     "GPU": ("gpus", "gpu-", "no-nvidia-gpu", "container", "wsl-", "CUDA_VISIBLE", "variables.CUDA_VISIBLE", "cuda-visible"),
     "Driver": ("driver", "nouveau", "secure-boot", "uvm-", "device-", "cuda-compat", "libcuda"),
     "Python": ("python-", "environment.python"),
-    "TensorFlow": ("tensorflow", "cpu-build", "duplicate-tf", "environment-broken", "module-shadowed", "glibc", "cpu-without"),
-    "cuDNN": ("cudnn",),
-    "CUDA": ("cuda-libs", "ld-library", "pip-nvidia", "libdevice", "ptxas", "nvidia-wheel", "env-not"),
+    "TensorFlow": (
+        "tensorflow", "cpu-build", "duplicate-tf", "environment-broken", "module-shadowed", "glibc", "cpu-without", "libc-musl",
+        "windows-native", "windows-msvc", "apple-silicon",
+    ),
+    "cuDNN": ("cudnn", "zlibwapi"),
+    "CUDA": ("windows-dll", "cuda-libs", "ld-library", "pip-nvidia", "libdevice", "ptxas", "nvidia-wheel", "env-not"),
     "Keras": ("keras",),
 }
 _OTHER_ROW = "Packages"
@@ -29,10 +32,11 @@ _FAMILY = ("numpy", "protobuf", "ml-dtypes", "h5py", "tf-keras", "torch", "jax")
 
 @record(frozen=True)
 class DoctorView:
-    """What the page shows: the facts and the ranked findings."""
+    """What the page shows: the facts and the ranked findings. ``described`` is the file that they were read from, if any."""
 
     facts: Facts
     findings: tuple[Finding, ...]
+    described: str | None = None
 
 
 def show(view: DoctorView, exit_code: int, paper: Paper) -> None:
@@ -41,7 +45,7 @@ def show(view: DoctorView, exit_code: int, paper: Paper) -> None:
     primary = next((finding for finding in view.findings if finding.primary), None)
     if primary is not None:
         paper.line()
-        _cause(primary, paper)
+        _cause(primary, view.described, paper)
     others = [finding for finding in view.findings if not finding.primary and (finding.severity != "note" or paper.verbose)]
     if others:
         paper.line()
@@ -53,7 +57,7 @@ def show(view: DoctorView, exit_code: int, paper: Paper) -> None:
             paper.line()
             paper.line(f"Note: {finding.title}.")
     paper.line()
-    paper.line(_last_line(exit_code, primary, view.findings))
+    paper.line(_last_line(exit_code, primary, view))
 
 
 def table(facts: Facts, findings: tuple[Finding, ...], paper: Paper) -> None:
@@ -103,18 +107,25 @@ def _marks(findings: tuple[Finding, ...]) -> dict[str, tuple[str, str]]:
     return marks
 
 
-def _cause(finding: Finding, paper: Paper) -> None:
+def _cause(finding: Finding, described: str | None, paper: Paper) -> None:
     paper.line(f"Cause: {finding.title} ({finding.certainty}).", "bold")
     for item in finding.evidence:
         paper.line(f"{item.fact}: {item.value}" + (f"   [{item.source}]" if paper.verbose else ""), indent=2)
     if finding.remedy.summary:
         paper.line(finding.remedy.summary, indent=2)
     for argv in finding.remedy.commands:
-        paper.line(shown_argv(argv), indent=4)
+        paper.line(_there(argv, described), indent=4)
     if finding.needs:
         paper.line("Not known: " + ", ".join(finding.needs), indent=2)
     if paper.verbose:
         _behind(finding, paper)
+
+
+def _there(argv: tuple[str, ...], described: str | None) -> str:
+    """A command; of a described machine, the plan is made from its file, and what changes it is run on it."""
+    if described is not None and argv == ("convfix", "plan"):
+        return shown_argv((*argv, "--machine", described))
+    return shown_argv(argv) + ("        (on that machine)" if described is not None and argv == ("convfix", "apply") else "")
 
 
 def _also(finding: Finding, paper: Paper) -> None:
@@ -133,15 +144,16 @@ def _behind(finding: Finding, paper: Paper) -> None:
         paper.line(f"{row.table} {row.key}: {row.source}", indent=4)
 
 
-def _last_line(code: int, primary: Finding | None, findings: tuple[Finding, ...]) -> str:
+def _last_line(code: int, primary: Finding | None, view: DoctorView) -> str:
+    doctor = "convfix doctor -v" + (f" --machine {shown_argv((view.described,))}" if view.described is not None else "")
     if code == 0:
         return "All is well: nothing here stops TensorFlow."
     if code == 6:
-        needs = sorted({need for finding in findings for need in finding.needs})
+        needs = sorted({need for finding in view.findings for need in finding.needs})
         return "Cannot tell yet: not known is " + ", ".join(needs or ["what decides"]) + "."
     if primary is not None and primary.remedy.plan == "none":
-        return "Nothing to change here; why it thinks so: convfix doctor -v"
-    return "Next: convfix plan        why it thinks so: convfix doctor -v"
+        return f"Nothing to change here; why it thinks so: {doctor}"
+    return f"Next: {_there(('convfix', 'plan'), view.described)}        why it thinks so: {doctor}"
 
 
 def _gpu(facts: Facts) -> str | None:

@@ -31,6 +31,7 @@ class PlanView:
     facts: Facts
     saved: str | None = None
     carry: Mapping[str, Any] | None = None
+    described: bool = False
 
 
 def show(view: PlanView, exit_code: int, paper: Paper) -> None:
@@ -46,10 +47,11 @@ def show(view: PlanView, exit_code: int, paper: Paper) -> None:
     if view.carry is not None:
         _carry(view.carry, paper)
     if view.saved is not None:
-        paper.line(f"Saved to {tilde(view.saved)}; carry it out with: convfix apply {shown_argv([view.saved])}")
+        there = " there" if view.described else ""
+        paper.line(f"Saved to {tilde(view.saved)}; carry it out{there} with: convfix apply {shown_argv([view.saved])}")
     elif plan.actions and on_linux:
         paper.line(
-            "Next: convfix apply"
+            ("Next, on that machine: convfix apply" if view.described else "Next: convfix apply")
             + ("" if plan.proved else "        (it asks the package index first; so does: convfix plan --prove)")
         )
 

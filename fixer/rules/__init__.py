@@ -39,6 +39,7 @@ from fixer.rules import (
     xla,
 )
 from fixer.rules.case import Case, Target
+from fixer.rules.elsewhere import carried_out_by_hand
 from fixer.rules.loading import openings
 from fixer.rules.ranking import rank
 
@@ -154,12 +155,17 @@ OF_A_PROCESS: tuple[Rule, ...] = (
 def judge(facts: Facts, dataset: Dataset, wish: Wish) -> tuple[Finding, ...]:
     """Every finding for ``facts`` under ``wish``, weightiest first, at most one of them primary."""
     case = Case(facts, with_patient(dataset, facts), wish)
-    findings = (found for rules in _asked(case) for rule in rules for found in rule(case))
+    findings = as_advised(case, (found for rules in _asked(case) for rule in rules for found in rule(case)))
     if not facts.modules.value:
         return rank(findings)
     from fixer.rules.modulefiles import traced
 
     return rank(traced(case, found) for found in findings)
+
+
+def as_advised(case: Case, findings: Iterable[Finding]) -> Iterable[Finding]:
+    """The findings with the commands that the case's system can run."""
+    return findings if case.os == "linux" else map(carried_out_by_hand, findings)
 
 
 def _asked(case: Case) -> Iterator[tuple[Rule, ...]]:

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from fixer.model.finding import Finding
+from fixer.model.record import altered
 from fixer.rules.case import Case
+from fixer.rules.say import APPLY, PLAN
 
 _LINUX = ("convfix", "lscpu", "ls", "ldconfig", "ldd", "lsmod", "lspci", "mokutil", "nvidia-modprobe", "sudo", "uname", "lsb_release")
 _NOT_THERE = {"windows": _LINUX, "macos": tuple(one for one in _LINUX if one not in ("ls", "sudo", "uname")) + ("nvidia-smi", "where")}
@@ -18,6 +21,13 @@ _INSTEAD = {
     "windows": ("python", "-c", _BUILD),
     "macos": ("python3", "-c", "import platform; print(platform.machine(), platform.python_version())"),
 }
+
+
+def carried_out_by_hand(found: Finding) -> Finding:
+    """A finding about a machine that is not Linux: convfix changes nothing there, and its plan has the commands for a person."""
+    if found.remedy.commands != APPLY:
+        return found
+    return altered(found, remedy=altered(found.remedy, commands=PLAN))
 
 
 def runnable(case: Case, commands: Iterable[tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:

@@ -49,7 +49,7 @@ def tensorflow_missing(case: Case) -> Iterator[Finding]:
         "proven",
         "there is no environment, and no TensorFlow" if nowhere else "TensorFlow is not installed",
         (fact("environment", "none" if nowhere else "no tensorflow among its packages", case.packages_seen),),
-        "Install TensorFlow (--want tensorflow is assumed): convfix apply makes an environment where none is.",
+        "Install TensorFlow (--want tensorflow is assumed), in an environment of its own where there is none.",
         subject={"package": "tensorflow"},
     )
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from fixer.dataset.questions import Dataset
 from fixer.model import machine
 from fixer.model.plan import Wish
-from fixer.rules import every_rule, judge, loading
+from fixer.rules import as_advised, every_rule, judge, loading
 from fixer.rules.case import Case
 from fixer.rules.causes import CAUSES
 from fixer.rules.ranking import exit_code, rank
@@ -43,7 +43,7 @@ def test_every_machine_gets_one_honest_answer(described: dict[str, Any], wish: t
     shuffled = list(every_rule())
     random.Random(seed).shuffle(shuffled)
     case = Case(facts, DATASET, wanted)
-    assert rank(found for rule in shuffled for found in rule(case)) == findings
+    assert rank(as_advised(case, (found for rule in shuffled for found in rule(case)))) == findings
 
 
 @EXAMPLES
