@@ -19,6 +19,7 @@ from fixer.dataset.questions import Dataset
 from fixer.model.action import HumanStep
 from fixer.model.plan import Plan, Wish
 from fixer.report.formats import FORMATS, NoDocument, document
+from fixer.report.formats.common import conda_packages
 from fixer.report.formats.dockerfile import COMPOSE
 from tests import patients
 from tests.conda_channel import Channel
@@ -78,7 +79,7 @@ def test_requirements_hold_what_the_plan_installs(plans: dict[str, Plan]) -> Non
     for name, plan in plans.items():
         text = written(plan, "requirements")
         if text is None:
-            assert plan.outcome is None or not plan.actions, name
+            assert plan.outcome is None or not plan.actions or conda_packages(plan), name
             continue
         pins = pins_of(text)
         assert installed_by(plan).items() <= pins.items(), name
@@ -183,6 +184,21 @@ def test_somebody_s_own_build_is_named_and_never_pinned() -> None:
             document(plan, form)
     text = document(plan, "requirements")
     assert "# Not in this file: tensorflow 2.17.0+nv25.2" in text and pins_of(text) == {"numpy": "1.26.4"}
+
+
+def test_what_conda_alone_has_is_no_requirements_file() -> None:
+    plan = plan_of("arm-gh200-conda--b")
+    with pytest.raises(NoDocument, match="conda alone has"):
+        document(plan, "requirements")
+    assert "tensorflow=2.19.1=cuda128*" in document(plan, "conda")
+
+
+def test_pins_that_no_installer_takes_together_are_left_out_and_named() -> None:
+    plan = plan_of("win-2-12-gpu--a")
+    assert plan.outcome is not None and plan.outcome.packages["numpy"] == "1.26.4"
+    for form in ("requirements", "conda", "dockerfile"):
+        text = document(plan, form)
+        assert "numpy==" not in text and "# Not in this file: numpy 1.26.4: TensorFlow's metadata forbids it" in text, form
 
 
 def test_the_host_s_driver_is_one_that_serves_the_card() -> None:

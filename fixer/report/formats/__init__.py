@@ -11,6 +11,7 @@ from typing import Callable, Mapping
 from fixer.errors import ConvfixError
 from fixer.model.plan import Plan
 from fixer.report.formats import commands, conda, dockerfile, requirements
+from fixer.report.formats.common import changes, conda_packages
 
 FORMATS: Mapping[str, Callable[[Plan], str]] = {
     "requirements": requirements.write,
@@ -35,6 +36,9 @@ def document(plan: Plan, form: str, windows: bool = False) -> str:
     if form != "commands" and not plan.actions and _unsound(plan):
         hint = "convfix plan names the steps; with --format commands they are written as comments"
         raise NoDocument("no-document", f"--format {form}: only a person's steps make these packages work", hint)
+    if form == "requirements" and conda_packages(plan) and not changes(plan):
+        hint = "--format conda writes the environment.yml"
+        raise NoDocument("no-document", f"--format {form}: conda alone has what this plan installs", hint)
     if form in ("conda", "dockerfile") and plan.outcome.tensorflow is None:
         raise NoDocument("no-document", f"--format {form}: there is no TensorFlow in what this plan leaves")
     if form in ("conda", "dockerfile") and "+" in (plan.outcome.tensorflow or ""):

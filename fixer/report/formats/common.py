@@ -19,12 +19,20 @@ def changes(plan: Plan) -> list[str]:
 
 
 def whole(plan: Plan) -> list[str]:
-    """Exact pins of all that is known of the environment after the plan; what no index serves is left out."""
+    """Exact pins of all that is known of the environment after the plan; what no index serves or no installer takes is left out."""
     if _makes_new(plan):
         return changes(plan)
     state = plan.outcome.packages if plan.outcome is not None else {}
-    made = (f"{name}=={version}" for name, version in state.items())
+    forbidden = _forbidden(plan)
+    made = (f"{name}=={version}" for name, version in state.items() if name not in forbidden)
     return sorted((text for text in made if _PIN.match(text)), key=_order)
+
+
+def _forbidden(plan: Plan) -> dict[str, str]:
+    """What stays in the environment though TensorFlow's metadata forbids it, by name: an installer would refuse such pins together."""
+    state = plan.outcome.packages if plan.outcome is not None and not _makes_new(plan) else {}
+    told = (one.subject for one in plan.findings if one.code.endswith("/outside-bounds"))
+    return {one["package"]: one["installed"] for one in told if state.get(one["package"]) == one["installed"]}
 
 
 def _makes_new(plan: Plan) -> bool:
@@ -58,7 +66,7 @@ def headline(plan: Plan) -> list[str]:
     if plan.proved:
         made.append(f"Resolved by {plan.proved.get('by', 'the installer')} at {plan.proved.get('at', '')}.")
     else:
-        made.append("Not proved: no package index was asked; convfix plan --prove asks yours.")
+        made.append("Not proved: no package index was asked; on the machine itself convfix plan --prove asks its own.")
     return made
 
 
@@ -69,7 +77,13 @@ def left(plan: Plan) -> list[str]:
         said.append("the CUDA libraries: they lie outside the environment on this machine")
     own = {} if plan.outcome is None or _makes_new(plan) else plan.outcome.packages
     said += [f"{name} {version}: somebody's own build, which no common index serves" for name, version in own.items() if "+" in version]
-    return said + [f"by {'root' if one.privilege == 'root' else 'you'}: {one.summary}" for one in plan.human_steps]
+    return said + left_out(plan) + [f"by {'root' if one.privilege == 'root' else 'you'}: {one.summary}" for one in plan.human_steps]
+
+
+def left_out(plan: Plan) -> list[str]:
+    """The packages that ``whole`` leaves to the installer, and why."""
+    words = "TensorFlow's metadata forbids it, so the installer takes one that it allows"
+    return [f"{name} {version}: {words}" for name, version in _forbidden(plan).items()]
 
 
 def folders(plan: Plan, site_packages: str) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 
 from fixer.model.plan import Plan
-from fixer.report.formats.common import comments, conda_packages, folders, headline, whole
+from fixer.report.formats.common import comments, conda_packages, folders, headline, left_out, whole
 from fixer.report.paper import shown_argv
 
 # The official images of older Pythons end with an older Debian.
@@ -34,6 +34,7 @@ def write(plan: Plan) -> str:
     state = plan.outcome
     gpu = state is not None and state.device == "gpu"
     lines = comments(headline(plan))
+    lines += comments([f"Not in this file: {text}" for text in left_out(plan)])
     lines += comments(_usage(gpu, state.driver_minimum if state is not None else None))
     lines += [""]
     lines += _from_conda(plan) if conda_packages(plan) else _from_wheels(plan)
