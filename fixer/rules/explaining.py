@@ -20,6 +20,7 @@ from fixer.rules.causes import CAUSES, ORDER, STAGES
 from fixer.rules.elsewhere import deciding, runnable
 from fixer.rules.events import Heard, heard
 from fixer.rules.folk import tried
+from fixer.rules.heard_unloaded import TENSORRT
 from fixer.rules.hearsay import AN_ERROR, is_past, weakened
 from fixer.rules.likelihood import hints
 from fixer.rules.ranking import rank
@@ -91,7 +92,10 @@ class _Reading:
         self.texts = {one.event.line: one.event.text for one in self.events}
         self.past = self._past(findings)
         standing = [found for found in findings if found not in self.past]
-        self.shared = [found for found in standing if "group" in found.subject]
+        shared = [found for found in standing if "group" in found.subject]
+        # What surroundings suggest is for a log that says nothing: beside lines that share causes it is silent.
+        spoken = [found for found in shared if found.subject["group"] != SURROUNDINGS]
+        self.shared = spoken or shared
         alone = [found for found in standing if "group" not in found.subject]
         self.said = [found for found in alone if self._speaks(found) and not _is_weak(found)]
         self.raised = [found for found in alone if self._speaks(found) and _is_weak(found)]
@@ -145,8 +149,9 @@ class _Reading:
         return tuple(self._named(cause, best.get(cause)) for cause in names[:_MOST_CAUSES])
 
     def _only_surroundings(self) -> bool:
-        """Whether no line was known, and all candidates are those of the surroundings."""
-        return {found.subject["group"] for found in self.shared} == {SURROUNDINGS}
+        """Whether no line was known that tells of a fault, and all candidates are those of the surroundings."""
+        groups = {found.subject["group"] for found in self.shared}
+        return bool(groups) and groups <= {SURROUNDINGS, TENSORRT}
 
     def _is_well(self) -> bool:
         """Whether the log shows a run that got somewhere, or nothing but harmless lines."""

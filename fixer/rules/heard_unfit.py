@@ -17,7 +17,7 @@ from fixer.rules.lost_libraries import OF_CUDNN, file_name, kind_of
 # Packages with operations of their own, compiled for one TensorFlow.
 _OF_A_PLUGIN = re.compile(r"tensorflow_(?:text|addons|io|recommenders|decision_forests|compression|quantum|graphics)/|horovod/tensorflow/")
 # C++ names of TensorFlow and its parts, as a linker writes them: a length before each.
-_OF_TENSORFLOW = re.compile(r"\d(?:tensorflow|tflite|tsl|xla|absl)|^TF_|^TFE_")
+_OF_TENSORFLOW = re.compile(r"\d(?:tensorflow|tflite|tsl|xla|absl|perftools|stream_executor)|^TF_|^TFE_")
 _TWO_RELEASES = {
     "cuda-libs-wrong-version": 36.0,
     "cudnn-shadowed": 26.0,

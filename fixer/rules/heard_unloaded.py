@@ -16,12 +16,15 @@ from fixer.model.finding import Evidence, Finding
 from fixer.model.versions import CudaVersion
 from fixer.rules.case import Case, is_reported
 from fixer.rules.copies import toolkit_serves
-from fixer.rules.events import said
+from fixer.rules.events import heard, said
 from fixer.rules.heard import candidates, named
 from fixer.rules.lost_libraries import A_PART, LINES, MAJOR_ALONE, OF_CUDA, OF_CUDNN, OF_DRIVER, Lost, lost, soname
 from fixer.rules.say import fact
 
 _PROFILER = re.compile(r"cupti", re.IGNORECASE)
+_TENSORRT = re.compile(r"nvinfer", re.IGNORECASE)
+# The group of candidates of a log in which nothing but TensorRT is not there.
+TENSORRT = "tensorrt-not-loaded"
 _RELEASE = re.compile(r"\.so\.(\d{3}\.\d+(?:\.\d+)?)$")
 _CUDART = re.compile(r"cudart", re.IGNORECASE)
 _WINDOWS_PART = re.compile(r"cudnn_\w+64_\d", re.IGNORECASE)
@@ -188,6 +191,16 @@ def profiler_not_loaded(case: Case) -> Iterator[Finding]:
     windows = seen[0].event.values["library"].lower().endswith(".dll")
     weights = {"benign-noise": 46.0, "windows-dll-search-path" if windows else "ld-library-path-missing": 40.0, "cuda-libs-missing": 14.0}
     yield from candidates("profiler-not-loaded", weights, "the profiler's library could not be loaded", (seen[0].evidence,))
+
+
+def tensorrt_not_loaded(case: Case) -> Iterator[Finding]:
+    """TensorRT's libraries alone could not be loaded: TensorFlow tries them at its start and goes on without them."""
+    seen = [one for one in said(case, *LINES) if _TENSORRT.search(one.event.values.get("library", ""))]
+    lines = {one.event.line for one in seen}
+    failed = (one for one in heard(case) if one.row.kind in ("error", "headline") and one.event.line not in lines)
+    if seen and not any(failed):
+        title = "TensorRT's libraries are not there, and are rarely needed: harmless"
+        yield from candidates(TENSORRT, {"benign-noise": 1.0}, title, (seen[0].evidence,))
 
 
 def toolkit_fits(case: Case, wanted: CudaVersion | None) -> tuple[bool | None, tuple[Evidence, ...]]:

@@ -306,6 +306,21 @@ def _gpu_stated(case: Case) -> bool:
     return bool(case.cards) or case.facts.driver.is_found or case.facts.toolkits.is_found
 
 
+def _torch_alone(case: Case) -> bool:
+    """PyTorch is what fails, and no line shows a TensorFlow that could have taken the memory before it."""
+    tensorflow = ("created-device", "creating-device-old", "found-device", "found-device-old", "library-opened", "conv-failed")
+    return bool(said(case, "torch-fails")) and case.tensorflow is None and not said(case, *tensorflow, "tensorflow-runtime")
+
+
+def _behind_the_toolkit(case: Case) -> bool:
+    """The driver is older than the named toolkit's own: inside a major it serves what is compiled, and not the toolkit's PTX."""
+    present, built = compare.driver(case.driver_version), _toolkit(case)
+    row = ask.cuda(case.dataset, f"{built.major}.{built.minor}") if built is not None else None
+    text = None if row is None else row.windows_driver if case.os == "windows" or case.wsl else row.linux_driver
+    own = compare.driver(text)
+    return present is not None and own is not None and present.branch < own.branch and bool(said(case, "cuda-no-image", "cuda-invalid-ptx"))
+
+
 HINTS: tuple[Hint, ...] = (
     Hint("on Linux", _is("linux"), {**_all(_WINDOWS, 0.01), "apple-silicon": 0.01}),
     # Windows has no module nvidia_uvm, and replaces both halves of the driver at once.
@@ -360,6 +375,7 @@ HINTS: tuple[Hint, ...] = (
     Hint("the wheel has code for the card", _has_code, {"gpu-arch-too-new": 0.02, "gpu-arch-too-old": 0.02}),
     Hint("an old card", _old_card, {"gpu-arch-too-old": 3, "gpu-arch-too-new": 0.05}),
     Hint("the driver is new enough", lambda case: driver_fits(case, True), {"driver-too-old": 0.25}),
+    Hint("the toolkit is newer than the driver", _behind_the_toolkit, {"driver-too-old": 60}),
     Hint("the driver is too old", lambda case: driver_fits(case, False), {"driver-too-old": 12}),
     Hint("nvidia wheels are there", _has_wheels, {"pip-nvidia-libs-not-found": 6, "cuda-libs-missing": 0.1, "cudnn-missing": 0.3,
          "cudnn-shadowed": 3, "ld-library-path-shadows-env": 3}),
@@ -398,5 +414,10 @@ HINTS: tuple[Hint, ...] = (
          {"cuda-libs-missing": 0.15, "cuda-libs-wrong-version": 0.15, "pip-nvidia-libs-not-found": 0.15, "cudnn-missing": 0.15,
           "driver-not-loaded": 8, "container-without-gpu": 6, "no-nvidia-gpu": 4, "wsl-libcuda-path": 3,
           "gpu-powered-off": 6, "nouveau-active": 6, "secure-boot": 6}),
+    # Its packages are built for one major of CUDA and bring none: that of the index was 11 for long where machines had 12.
+    Hint("ONNX Runtime asks, and no toolkit is named",
+         lambda case: bool(said(case, "onnxruntime-asks")) and not case.facts.toolkits.is_found, {"cuda-libs-wrong-version": 4}),
+    # How much TensorFlow takes at its start is nothing to PyTorch, which takes what it needs.
+    Hint("PyTorch fails, and no TensorFlow is near", _torch_alone, {"gpu-memory-growth": 0.05, "nv-compute-cache": 2}),
     Hint("a cuDNN that dropped this card", _dropped_by_cudnn, {"cudnn-drops-gpu": 8}),
 )  # fmt: skip

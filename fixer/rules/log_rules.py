@@ -52,6 +52,7 @@ OF_A_LOG: tuple[Rule, ...] = (
     heard_unloaded.cudnn_not_loaded,
     heard_unloaded.cuda_not_loaded,
     heard_unloaded.profiler_not_loaded,
+    heard_unloaded.tensorrt_not_loaded,
     heard_unfit.library_symbol,
     heard_unfit.symbol_not_loaded,
     heard_unfit.library_unusable,
