@@ -17,7 +17,7 @@ _SAMPLE = 200
 _MOST_OF_THEM = 0.6
 _DEEPEST = 4
 _CLOCK = r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?"
-_MONTH = r"[A-Z][a-z]{2}"
+_MONTH = _DAY = r"[A-Z][a-z]{2}"
 KINDS: dict[str, re.Pattern[str]] = {
     name: re.compile(text)
     for name, text in {
@@ -29,11 +29,12 @@ KINDS: dict[str, re.Pattern[str]] = {
         "the journal's head": rf"{_MONTH} {{1,2}}\d{{1,2}} {_CLOCK} [\w.-]{{1,64}} [^\s:\[\]]{{1,60}}(?:\[\d{{1,9}}\])?: ?",
         "the kernel's clock": r"\[ {0,8}\d{1,9}\.\d{1,9}\] ?",
         "the kernel's date": rf"\[{_MONTH} {_MONTH} {{1,2}}\d{{1,2}} {_CLOCK} \d{{4}}\] ?",
-        "a rank of MPI's": r"\[\d{1,6},\d{1,6}\]<std(?:out|err)>: ?",
-        "a rank of PyTorch's": r"\[(?:rank|default)\d{1,6}\]: ?",
-        "a worker of Ray's": r"\([\w.:-]{1,80} pid=\d{1,9}(?:, ip=[\d.]{1,45})?\) ?",
+        "a rank of MPI's": rf"(?:{_DAY} {_MONTH} {{1,2}}\d{{1,2}} {_CLOCK} \d{{4}})?\[\d{{1,6}}(?:,\d{{1,6}})?\]<std(?:out|err)>: ?",
+        "a rank of PyTorch's": r"\[(?:rank|default)?\d{1,6}\]: ?",
+        "a worker of Ray's": r"\((?:[\w.:()-]{1,80} )?pid=\d{1,9}(?:, ip=[\d.]{1,45})?\) ?",
+        "a rank in brackets": r"\[\d{1,6}\] (?=\S)",
         "a stream": r"std(?:out|err): ?",
-        "a task of Slurm's": r"\d{1,5}: ",
+        "a task of Slurm's": r" {0,4}\d{1,5}: ",
         "a quotation": r"> ?",
         "a comment": r"(?:#{1,4}|//{1,2}|;{1,2}|--|::|REM) {1,4}(?=\S)",
         "an item": r"[-+*\u2022] {1,4}(?=\S)",
@@ -43,7 +44,7 @@ KINDS: dict[str, re.Pattern[str]] = {
     }.items()
 }
 # Marks that may also stand within a message, after a line break.
-_MARKS = ("a quotation", "a task of Slurm's", "a comment", "an item", "a line's number", "an error of a test report")
+_MARKS = ("a quotation", "a rank in brackets", "a task of Slurm's", "a comment", "an item", "a line's number", "an error of a test report")
 
 
 def without(lines: Iterable[Line], kinds: Collection[str] = KINDS) -> Iterator[Line]:

@@ -80,7 +80,8 @@ def test_a_message_that_is_said_twice_is_no_width() -> None:
     "before",
     ["2024-05-06T07:08:09.0123456Z ", "2024-05-06T07:08:09.012345678Z stderr F ", "2024-05-06T07:08:09Z ##[error]", "trainer-1  | ",
      "May 06 07:08:09 node17 python3[42]: ", "[   12.345678] ", "[Mon May  6 07:08:09 2024] ", "[1,0]<stderr>:", "[rank0]: ",
-     "(train pid=42, ip=10.0.0.3) ", "stderr: ", "0: ", "> ", "trainer-1  | 2024-05-06T07:08:09Z ", "# ", "// ", "- ", "  12: ", "E       ", "[stderr] "],
+     "(train pid=42, ip=10.0.0.3) ", "(pid=42) ", "(f(train) pid=42) ", "[0]:", "[3] ", "[1]<stderr>:",
+     "Mon Jan  6 10:00:00 2020[0]<stderr>:", "   0: ", "stderr: ", "0: ", "> ", "trainer-1  | 2024-05-06T07:08:09Z ", "# ", "// ", "- ", "  12: ", "E       ", "[stderr] "],
 )  # fmt: skip
 def test_what_a_service_puts_before_every_line_is_taken_off(before: str) -> None:
     made = read("".join(f"{before}{line}\n" for line in ("first", "NumPy 2.0.2", "third")).encode())
