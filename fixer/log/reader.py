@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from fixer.log import prefixes, records
+from fixer.log.launches import launched
 from fixer.log.line import Line
 from fixer.log.plain import bare, plain
 from fixer.log.transcripts import answered
@@ -53,7 +54,7 @@ def _clean(found: Iterator[Line]) -> Iterator[Line]:
     """Whole lines in plain characters, without what stands before each; answers beside what was asked."""
     whole = records.opened(_unwrapped(prefixes.without(found, ("a quotation",))))
     printed = prefixes.without(records.as_printed(map(_plainly, whole)))
-    return answered(records.opened(printed))
+    return answered(launched(records.opened(printed)))
 
 
 def _plainly(line: Line) -> Line:

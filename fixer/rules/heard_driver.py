@@ -76,8 +76,12 @@ def stub_answers(case: Case) -> Iterator[Finding]:
     """cuInit gave -1: the stub hides a driver, or stands in for one that is not there."""
     seen = said(case, "cuinit-minus-one")
     without = said(case, "no-device-file", "kernel-driver-not-running")
-    if seen and without:
+    started = () if said(case, "container-run-with-gpu") else said(case, "container-run-without-gpu")
+    if seen and (without or started):
         title = "a libcuda without a driver answers, and there is no device file of a GPU"
+        if started and not without:
+            title = "a libcuda without a driver answers in a container that was started without the GPU"
+            without = started
         weights = {"container-without-gpu": 46.0, "driver-not-loaded": 22.0, "libcuda-stub-loaded": 18.0, "no-nvidia-gpu": 14.0}
         yield from candidates("stub-without-driver", weights, title, evidence((*seen, *without)), ("ls", "-l", "/dev/nvidia0"))
     elif seen:

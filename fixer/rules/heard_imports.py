@@ -20,6 +20,13 @@ from fixer.rules.heard import about, candidates, is_own, named, own_file
 # Removed from NumPy in 1.20 to 2.0; code that still asks for them is older than the NumPy that is installed.
 _NUMPY = "numpy-abi"
 _KERAS = "keras-tf-mismatch"
+# Python's own modules that TensorFlow and what it imports ask for, and after which people call their scripts.
+_PYTHONS = frozenset((
+    "abc", "code", "collections", "copy", "enum", "inspect", "io", "json", "keyword", "logging", "numbers", "operator", "platform",
+    "profile", "queue", "random", "re", "select", "signal", "socket", "string", "struct", "test", "threading", "token", "tokenize",
+    "types", "typing", "warnings",
+))  # fmt: skip
+_PYTHONS_FOLDER = re.compile(r"(?:^|[/\\])(?:lib|python\d[\d.]*)[/\\][\w.]+$", re.IGNORECASE)
 _SHADOWING = ("tensorflow", "keras", "numpy", "protobuf", "google", "h5py", "jax", "torch", "tf_keras", "typing_extensions")
 
 
@@ -234,6 +241,8 @@ def name_missing(case: Case) -> Iterator[Finding]:
             continue
         module, name, path = _module(one), _value(one, "name"), _value(one, "path")
         meaning = _meaning(NAMELESS, module)
+        if module in _PYTHONS and is_own(path) and re.split(r"[/\\]", path)[-1] == f"{module}.py" and not _PYTHONS_FOLDER.search(path):
+            meaning = _one("module-shadowed")
         if meaning is None or own_file(case, module) is not None:
             continue
         if is_own(path) and module.partition(".")[0] in _SHADOWING:
@@ -260,6 +269,11 @@ def half_imported(case: Case) -> Iterator[Finding]:
     """A module that is asked before it is loaded: mostly a file of the user's under its name."""
     for one in said(case, "half-imported", "half-imported-name"):
         module, path = _value(one, "module"), _value(one, "path")
+        if module in _PYTHONS and one.row.id == "half-imported":
+            # Python's own modules are whole when anybody asks them.
+            title = f"a file of the user's is imported in place of Python's own {module}"
+            yield named("module-shadowed", "likely", title, (one.evidence,), "said-half-imported")
+            continue
         if module.partition(".")[0] not in _SHADOWING and (path or one.row.id != "half-imported"):
             # A program of several files that import each other in a ring says the same of a name.
             continue
@@ -291,6 +305,17 @@ def own_file_in_the_way(case: Case) -> Iterator[Finding]:
         one = own_file(case, module)
         if one is not None:
             title = f"the user's own {module}.py is imported in the package's place"
+            yield named("module-shadowed", "likely", title, (one.evidence,), "said-own-file")
+            return
+
+
+def python_module_in_the_way(case: Case) -> Iterator[Finding]:
+    """One of Python's own modules lacks a name, and the traceback goes through a file of the user's that is called like it."""
+    lacking = {_value(one, "module") for one in said(case, "no-attribute")} & _PYTHONS
+    for one in said(case, "own-python-file") if lacking else ():
+        path, file = one.event.values.get("path", ""), one.event.values.get("file", "")
+        if file.removesuffix(".py") in lacking and is_own(path + file) and not _PYTHONS_FOLDER.search(path + file):
+            title = f"the user's own {file} is imported in the place of Python's"
             yield named("module-shadowed", "likely", title, (one.evidence,), "said-own-file")
             return
 

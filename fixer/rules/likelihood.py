@@ -275,6 +275,16 @@ def _by_sudo(case: Case) -> bool:
     return any(script not in _INSTALLERS for script in scripts)
 
 
+def _no_gpu_asked(case: Case) -> bool:
+    return bool(said(case, "container-run-without-gpu")) and not said(case, "container-run-with-gpu")
+
+
+def _image_without_cuda(case: Case) -> bool:
+    """Of tensorflow/tensorflow's images those for the GPU say so in their tags."""
+    tags = [one.event.values.get("tag", "") for one in said(case, "tensorflow-image")]
+    return bool(tags) and not any("gpu" in tag or "rocm" in tag for tag in tags)
+
+
 def _distro(case: Case) -> str:
     return case.facts.distro.value.id if case.facts.distro.value is not None else ""
 
@@ -352,6 +362,10 @@ HINTS: tuple[Hint, ...] = (
     Hint("the driver's cache of kernels is open", lambda case: _cache_is_closed(case) is False, {"nv-compute-cache": 0.05}),
     Hint("device files of one group alone", lambda case: bool(said(case, "device-file-closed")), {"device-permissions": 8}),
     Hint("device files open to everybody", lambda case: bool(said(case, "device-file-open")), {"device-permissions": 0.02}),
+    # A daemon whose default runtime is NVIDIA's needs no option, which is rare.
+    Hint("a container's command asks for no GPU", _no_gpu_asked, {"container-without-gpu": 20, "libcuda-stub-loaded": 0.3}),
+    Hint("a container's command asks for the GPU", lambda case: bool(said(case, "container-run-with-gpu")), {"container-without-gpu": 0.4}),
+    Hint("an image of TensorFlow without CUDA", _image_without_cuda, {"cpu-build-selected": 8, "cuda-libs-missing": 2}),
     Hint("run by sudo", _by_sudo, {"env-not-inherited": 8}),
     # What pip adds there is of another CUDA or newer than the image's cuDNN; the libraries themselves are in place.
     Hint("a provider's image", lambda case: bool(said(case, "colab")), {"cudnn-too-old": 4, "cuda-libs-wrong-version": 3,

@@ -64,6 +64,7 @@ OF_A_LOG: tuple[Rule, ...] = (
     heard_imports.half_imported,
     heard_imports.not_a_package,
     heard_imports.own_file_in_the_way,
+    heard_imports.python_module_in_the_way,
     heard_imports.windows_runtime,
     heard_imports.protobuf_majors,
     heard_imports.user_site_in_traceback,
