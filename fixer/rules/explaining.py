@@ -64,7 +64,13 @@ def explain(case: Case, findings: Iterable[Finding], lines: int = 0) -> Explanat
 
 def _unexplained(every: Sequence[Heard]) -> Iterator[Heard]:
     """What failed by a known wording, and errors of which nothing else is known than that they are some."""
-    return (one for one in _told(every) if one.row.kind in FAILING or one.row.id == AN_ERROR)
+    shown: set[tuple[int, str]] = set()
+    for one in _told(every):
+        place = (one.event.line, one.event.text)
+        # Several wordings may hold for one line, which is shown once.
+        if (one.row.kind in FAILING or one.row.id == AN_ERROR) and place not in shown:
+            shown.add(place)
+            yield one
 
 
 def _told(every: Sequence[Heard]) -> tuple[Heard, ...]:

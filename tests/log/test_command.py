@@ -149,3 +149,9 @@ def test_a_failure_without_a_cause_is_not_called_harmless(convfix: Runner) -> No
 
 def test_one_line_is_no_lines(convfix: Runner) -> None:
     assert convfix("explain", stdin="x\n").stdout.startswith("Nothing was recognised in 1 line. ")
+
+
+def test_a_line_that_does_not_say_why_is_shown_once(convfix: Runner) -> None:
+    text = "Could not load dynamic library 'libmine.so.1'; dlerror: libmine.so.1: cannot open shared object file: No such file or directory\n"
+    data = convfix("explain", "--json", stdin=text + "and more\n" + text).data
+    assert not data["causes"] and [one["line"] for one in data["unexplained"]] == [1], data["unexplained"]
