@@ -37,7 +37,7 @@ def launched(lines: Iterable[Line]) -> Iterator[Line]:
     begun: list[str] = []
     for line in lines:
         yield line
-        if not begun and not any(hint in line.text for hint in _HINTS):
+        if not begun and not any(map(line.text.__contains__, _HINTS)):
             continue
         goes_on = line.text.rstrip().endswith("\\") and len(begun) < _MOST_LINES
         begun.append(line.text.strip().rstrip("\\`"))

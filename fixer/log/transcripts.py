@@ -60,7 +60,7 @@ def answered(lines: Iterable[Line]) -> Iterator[Line]:
     for line in lines:
         yield line
         text = line.text
-        hinted = ("_" in text or "(" in text or "VERSION" in text) and any(hint in text for hint in _HINTS)
+        hinted = ("_" in text or "(" in text or "VERSION" in text) and any(map(text.__contains__, _HINTS))
         if hinted:
             yield from _told(line)
         elif not waiting:
