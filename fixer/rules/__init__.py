@@ -109,6 +109,7 @@ OF_CARDS: tuple[Rule, ...] = (
     sharing.mig_without_instance,
     sharing.vgpu_without_licence,
     sharing.unfit_card_picked,
+    sharing.unfit_card_first,
     cuda_libraries.cuda_libs_unknown,
     xla.ptxas_too_old,
     driver_state.nv_compute_cache,

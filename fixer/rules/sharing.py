@@ -13,16 +13,20 @@ from fixer.rules.cards import Card
 from fixer.rules.case import Case
 from fixer.rules.hardware import fits
 from fixer.rules.say import fact, finding, joined, set_at_start
-from fixer.rules.visibility import batch_system, left_visible, picked
+from fixer.rules.visibility import batch_system, first_seen, left_visible, picked
 
 
 def gpu_busy(case: Case) -> Iterator[Finding]:
-    """Every card that a program gets refuses it: its compute mode is Prohibited, or Exclusive and taken."""
-    left = left_visible(case) or case.cards
-    taken = tuple(card for card in left if _refuses(card))
-    if not taken or len(taken) != len(left):
+    """A card that a program gets refuses it: its compute mode is Prohibited, or Exclusive and taken.
+
+    TensorFlow makes a context on each card that it sees, and one that refuses ends it: 2.20.0 of two cards, whichever it was.
+    """
+    left = left_visible(case)
+    taken = tuple(card for card in left or case.cards if _refuses(card))
+    if not taken or left is None and len(taken) != len(case.cards):
         return
-    free = [card for card in case.cards if card not in left and not _refuses(card)]
+    alone = len(taken) == len(left or case.cards)
+    free = [card for card in case.cards if not _refuses(card)]
     other = free[0].gpu.uuid or str(case.cards.index(free[0])) if free else ""
     picking = [name for name in ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER") if free and name in case.variables]
     prohibited = all(card.gpu.compute_mode == "prohibited" for card in taken)
@@ -32,7 +36,7 @@ def gpu_busy(case: Case) -> Iterator[Finding]:
     yield finding(
         "gpu-busy",
         "note" if own else case.gpu_severity,
-        "possible" if own else "proven",
+        "possible" if own else "proven" if alone else "likely",
         f"the compute mode of {names} is Prohibited: no program may compute on it"
         if prohibited
         else f"{names} is in exclusive compute mode, and another program has it",
@@ -132,6 +136,39 @@ def unfit_card_picked(case: Case) -> Iterator[Finding]:
         plan="advise" if scheduler or place or not by_bus else None,
         commands=() if scheduler else (("nvidia-smi", "-L"),),
         subject={"variable": "CUDA_VISIBLE_DEVICES", "value": value, **({"batch": scheduler} if scheduler else {})},
+    )
+
+
+def unfit_card_first(case: Case) -> Iterator[Finding]:
+    """Of several cards the one that CUDA counts first is unfit: a program that names none is given that one, or the CPU.
+
+    TensorFlow leaves a card out that is too old for it, and then takes the others by their places among what is left, which are
+    not CUDA's numbers (``_compute_device_options`` of its eager/context.py): 2.20.0 makes no device at all, though it lists a good one.
+    """
+    left, judged = left_visible(case) or (), {fit.card.place: fit for fit in fits(case)}
+    first = first_seen(case)
+    fit = judged.get(first.place) if first is not None else None
+    fitting = [card for card in left if judged[card.place].kind in ("served", "compiled first")] if judged else []
+    if fit is None or len(left) < 2 or fit.kind not in ("too old", "too new") or not fitting:
+        return
+    names = [name for name in ("CUDA_DEVICE_ORDER", "CUDA_VISIBLE_DEVICES") if name in case.variables]
+    good = fitting[0].gpu.uuid or str(case.cards.index(fitting[0]))
+    yield finding(
+        "cuda-visible-devices",
+        case.gpu_severity,
+        "likely",
+        f"CUDA counts {fit.card.name} first, for which {case.tensorflow_name} has no code, and {fitting[0].name} after it",
+        (
+            *(fact(f"variables.{name}", case.variables[name], case.variable(name)) for name in names),
+            *case.card_evidence((fit.card, fitting[0])),
+            *case.tensorflow_evidence(),
+        ),
+        f"Let the program see the other card alone: CUDA_VISIBLE_DEVICES={good}; or take CUDA_DEVICE_ORDER away, so that CUDA counts the "
+        "fastest card first.",
+        code="unfit-card-first",
+        plan="advise",
+        commands=(("nvidia-smi", "-L"),),
+        subject={"variable": "CUDA_VISIBLE_DEVICES", "value": good},
     )
 
 
