@@ -114,7 +114,7 @@ def kernel_files(spec: dict[str, Any], scratch: str) -> None:
         if card["driver"]:
             os.makedirs(f"{scratch}/drivers/{card['driver']}", exist_ok=True)
             os.symlink(f"{scratch}/drivers/{card['driver']}", f"{folder}/driver")
-        if module:
+        if module and card["information"]:
             write(f"/proc/driver/nvidia/gpus/{card['address']}/information", card["information"])
 
 

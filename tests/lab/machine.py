@@ -30,6 +30,7 @@ class Card:
     """A graphics card: what it calls itself, PCI id, compute capability, memory in MiB, multiprocessors (TensorFlow's "core count").
 
     ``used_mib`` is what other programs hold of its memory, where that is not what they hold of every card of the machine.
+    ``held_by`` is a module that keeps it from the NVIDIA driver (vfio-pci); such cards come last on the bus.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Card:
     memory_mib: int
     multiprocessors: int = 46
     used_mib: int | None = None
+    held_by: str = ""
 
 
 CARDS = {
@@ -94,6 +96,11 @@ class Machine:
         """Its cards in the order of the bus."""
         named = (*(() if self.gpu is None else (self.gpu,)), *self.more)
         return tuple(CARDS[one] if isinstance(one, str) else one for one in named)
+
+    @property
+    def own(self) -> tuple[Card, ...]:
+        """The cards that the NVIDIA driver may have."""
+        return tuple(one for one in self.cards if not one.held_by)
 
     @property
     def module(self) -> str | None:
@@ -164,7 +171,7 @@ class Lab:
             "settings": "".join(f"{name}={value}\n" for name, value in _settings(machine).items()),
             "kernel_module": machine.module,
             "proc_version": _proc_version(machine.module or ""),
-            "cards": [_pci(one, place, kernel_driver) for place, one in enumerate(machine.cards)],
+            "cards": [_pci(one, place, one.held_by or kernel_driver) for place, one in enumerate(machine.cards)],
             "nodes": {name: node for name, node in _nodes(machine).items() if has_nodes and name not in machine.missing_nodes},
             "node_mode": machine.node_mode,
             "locked": machine.locked,
@@ -205,7 +212,7 @@ def _library_folder() -> str:
 def _settings(machine: Machine) -> dict[str, str]:
     major, minor = machine.cuda.split(".")
     held = {
-        "FAKEGPU_COUNT": str(len(machine.cards)) if machine.module else "0",
+        "FAKEGPU_COUNT": str(len(machine.own)) if machine.module else "0",
         "FAKEGPU_CUDA": str(int(major) * 1000 + int(minor) * 10),
         "FAKEGPU_DRIVER": machine.driver or "",
         "FAKEGPU_USED_MIB": str(machine.used_mib),
@@ -225,7 +232,8 @@ def _settings(machine: Machine) -> dict[str, str]:
 
 
 def _nodes(machine: Machine) -> dict[str, tuple[int, int]]:
-    return {**_NODES, **{f"nvidia{place}": (195, place) for place in range(1, len(machine.cards))}}
+    first = {name: node for name, node in _NODES.items() if machine.own or name != "nvidia0"}
+    return {**first, **{f"nvidia{place}": (195, place) for place in range(1, len(machine.own))}}
 
 
 def _proc_version(module: str) -> str:
@@ -268,7 +276,7 @@ def _pci(card: Card, place: int, driver: str | None) -> dict[str, Any]:
         f"Model: \t\t {card.name}\nIRQ:   \t\t {130 + place}\nGPU UUID: \t {uuid(place)}\n"
         f"Bus Type: \t PCIe\nBus Location: \t {address(place)}\nDevice Minor: \t {place}\n"
     )
-    return {"address": address(place), "files": files, "driver": driver, "information": information}
+    return {"address": address(place), "files": files, "driver": driver, "information": "" if card.held_by else information}
 
 
 def why_not() -> str | None:

@@ -26,6 +26,9 @@ WORDS = {
     "2.15.1-part-of-8-7-in-the-wheel": "cudnn-shadowed",
     "2.15.1-cpu-build-over-it": "cpu-build-selected",
     "2.15.1-by-pythonpath": "numpy-abi",
+    "2.17.1-numpy-2-put-first-by-a-pth-file": "numpy-abi",
+    "2.20.0-old-card-counted-first": "gpu-arch-too-old",
+    "2.21.0-empty-file-first": "cudnn-missing",  # that a library did not open, and not which
     "2.20.0-emptied-module": "keras-tf-mismatch",  # a module of Keras lacks a name: that its text is gone, no log says
     "2.20.0-cudnn-of-two-majors-of-cuda": None,
 }

@@ -15,19 +15,19 @@ UBUNTU = 'PRETTY_NAME="Ubuntu 22.04.5 LTS"\nNAME="Ubuntu"\nVERSION_ID="22.04"\nI
 NO_DRIVER = Machine(driver=None, kernel_module=None, kernel_driver=None, nvidia_smi=False)
 
 
-def _libcuda(answer: int) -> Library:
+def libcuda(answer: int) -> Library:
     """A libcuda whose cuInit gives one answer, by what it is."""
     return Library("libcuda.so.1", "driver.c", flags=(f"-DCUINIT={answer}",))
 
 
 def stub_first(stage: Stage) -> None:
     """A toolkit's stub libcuda under the soname, as a much copied answer advises."""
-    stage.builder.install(_libcuda(34), stage.local / "cuda-12.2" / "lib64" / "stubs", "libcuda.so")
+    stage.builder.install(libcuda(34), stage.local / "cuda-12.2" / "lib64" / "stubs", "libcuda.so")
 
 
 def compat_first(stage: Stage) -> None:
     """cuda-compat's newer libcuda beside an older driver; it serves data centre cards alone."""
-    stage.builder.install(_libcuda(804), stage.local / "cuda-12.2" / "compat", "libcuda.so.535.104.05")
+    stage.builder.install(libcuda(804), stage.local / "cuda-12.2" / "compat", "libcuda.so.535.104.05")
 
 
 _LAPTOP = "/sys/bus/pci/devices/0000:01:00.0"

@@ -43,6 +43,7 @@ SCENARIOS = (
     _of_2_4("good-card-picked", None, {"CUDA_VISIBLE_DEVICES": "0", **_BUS}),
     Scenario("old-card-picked", "cuda-visible-devices", "2.20.0", _MAXWELL_FIRST, variables={"CUDA_VISIBLE_DEVICES": "0", **_BUS}, flip="good-card-picked"),
     Scenario("good-card-picked", None, "2.20.0", _MAXWELL_FIRST, variables={"CUDA_VISIBLE_DEVICES": "1", **_BUS}),
+    Scenario("old-card-counted-first", "cuda-visible-devices", "2.20.0", _MAXWELL_FIRST, variables=_BUS, flip="old-card-beside-a-good-one"),
     Scenario("old-card-beside-a-good-one", None, "2.20.0", _MAXWELL_FIRST),
     Scenario("fastest-first", None, "2.20.0", _MAXWELL_FIRST, variables={"CUDA_VISIBLE_DEVICES": "0"}),
 )  # fmt: skip
