@@ -1,7 +1,8 @@
 """Records the lab's scenarios as machines: ``python -m tests.machines.make [--nvidia DIR] [NAME...]`` (minutes). What is there already is kept.
 
 Each machine becomes ``tests/machines/<distro>-<driver>-<tf>-<cause>--<name>/machine.json``, the difference from its
-TensorFlow's healthy machine in ``tests/machines/bases``. Paths of the recording machine become neutral ones.
+TensorFlow's healthy machine in ``tests/machines/bases``. What is named though it stops nothing stands beside it as ``named``, and
+in its counterpart as ``unnamed``. Paths of the recording machine become neutral ones.
 """
 
 from __future__ import annotations
@@ -155,17 +156,24 @@ def main(names: list[str]) -> int:
     scratch = Path(tempfile.mkdtemp(prefix="machines-"))
     lab = Lab(scratch / "lab", Builder(scratch / "stand-ins"))
     chosen = SCENARIOS
+    healthy: dict[str, Flat] = {}
     if names[:1] == ["--nvidia"]:
         chosen, names = nvidia.scenarios(nvidia.links(Path(names[1]), scratch / "usr")), names[2:]
     for scenario in chosen:
         name = folder_name(scenario)
         if (FOLDER / name).exists() or (names and not any(word in name for word in names)):
             continue
-        start = base_of(scenario.release or "2.15.1", lab, scratch / "stage")
-        flat = record(scenario, lab, scratch / "stage")
-        change = difference(flat, start)
-        assert applied(start, change) == applied({}, flat)
-        write(FOLDER / name / "machine.json", {"base": scenario.release or "2.15.1", "change": change})
+        release = scenario.release or "2.15.1"
+        start = base_of(release, lab, scratch / "stage")
+        if release not in healthy:
+            healthy[release] = record(Scenario("base", None, release), lab, scratch / "stage")
+        # A base is of an earlier day, with other packages and stand-ins: what the scenario changes of the same machine today is put upon it.
+        there = applied(start, difference(record(scenario, lab, scratch / "stage"), healthy[release]))
+        change = difference(there, start)
+        assert applied(start, change) == there
+        remarks = sorted({one.named for one in SCENARIOS if one.named and one.flip_id == scenario.id} - {scenario.named})
+        also = {"named": scenario.named} if scenario.named else {"unnamed": remarks} if remarks else {}
+        write(FOLDER / name / "machine.json", {"base": scenario.release or "2.15.1", "change": change, **also})
         print(name, len(json.dumps(change)), flush=True)
     shutil.rmtree(scratch)
     return 0

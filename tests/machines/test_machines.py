@@ -46,6 +46,8 @@ def test_the_primary_cause_is_the_one_in_the_name(folder):
     primary = next((one for one in findings if one.primary), None)
     assert (primary.cause if primary else None) == expected(folder), said
     assert exit_code(findings) == (0 if expected(folder) is None else 1), said
+    causes, held = {one.cause for one in findings}, read(folder / "machine.json")
+    assert held.get("named", "") in {"", *causes} and not causes & set(held.get("unnamed", ())), said
     live = make_plan(facts, findings, DATA, WISH, "0")
     # What `facts --json` gives is the machine: planning from the file is planning live.
     told = machine.decode(json.loads(json.dumps(machine.encode(facts))))
