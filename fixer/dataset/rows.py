@@ -384,9 +384,10 @@ class SymptomRow:
 
     ``templates`` are its wordings (``fixer.log.templates`` tells their notation). ``states`` maps a fact's
     name to its value, in which ``{name}`` stands for a value of the line. ``kind`` is error, headline (names
-    the step that failed, never why), fact, noise (harmless by itself) or folk (shows that a wrong remedy was
-    tried). ``causes`` maps a cause to its weight among the causes that this line can have; ``certainty`` says
-    how far the line alone goes where it names one cause. ``decide_with`` is the command that would decide.
+    the step that failed, never why), fact, noise (harmless by itself), success (only a run that works prints
+    it) or folk (shows that a wrong remedy was tried). ``causes`` maps a cause to its weight among the causes
+    that this line can have; ``certainty`` says how far the line alone goes where it names one cause.
+    ``decide_with`` is the command that would decide.
     """
 
     id: str

@@ -15,7 +15,7 @@ from typing import Any
 
 from fixer.log.matcher import Hit
 from fixer.model.events import Event
-from fixer.model.facts import SOME_PACKAGES, Driver, Environment, Facts, Gpu, KernelLine, SmiAnswer, TensorFlowBuild
+from fixer.model.facts import SOME_PACKAGES, Driver, Environment, Facts, Gpu, SmiAnswer, TensorFlowBuild
 from fixer.model.observed import Observed, absent, found
 from fixer.model.pep440 import normal_name
 
@@ -24,9 +24,15 @@ _SHELL_NAME = re.compile(r"\$\{?\w+\}?")
 # A line of a program that is switched off sets nothing.
 _SWITCHED_OFF = re.compile(r"\s*#+\s*(?:os\.|import\b|\w+ = )")
 _GAP = re.compile(r"\{([a-z_]+)\}")
-_DRIVER = ("version", "kernel_module", "open_module", "libcuda_path", "cuda")
-_GPU = ("name", "compute_capability", "memory_mib", "free_mib", "pci_id")
-ABSENT = "absent"
+_FLAGS = ("wsl", "secure_boot")
+_DRIVER = ("version", "kernel_module", "open_module", "cuda")
+_GPU = ("name", "compute_capability", "memory_mib", "free_mib")
+_ENVIRONMENT = ("kind", "python")
+# Every fact that a row of the dataset may state; ``variables.`` and ``package.`` take any name behind them.
+STATED = frozenset((
+    "os", *_FLAGS, "kernel_modules", "nvidia_smi", *(f"driver.{name}" for name in _DRIVER), *(f"gpu.{name}" for name in _GPU),
+    *(f"environment.{name}" for name in _ENVIRONMENT), "tensorflow_build.cudnn", "tensorflow_build.is_cuda_build",
+))  # fmt: skip
 
 
 def hear(hits: Iterable[Hit], listed: Mapping[str, tuple[str, int]] = MappingProxyType({}), name: str = "log") -> Facts:
@@ -66,7 +72,6 @@ class _Told:
         self.events: list[Event] = []
         self.gpus: list[dict[str, str]] = []
         self.gpu_source = ""
-        self.kernel_log: list[KernelLine] = []
 
     def take(self, hit: Hit) -> None:
         source = f"{self.name} line {hit.line}"
@@ -77,33 +82,23 @@ class _Told:
         if gpu:
             self._gpu(gpu, source)
         for fact, value in made.items():
-            if fact == "kernel_log":
-                self.kernel_log.append(KernelLine(hit.text[:_SHOWN], source))
-            elif not fact.startswith("gpu."):
+            if not fact.startswith("gpu."):
                 self.values[fact] = (value, source)
 
     def _gpu(self, gpu: dict[str, str], source: str) -> None:
         """Lines about one card follow each other: a line without a name, or with the same, completes the last card."""
         self.gpu_source = self.gpu_source or source
         last = self.gpus[-1] if self.gpus else None
-        place = gpu.pop("place", None)
-        same = last is not None and (("name" not in gpu) or last.get("name") in (None, gpu["name"]))
-        known = next((one for one in self.gpus if place is not None and one.get("place") == place), None)
-        target = known if known is not None else last if same and (place is None or last is None or "place" not in last) else None
-        if target is None:
-            if len(self.gpus) < 64:
-                self.gpus.append({**gpu, **({"place": place} if place else {})})
-        else:
-            target.update({key: value for key, value in gpu.items() if key not in target or key == "free_mib"})
-            if place and "place" not in target:
-                target["place"] = place
+        if last is not None and ("name" not in gpu or last.get("name") in (None, gpu["name"])):
+            last.update({key: value for key, value in gpu.items() if key not in last or key == "free_mib"})
+        elif len(self.gpus) < 64:
+            self.gpus.append(gpu)
 
     def facts(self) -> Facts:
         slots: dict[str, Any] = {"events": found(tuple(self.events), self.name) if self.events else absent(self.name)}
-        for fact in ("os", "arch", "glibc", "kernel", "container"):
-            if fact in self.values:
-                slots[fact] = self._text(fact)
-        for fact in ("wsl", "secure_boot"):
+        if "os" in self.values:
+            slots["os"] = self._text("os")
+        for fact in _FLAGS:
             if fact in self.values:
                 value, source = self.values[fact]
                 slots[fact] = found(value == "true", source)
@@ -114,8 +109,6 @@ class _Told:
         variables = self._named("variables.")
         if variables:
             slots["variables"] = found({key: value for key, (value, _) in variables.items()}, *_sources(variables))
-        if "gpus" in self.values and not self.gpus:
-            slots["gpus"] = absent(self.values["gpus"][1])
         if self.gpus:
             slots["gpus"] = found(tuple(_card(gpu) for gpu in self.gpus), self.gpu_source)
         if "kernel_modules" in self.values:
@@ -125,26 +118,22 @@ class _Told:
             value, source = self.values["nvidia_smi"]
             status, _, line = value.partition(" ")
             slots["nvidia_smi"] = found(SmiAnswer(int(status), line), source)
-        if self.kernel_log:
-            slots["kernel_log"] = found(tuple(self.kernel_log[:64]), self.kernel_log[0].source)
         return Facts(**slots)
 
     def _text(self, fact: str) -> Observed[str]:
         value, source = self.values[fact]
-        return absent(source) if value == ABSENT else found(value, source)
+        return found(value, source)
 
     def _named(self, prefix: str) -> dict[str, tuple[str, str]]:
         return {key[len(prefix) :]: pair for key, pair in self.values.items() if key.startswith(prefix)}
 
     def _driver(self) -> Observed[Driver] | None:
         parts: dict[str, Any] = {name: self._text(f"driver.{name}") for name in _DRIVER if f"driver.{name}" in self.values}
-        if parts:
-            return found(Driver(**parts), next(iter(parts.values())).source)
-        return absent(self.values["driver"][1]) if "driver" in self.values else None
+        return found(Driver(**parts), next(iter(parts.values())).source) if parts else None
 
     def _environment(self) -> Observed[Environment] | None:
         parts: dict[str, Any] = {}
-        for name in ("kind", "python", "owner"):
+        for name in _ENVIRONMENT:
             if f"environment.{name}" in self.values:
                 parts[name] = self._text(f"environment.{name}")
         packages = self._named("package.")
@@ -157,7 +146,7 @@ class _Told:
         held = self._named("tensorflow_build.")
         if not held:
             return None
-        values: dict[str, Any] = {key: value for key, (value, _) in held.items() if key in ("version", "cuda", "cudnn")}
+        values: dict[str, Any] = {"cudnn": held["cudnn"][0]} if "cudnn" in held else {}
         if "is_cuda_build" in held:
             values["is_cuda_build"] = held["is_cuda_build"][0] == "true"
         return found(TensorFlowBuild(**values), *_sources(held))

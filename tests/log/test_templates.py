@@ -8,6 +8,7 @@ from re import _constants, _parser  # type: ignore[attr-defined]
 
 import pytest
 
+from fixer.log.facts import STATED
 from fixer.log.line import Line
 from fixer.log.templates import Template, as_sought, squeeze
 from tests.log.heard import dataset, matcher
@@ -37,6 +38,11 @@ def noise_over(text: str) -> bool:
     """Whether a harmless line covers the whole of ``text``: what lies inside it is part of it."""
     hits, _ = matcher().hits([Line(1, text)])
     return any(hit.symptom.kind == "noise" for hit in hits)
+
+
+def test_what_rows_state_is_taken_and_nothing_else_is_waited_for() -> None:
+    stated = {fact for row in dataset().symptoms() for fact in row.states if not fact.startswith(("variables.", "package."))}
+    assert stated == STATED
 
 
 def test_every_wording_finds_its_symptom() -> None:
