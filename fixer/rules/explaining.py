@@ -10,7 +10,7 @@ what happened in a run unless a line agrees.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 
 from fixer.model.finding import Certainty, Evidence, Finding, Remedy
 from fixer.model.heard import Aside, Explanation, NamedCause, Quote
@@ -142,8 +142,7 @@ class _Reading:
         if not self.failing and not self.shared and self._is_well():
             known = tuple(told) or self._reported()
             return tuple(self._named(cause, None) for cause in known) if known else self._harmless()
-        rest = sorted((item for item in shares.items() if item[0] not in told), key=lambda item: (-item[1], ORDER[item[0]]))
-        ordered += [(cause, share) for cause, share in rest if share >= _LEAST]
+        ordered += [(cause, share) for cause, share in shares.items() if cause not in told and share >= _LEAST]
         names = list(dict.fromkeys(cause for cause, _ in ordered))
         # Beside a line that names its cause, what is also wrong with the machine is the doctor's affair.
         alone = [] if self.said else [found.cause for found in self.facts if found.cause not in names]
@@ -187,7 +186,10 @@ class _Reading:
         return (NamedCause("benign-noise", certainty, "only harmless lines were recognised", quotes, (), remedy, decide, "benign-noise"),)
 
     def _shares(self) -> dict[str, float]:
-        """How probable each cause of the lines that nothing explained is; the sum is 1."""
+        """How probable each cause of the lines that nothing explained is, the most probable first.
+
+        A run whose import failed and one that reached the GPU are two: what stops the import comes before the other's causes.
+        """
         sure = {found.cause for found in self.said}
         groups: dict[str, dict[str, float]] = {}
         for found in self.shared:
@@ -198,10 +200,18 @@ class _Reading:
             groups = {name: weights for name, weights in groups.items() if name not in headlines}
         if set(groups) - _CONSEQUENCES:
             groups = {name: weights for name, weights in groups.items() if name not in _CONSEQUENCES}
-        names = {cause for weights in groups.values() for cause in weights}
         raised = {found.cause for found in self.raised}
         if not groups:
-            return {cause: 1.0 / len(raised) for cause in raised}
+            return _sorted({cause: 1.0 / len(raised) for cause in raised})
+        early = {name: weights for name, weights in groups.items() if _stops_the_import(weights)}
+        late = {name: weights for name, weights in groups.items() if name not in early}
+        if early and late and not _causes(early) & (_causes(late) | raised):
+            return {**_sorted(self._weighed(early, set(), headlines)), **_sorted(self._weighed(late, raised, headlines))}
+        return _sorted(self._weighed(groups, raised, headlines))
+
+    def _weighed(self, groups: Mapping[str, Mapping[str, float]], raised: Set[str], headlines: Set[str]) -> dict[str, float]:
+        """The shares of the causes of ``groups``, and of what other lines only ``raised``; the sum is 1."""
+        names = _causes(groups)
         shares = dict.fromkeys(names | raised, 1.0)
         telling = set(groups) - headlines
         for name, weights in groups.items():
@@ -270,6 +280,20 @@ class _Reading:
                     evidence.append(item)
         shown = sorted(quotes.values(), key=lambda quote: quote.line)[:_MOST_LINES]
         return tuple(shown), tuple(dict.fromkeys(evidence))
+
+
+def _sorted(shares: Mapping[str, float]) -> dict[str, float]:
+    return dict(sorted(shares.items(), key=lambda item: (-item[1], ORDER[item[0]])))
+
+
+def _causes(groups: Mapping[str, Mapping[str, float]]) -> set[str]:
+    return {cause for weights in groups.values() for cause in weights}
+
+
+def _stops_the_import(weights: Mapping[str, float]) -> bool:
+    """Whether nearly all that a line could mean stops the import."""
+    early = sum(weight for cause, weight in weights.items() if CAUSES[cause].stage == "import")
+    return early >= _LIKELY * sum(weights.values())
 
 
 def _is_weak(found: Finding) -> bool:
