@@ -31,6 +31,8 @@ GIVEN_AWAY = ("card-given-away", "lspci-vfio")
 _IGNORED = re.compile(r"Ignoring visible gpu device \(device: \d+, name: [^()]*?, pci bus id: ([0-9a-fA-F:.]+)")
 # Names of libstdc++'s own, as a linker writes them.
 OF_LIBSTDCXX = ("_ZSt", "_ZNSt", "_ZNKSt")
+_RUNTIMES = ("glibc-needed", "glibcxx-needed")
+_A_MODULE = re.compile(r"\w*Error: |-packages|tensorflow|torch|jaxlib|libcu[a-z]{2}|python", re.IGNORECASE)
 _IMPORTED = re.compile(r"while importing ([\w.]{1,80})")
 # Native modules of the frameworks and of what they import.
 _NATIVE_MODULE = re.compile(r"_?pywrap|tensorflow|numpy|umath|jaxlib|xla|torch|_C\b|h5py|^defs$|protobuf|_message|ml_dtypes", re.IGNORECASE)
@@ -43,7 +45,8 @@ def said_outright(case: Case) -> Iterator[Finding]:
     """A line that names one cause."""
     for one in heard(case):
         if len(one.row.causes) == 1 and one.row.kind not in _SILENT and one.row.id not in GIVEN_AWAY and not left_out(case, one):
-            yield named(next(iter(one.row.causes)), cast(Certainty, one.row.certainty), about(one), (one.evidence,), f"said-{one.row.id}")
+            certainty = cast(Certainty, "likely" if _is_for_another(one) else one.row.certainty)
+            yield named(next(iter(one.row.causes)), certainty, about(one), (one.evidence,), f"said-{one.row.id}")
 
 
 def left_out(case: Case, one: Heard) -> bool:
@@ -61,7 +64,12 @@ def _of_an_ignored_card(case: Case, one: Heard) -> bool:
 def _runtime_is_too_old(case: Case, one: Heard) -> bool:
     """Whether what the plugin lacks is the C or C++ library's, and not TensorFlow's."""
     symbols = [other.event.values.get("symbol", "") for other in said(case, "library-symbol")]
-    return bool(said(case, "glibc-needed", "glibcxx-needed")) or any(name.startswith(OF_LIBSTDCXX) for name in symbols)
+    return bool(said(case, *_RUNTIMES)) or any(name.startswith(OF_LIBSTDCXX) for name in symbols)
+
+
+def _is_for_another(one: Heard) -> bool:
+    """Whether the C or C++ library is too old for some program: for Python's modules it need not be."""
+    return one.row.id in _RUNTIMES and _A_MODULE.search(one.event.text) is None
 
 
 def _of_no_framework(case: Case, one: Heard) -> bool:

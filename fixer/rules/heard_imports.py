@@ -103,7 +103,7 @@ MISSING: dict[str, Meaning] = {
 }
 # "module X has no attribute Y".
 LACKING: dict[str, Meaning] = {
-    "ml_dtypes": _one("ml-dtypes-mismatch", "proven"),
+    "ml_dtypes": _one("ml-dtypes-mismatch"),
     "numpy": _one(_NUMPY),
     "numpy.": _one(_NUMPY),
     "google.protobuf.": _one("protobuf-too-old"),
@@ -125,6 +125,19 @@ _FOR_A_SESSION = Meaning({"gpu-memory-setting-misused": 56, _KERAS: 44})
 # Every TensorFlow has these: a module that lacks one is no TensorFlow, or half of one.
 _ALWAYS_THERE = ("__version__", "constant", "Variable", "keras", "config", "compat", "io", "math", "nn", "data", "function", "python")
 _NOT_TENSORFLOW = Meaning({"module-shadowed": 46, "environment-broken": 36, "duplicate-tf-packages": 10, "tensorflow-missing": 8})
+# The same of packages whose other names come and go with their releases.
+_NOT_THE_PACKAGE = Meaning({"module-shadowed": 54, "environment-broken": 46})
+_EVERY_RELEASE_HAS = {
+    "tensorflow": (_ALWAYS_THERE, _NOT_TENSORFLOW),
+    "numpy": (
+        ("__version__", "array", "asarray", "ndarray", "dtype", "arange", "zeros", "ones", "concatenate", "mean", "sum", "random", "linalg",
+         "float32", "float64", "int32", "int64", "uint8", "pi", "load", "save"),
+        _NOT_THE_PACKAGE,
+    ),
+    "ml_dtypes": (("__version__", "bfloat16", "float8_e4m3fn", "float8_e5m2", "finfo"), _NOT_THE_PACKAGE),
+}  # fmt: skip
+# The types that ml_dtypes has are the table of its releases.
+_A_TYPE = re.compile(r"(?:float|u?int)\d")
 # How many lines a traceback has between an import that failed and the error.
 _NEAR = 2
 # Names that one generation of Keras had and the next has not, and that no other package has.
@@ -221,8 +234,11 @@ def attribute_missing(case: Case) -> Iterator[Finding]:
         if one.event.line in early or own_file(case, module) is not None:
             continue
         meaning = _meaning(LACKING, module)
-        if module == "tensorflow" and name in _ALWAYS_THERE:
-            meaning = _NOT_TENSORFLOW
+        names, otherwise = _EVERY_RELEASE_HAS.get(module, ((), None))
+        if name in names:
+            meaning = otherwise
+        elif module == "ml_dtypes" and _A_TYPE.match(name):
+            meaning = _one("ml-dtypes-mismatch", "proven")
         elif module == "tensorflow" and name in ("get_default_graph", "__internal__"):
             meaning = _one(_KERAS)
         elif name == _SESSION and "keras" in module:
@@ -301,7 +317,7 @@ def own_file_in_the_way(case: Case) -> Iterator[Finding]:
     """A name is missing from a package, and the traceback goes through a file of the user's that is called like it."""
     if not said(case, "no-attribute", "no-attribute-old", "cannot-import-name"):
         return
-    for module in ("tensorflow", "keras", "numpy"):
+    for module in (*_SHADOWING, "ml_dtypes"):
         one = own_file(case, module)
         if one is not None:
             title = f"the user's own {module}.py is imported in the package's place"
@@ -343,7 +359,7 @@ def user_site_in_traceback(case: Case) -> Iterator[Finding]:
     own, environment = said(case, "in-user-site"), said(case, "in-environment")
     if own and environment:
         failed = said(case, "no-module", "no-attribute", "cannot-import-name", "numpy-two", "numpy-array-api", "numpy-import",
-                      "numpy-older", "protobuf-descriptors", "protobuf-runtime-older", "numpy-extensions-failed",
+                      "numpy-older", "protobuf-descriptors", "protobuf-descriptors-old", "protobuf-runtime-older", "numpy-extensions-failed",
                       "library-not-found")  # fmt: skip
         if failed:
             title = "modules come from ~/.local although the program runs in an environment"

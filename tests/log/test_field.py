@@ -7,12 +7,14 @@ J (ten reports, after I was read) 80.0 and 80.0 %, K (62 reports) 80.6 and 88.7 
 N (74 reports of R, JAX, ONNX Runtime, PyTorch, containers, WSL and clusters) 79.7 and 93.2 %.
 ``flips.jsonl`` turns the one decisive fact of a report: text to ``replace``, keys of the report's ``environment`` to change or
 to leave ``without``; another cause comes first ``instead`` (one, or one of several), or nothing is blamed (``healthy``).
+``ills.jsonl`` puts one failure into the log of a healthy run (behind the line that ``after`` finds, or at its end; what came then is cut).
 ``lookalikes.jsonl`` holds logs in which a cause's words stand and the cause does not.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from functools import lru_cache
 from typing import Any
 
@@ -24,6 +26,7 @@ CLASSES: dict[str, str] = json.loads(bench.CLASSES.read_text(encoding="utf-8"))
 # What is reached, a little below.
 LEAST = {"is_first": 0.86, "reached": 0.96}
 FLIPS = bench.read(bench.KNOWN / "flips.jsonl")
+ILLS = bench.read(bench.KNOWN / "ills.jsonl")
 LOOKALIKES = bench.read(bench.KNOWN / "lookalikes.jsonl")
 
 
@@ -87,6 +90,23 @@ def test_a_turned_fact_takes_the_cause_away(flip: dict[str, Any]) -> None:
     assert not allowed or causes[0]["cause"] in allowed
     assert not [row for row in causes if allowed and row["certainty"] == "proven" and row["cause"] not in allowed]
     assert not flip.get("healthy") or not bench.false_alarms(log, told)
+
+
+@lru_cache(maxsize=1)
+def healthy() -> dict[str, dict[str, Any]]:
+    return {one["name"]: one for one in bench.healthy_logs()}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ill", ILLS, ids=lambda ill: str(ill["healthy"]))
+def test_one_failure_in_a_healthy_log_is_named(ill: dict[str, Any]) -> None:
+    run = healthy()[ill["healthy"]]
+    lines = run["log"].splitlines()
+    cut = next(at for at, line in enumerate(lines, 1) if re.search(ill["after"], line)) if "after" in ill else len(lines)
+    _, document = bench.explain("\n".join([*lines[:cut], ill["lines"], ""]), run.get("environment"))
+    causes = document["data"]["causes"]
+    assert causes[0]["cause"] in ill["causes"]
+    assert not [row for row in causes if row["certainty"] == "proven" and row["cause"] not in ill["causes"]]
 
 
 @pytest.mark.slow
