@@ -28,7 +28,8 @@ _WRAPPERS = ("native-runtime", "keras-cannot")
 _ANY_NUMBER = "cudnn-unknown-status"
 # The card is kept for a virtual machine: a driver is not what is missing, and its rule says so.
 GIVEN_AWAY = ("card-given-away", "lspci-vfio")
-_IGNORED = re.compile(r"Ignoring visible gpu device \(device: \d+, name: [^()]*?, pci bus id: ([0-9a-fA-F:.]+)")
+_IGNORED = re.compile(r"Ignoring (?:visible )?gpu device \(device: (\d{1,3}), name: ")
+_TAKEN = re.compile(r"\bdevice: (\d{1,3}), name: ")
 # Names of libstdc++'s own, as a linker writes them.
 OF_LIBSTDCXX = ("_ZSt", "_ZNSt", "_ZNKSt")
 _RUNTIMES = ("glibc-needed", "glibcxx-needed")
@@ -57,8 +58,9 @@ def left_out(case: Case, one: Heard) -> bool:
 def _of_an_ignored_card(case: Case, one: Heard) -> bool:
     """Whether the line is of a card that TensorFlow ignores beside another one, which it takes: then nothing stops."""
     ignored = _IGNORED.search(one.event.text)
-    taken = [made.event.values.get("pci") for made in said(case, "created-device")]
-    return ignored is not None and any(pci and pci != ignored[1] for pci in taken) and ignored[1] not in taken
+    made = (_TAKEN.search(other.event.text) for other in said(case, "created-device", "creating-device-old"))
+    taken = {found[1] for found in made if found is not None}
+    return ignored is not None and bool(taken) and ignored[1] not in taken
 
 
 def _runtime_is_too_old(case: Case, one: Heard) -> bool:
