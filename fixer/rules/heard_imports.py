@@ -359,7 +359,8 @@ def user_site_in_traceback(case: Case) -> Iterator[Finding]:
     own, environment = said(case, "in-user-site"), said(case, "in-environment")
     if own and environment:
         failed = said(case, "no-module", "no-attribute", "cannot-import-name", "numpy-two", "numpy-array-api", "numpy-import",
-                      "numpy-older", "protobuf-descriptors", "protobuf-descriptors-old", "protobuf-runtime-older", "numpy-extensions-failed",
+                      "numpy-older", "protobuf-descriptors", "protobuf-descriptors-old", "protobuf-runtime-older",
+                      "numpy-extensions-failed",
                       "library-not-found")  # fmt: skip
         if failed:
             title = "modules come from ~/.local although the program runs in an environment"
