@@ -1,7 +1,8 @@
 """Reads what pip and conda print of installed packages: tables, "Successfully installed", "already satisfied", ``pip show``.
 
 The unit is ``Listings(lines)``: the lines go through it unchanged, and ``packages`` holds the last version that was told of
-each package that matters here, with the number of its line. A requirement (``numpy==1.26``) is a wish and no package.
+each package that matters here, with the number of its line. A requirement (``numpy==1.26``) is a wish and no package, but below
+a command ``pip freeze``.
 """
 
 from __future__ import annotations
@@ -22,6 +23,10 @@ _LONGEST_ROW = 160
 # A row of pip's table or of conda's: what follows the version is a build and a channel, or a folder.
 _ROW = re.compile(rf"\s*({_NAME})\s+{_WHOLE}(?:\s+\S+){{0,2}}\s*", re.IGNORECASE)
 _SATISFIED = re.compile(rf"\s*Requirement already satisfied: ({_NAME})\b.* \({_VERSION}\)\s*", re.IGNORECASE)
+_FREEZE = re.compile(r"(?:^|[\s$>!%])(?:uv )?pip3?(?:\.exe)? freeze\b", re.IGNORECASE)
+# What pip freeze prints: a release, or where it was taken from.
+_FROZEN = re.compile(r"\s*(?:-e )?[\w.-]+(?:==| @ )\S+.*")
+_FROZEN_PACKAGE = re.compile(rf"\s*({_NAME})=={_VERSION}\s*", re.IGNORECASE)
 _INSTALLED = re.compile(r"\s*Successfully installed ", re.IGNORECASE)
 _PIECE = re.compile(rf"({_NAME})-{_VERSION}", re.IGNORECASE)
 _SHOWN_NAME, _SHOWN_VERSION = re.compile(rf"\s*Name: ({_NAME})\s*", re.IGNORECASE), re.compile(rf"\s*Version: {_VERSION}\s*")
@@ -35,8 +40,12 @@ class Listings:
         self.packages: dict[str, tuple[str, int]] = {}
 
     def __iter__(self) -> Iterator[Line]:
-        shown = None
+        shown, frozen = None, False
         for line in self._lines:
+            frozen = _FREEZE.search(line.text) is not None or frozen and _FROZEN.fullmatch(line.text) is not None
+            package = _FROZEN_PACKAGE.fullmatch(line.text) if frozen and len(line.text) <= _LONGEST_ROW else None
+            if package is not None:
+                self.packages[package.group(1).lower()] = (package.group(2), line.number)
             for name, version in _listed(line.text):
                 self.packages[name.lower()] = (version, line.number)
             version_of = _SHOWN_VERSION.fullmatch(line.text) if shown is not None else None

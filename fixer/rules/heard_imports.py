@@ -14,7 +14,7 @@ from fixer.model import compare
 from fixer.model.finding import Certainty, Finding
 from fixer.model.record import record
 from fixer.rules.case import Case
-from fixer.rules.events import Heard, evidence, said
+from fixer.rules.events import Heard, evidence, heard, said
 from fixer.rules.heard import about, candidates, is_own, named, own_file
 
 # Removed from NumPy in 1.20 to 2.0; code that still asks for them is older than the NumPy that is installed.
@@ -111,8 +111,9 @@ LACKING: dict[str, Meaning] = {
     "tensorflow.compat.v2.": _one(_KERAS),
     "tensorflow._api.v2.compat.v2.": _one(_KERAS),
     "tensorflow._api.": Meaning({_KERAS: 60, "environment-broken": 40}),
-    "tensorflow.keras": Meaning({_KERAS: 80, "environment-broken": 20}),
-    "tensorflow.keras.": Meaning({_KERAS: 80, "environment-broken": 20}),
+    # Who asks for such a name was written for another Keras, or is an extension of TensorFlow made for another release.
+    "tensorflow.keras": Meaning({_KERAS: 70, "environment-broken": 18, "plugin-built-for-other-tf": 12}),
+    "tensorflow.keras.": Meaning({_KERAS: 70, "environment-broken": 18, "plugin-built-for-other-tf": 12}),
     "tensorflow.python.": Meaning({_KERAS: 62, "environment-broken": 38}),
     "tensorflow.tools.": _one("environment-broken"),
     "keras": _one(_KERAS),
@@ -161,10 +162,10 @@ NAMELESS: dict[str, Meaning] = {
     "keras.": _one(_KERAS),
     "tf_keras": _one(_KERAS),
     "tf_keras.": _one(_KERAS),
-    "tensorflow.keras": _one(_KERAS),
-    "tensorflow.keras.": _one(_KERAS),
-    "tensorflow.python.keras": _one(_KERAS),
-    "tensorflow.python.keras.": _one(_KERAS),
+    "tensorflow.keras": Meaning({_KERAS: 88, "plugin-built-for-other-tf": 12}),
+    "tensorflow.keras.": Meaning({_KERAS: 88, "plugin-built-for-other-tf": 12}),
+    "tensorflow.python.keras": Meaning({_KERAS: 88, "plugin-built-for-other-tf": 12}),
+    "tensorflow.python.keras.": Meaning({_KERAS: 88, "plugin-built-for-other-tf": 12}),
     "tensorflow.python.eager.context": _one(_KERAS),
     "tensorflow.compat.v2.experimental": _one(_KERAS),
     "tensorflow.python": Meaning({"environment-broken": 60, _KERAS: 40}),
@@ -281,6 +282,19 @@ def name_missing_without_module(case: Case) -> Iterator[Finding]:
             yield named(_KERAS, "likely", f"Keras has no {name} in this release", evidence((one, *near[-1:])), "said-name-of-keras")
 
 
+def addons_of_another_release(case: Case) -> Iterator[Finding]:
+    """TensorFlow Addons says that it is made for other releases, and then a name of TensorFlow's or Keras's was missing."""
+    warned = said(case, "plugin-addons")
+    failed = [
+        one
+        for one in said(case, "no-attribute", "cannot-import-name", "no-module")
+        if _module(one).partition(".")[0] in ("tensorflow", "keras", "tf_keras")
+    ]
+    if warned and any(one.event.line > warned[0].event.line for one in failed):
+        title = "this tensorflow-addons is made for other TensorFlow releases"
+        yield named("plugin-built-for-other-tf", "likely", title, evidence((warned[0], failed[-1])), "said-addons")
+
+
 def half_imported(case: Case) -> Iterator[Finding]:
     """A module that is asked before it is loaded: mostly a file of the user's under its name."""
     for one in said(case, "half-imported", "half-imported-name"):
@@ -352,6 +366,10 @@ def windows_runtime(case: Case) -> Iterator[Finding]:
         title = "TensorFlow's native library could not be loaded on Windows"
         weights = {"windows-msvc-or-avx": 70.0, "windows-dll-missing": 30.0}
         yield from candidates("dll-load-old", weights, title, evidence((*seen[:1], *traced[:1])), ("where", "msvcp140_1.dll"))
+    elif seen and all(one.row.id == "dll-load-old" for one in heard(case) if one.row.kind in ("error", "headline")):
+        # Nobody says whose module it was, and nothing else failed.
+        weights = {"windows-msvc-or-avx": 52.0, "windows-dll-missing": 26.0, "windows-dll-search-path": 12.0, "environment-broken": 10.0}
+        yield from candidates("dll-load-old", weights, about(seen[0]), evidence(seen[:1]), ("where", "msvcp140_1.dll"))
 
 
 def user_site_in_traceback(case: Case) -> Iterator[Finding]:

@@ -24,6 +24,8 @@ _VERSIONS = re.compile(r"from versions:\s*([^)]*)")
 _LAST_GPU_PACKAGE = (2, 12)
 # From 2.1 on the package tensorflow is built for CUDA too.
 _ONE_PACKAGE = (2, 1)
+# Which wheels a Python takes: its system and processor, and whether it is one of 64 bits.
+_PLATFORM = "import sys, sysconfig; print(sysconfig.get_platform(), sys.maxsize > 2**32)"
 _WITHOUT_GPU = ("tensorflow", "tensorflow-cpu", "intel-tensorflow")
 
 
@@ -53,6 +55,10 @@ def _unmet(case: Case, one: Heard, name: str, text: str) -> Iterator[Finding]:
     elif is_framework(name):
         if _is_musl(case) and not _names_versions(listed):
             yield named("libc-musl", "likely", f"there are no wheels of {name} for musl", (one.evidence,), "said-musl")
+        elif case.os != "macos" and not _names_versions(listed) and _serves_this_python(case, name, version):
+            title = f"{name} {version} has wheels for Python {case.python}: the index has none for this processor or system"
+            weights = {"apple-silicon": 46.0, "python-unsupported": 34.0, "libc-musl": 20.0}
+            yield from candidates("requirement-unmet", weights, title, (one.evidence,), ("python3", "-c", _PLATFORM))
         elif case.os == "macos" and not _names_versions(listed):
             weights = {"python-unsupported": 62.0, "apple-silicon": 38.0}
             title = f"there is no wheel of {name} for this Python or this Mac"
@@ -83,6 +89,12 @@ def _beyond(version: str) -> bool:
 
 def _names_versions(listed: re.Match[str] | None) -> bool:
     return listed is not None and listed.group(1).strip() not in ("", "none")
+
+
+def _serves_this_python(case: Case, name: str, version: str) -> bool:
+    """Whether the release is known to have wheels for the Python that is told."""
+    rows = ask.tensorflow_rows(case.dataset, name, version) if version else ()
+    return case.python is not None and any(case.python in row.python for row in rows)
 
 
 def _is_release(case: Case, name: str, version: str) -> bool:

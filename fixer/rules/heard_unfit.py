@@ -24,6 +24,12 @@ _TWO_RELEASES = {
     "ld-library-path-shadows-env": 20.0,
     "tf-torch-pin-conflict": 18.0,
 }
+_OLDER_TOOLKIT = {
+    "ld-library-path-shadows-env": 42.0,
+    "cuda-libs-wrong-version": 38.0,
+    "cudnn-shadowed": 10.0,
+    "tf-torch-pin-conflict": 10.0,
+}
 # TensorFlow's own files of two releases lie over each other.
 _TWO_TENSORFLOWS = {"environment-broken": 56.0, "duplicate-tf-packages": 44.0}
 # The driver's own library lacks a function: the driver is older than what asks for it, or a stand-in answers in its place.
@@ -71,6 +77,10 @@ def library_symbol(case: Case) -> Iterator[Finding]:
             return
         if _LIBCUDA.match(file_name(name)):
             yield from candidates("library-symbol", _OLDER_DRIVER, title, (one.evidence,), ("nvidia-smi",))
+            return
+        if kind_of(file_name(name)) == "cuda" and name.startswith("/") and "-packages/" not in name:
+            # A toolkit's own library, of an older release than what asks: it was found before the right one.
+            yield from candidates("library-symbol", _OLDER_TOOLKIT, title, (one.evidence,), ("convfix", "doctor"))
             return
         if kind_of(name.rpartition("/")[2]) == "cudnn":
             own = [line for line in said(case, "library-listed") if "site-packages" in line.event.text and OF_CUDNN.search(line.event.text)]

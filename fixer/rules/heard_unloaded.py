@@ -82,7 +82,13 @@ def cudnn_not_loaded(case: Case) -> Iterator[Finding]:
     evidence = tuple(item.line.evidence for item in gone[:3])
     listed = _listed(case, one.name)
     if one.windows:
-        weights = {"cudnn-missing": 52.0, "zlibwapi-missing": 14.0, "windows-dll-search-path": 18.0, "cuda-libs-wrong-version": 16.0}
+        weights = {
+            "cudnn-missing": 48.0,
+            "windows-dll-search-path": 16.0,
+            "cuda-libs-wrong-version": 14.0,
+            "zlibwapi-missing": 12.0,
+            "windows-dll-missing": 10.0,
+        }
         if _WINDOWS_PART.search(one.name) and one.line.event.values.get("code") == _MODULE_NOT_FOUND and not _needs_no_zlib(case):
             # The part was found and something that it needs was not: from cuDNN 8.3 on that is zlib.
             weights = {"zlibwapi-missing": 56.0, "cudnn-missing": 26.0, "windows-dll-search-path": 12.0, "cuda-libs-wrong-version": 6.0}
@@ -258,7 +264,7 @@ def _elsewhere(case: Case, gone: list[Lost], wanted: CudaVersion | None) -> dict
         named_versions = [compare.cuda(text) for text in re.findall(r"/cuda-(\d+\.\d+)", path)]
         if wanted is not None and named_versions and all(one is not None and one.major != wanted.major for one in named_versions):
             weights = {"cuda-libs-wrong-version": 76.0, "ld-library-path-missing": 16.0, "cuda-libs-missing": 8.0}
-    if _started_elsewhere(case):
+    if _started_elsewhere(case) and fits is not False:
         weights["env-not-inherited"] = weights.get("env-not-inherited", 6.0) * _ELSEWHERE
     if fits is None and not case.cards and not case.driver and any("cudart" in one.name for one in gone):
         # TensorFlow says of this very line that it means nothing where there is no GPU.

@@ -11,6 +11,9 @@ from fixer.rules.events import evidence, said
 from fixer.rules.heard import about, candidates, named
 
 _INSTEAD = "ptxas-driver-instead"
+_NO_FUNCTION = {"driver-library-mismatch": 60.0, "driver-too-old": 22.0, "container-without-gpu": 18.0}
+# What compiled the module knew neither the card nor, then, the function.
+_NO_KERNEL = {"gpu-arch-too-new": 36.0, "ptxas-missing": 24.0, "gpu-arch-too-old": 22.0, "driver-too-old": 18.0}
 _WORKS = ("loaded-cudnn-version", "gpu-listed", "epoch")
 
 
@@ -45,3 +48,14 @@ def ptxas_unknown_gpu(case: Case) -> Iterator[Finding]:
     if any(not ask.some_wheel_has_code(case.dataset, card) for card in cards):
         weights = {"ptxas-missing": 30.0, "gpu-arch-too-new": 70.0}
     yield from candidates("ptxas-unknown-gpu", weights, about(seen[0]), evidence(seen), ("ptxas", "--version"))
+
+
+def kernel_not_in_module(case: Case) -> Iterator[Finding]:
+    """A module was loaded and lacks the function: what compiled it is at fault. Without a module, the driver lacks one."""
+    modules, functions = said(case, "ptx-kernel-not-found"), said(case, "cuda-symbol-not-found")
+    of_a_module = {one.event.line for one in modules}
+    if modules and not said(case, "ptxas-unknown-gpu"):
+        yield from candidates("ptx-kernel-not-found", _NO_KERNEL, about(modules[0]), evidence(modules), ("convfix", "doctor"))
+    missing = [one for one in functions if one.event.line not in of_a_module]
+    if missing:
+        yield from candidates("cuda-symbol-not-found", _NO_FUNCTION, about(missing[0]), evidence(missing), ("nvidia-smi",))

@@ -27,6 +27,9 @@ _SERVED_BY_ALL = (7, 5)
 _MOST_FREE, _LITTLE_FREE = 0.7, 0.2
 _SMALL_MIB = 2560
 _GROWTH = "TF_FORCE_GPU_ALLOW_GROWTH"
+# What any build says of the processor, and how a run tells that it has no GPU.
+_OF_THE_PROCESSOR = {"cpu-instructions", "cpu-frequency", "onednn", "numa-node"}
+_NO_GPU_LISTED = {"gpu-list-empty", "cpu-only-list"}
 _INSTALLERS = ("setup", "get-pip", "ez_setup")
 _WINDOWS = ("windows-dll-missing", "windows-dll-search-path", "windows-msvc-or-avx", "zlibwapi-missing", "windows-native-no-gpu")
 _LINUX = ("ld-library-path-missing", "ld-library-path-shadows-env", "pip-nvidia-libs-not-found", "secure-boot", "nouveau-active",
@@ -257,6 +260,15 @@ def _cuda_from_wheels(case: Case) -> bool:
     return is_reported(case.facts.toolkits) and _recent_tensorflow(case) and case.os == "linux"
 
 
+def _starts_without_cuda(case: Case) -> bool:
+    """TensorFlow's own lines of the start are there, none of them is about CUDA, and then no GPU is listed.
+
+    A build with CUDA says at that level what it opened, or why it could not.
+    """
+    every = {one.row.id for one in heard(case) if one.row.kind != "fact"}
+    return "cpu-instructions" in every and bool(every & _NO_GPU_LISTED) and every <= _OF_THE_PROCESSOR | _NO_GPU_LISTED
+
+
 def _silent_cuda_build(case: Case) -> bool:
     """A build with CUDA that sees no GPU and names no library: from 2.15 on it says nothing where libcuda itself is not there."""
     loud = ("cannot-dlopen", "could-not-find-cuda", "library-not-loaded", "library-opened", "cuda-cuinit-failed", "cuda-no-device",
@@ -433,5 +445,8 @@ HINTS: tuple[Hint, ...] = (
          lambda case: bool(said(case, "onnxruntime-asks")) and not case.facts.toolkits.is_found, {"cuda-libs-wrong-version": 4}),
     # How much TensorFlow takes at its start is nothing to PyTorch, which takes what it needs.
     Hint("PyTorch fails, and no TensorFlow is near", _torch_alone, {"gpu-memory-growth": 0.05, "nv-compute-cache": 2}),
+    Hint("a start that says nothing of CUDA", _starts_without_cuda,
+         {"cpu-build-selected": 6, "container-without-gpu": 0.3, "driver-not-loaded": 0.2, "cuda-libs-missing": 0.2,
+          "cuda-libs-wrong-version": 0.2, "pip-nvidia-libs-not-found": 0.2}),
     Hint("a cuDNN that dropped this card", _dropped_by_cudnn, {"cudnn-drops-gpu": 8}),
 )  # fmt: skip

@@ -15,6 +15,7 @@ from fixer.rules.causes import CAUSES
 from fixer.rules.events import heard
 from fixer.rules.heard import candidates
 from fixer.rules.likelihood import refuted
+from fixer.rules.lost_libraries import lost
 from fixer.rules.say import fact
 
 # The group's name.
@@ -27,7 +28,7 @@ _FIRST_WITH_KERAS, _FIRST_WITH_KERAS_3 = (2, 6), (2, 16)
 
 def silent_log(case: Case) -> Iterator[Finding]:
     """A log without a known line: what such surroundings most often suffer from."""
-    if not case.facts.events.is_absent and not _only_states(case):
+    if lost(case) or not case.facts.events.is_absent and not _only_states(case):
         return
     weights: dict[str, float] = {}
     seen: list[Evidence] = []
