@@ -82,13 +82,7 @@ def cudnn_not_loaded(case: Case) -> Iterator[Finding]:
     evidence = tuple(item.line.evidence for item in gone[:3])
     listed = _listed(case, one.name)
     if one.windows:
-        weights = {
-            "cudnn-missing": 48.0,
-            "windows-dll-search-path": 16.0,
-            "cuda-libs-wrong-version": 14.0,
-            "zlibwapi-missing": 12.0,
-            "windows-dll-missing": 10.0,
-        }
+        weights = {"cudnn-missing": 52.0, "zlibwapi-missing": 14.0, "windows-dll-search-path": 18.0, "cuda-libs-wrong-version": 16.0}
         if _WINDOWS_PART.search(one.name) and one.line.event.values.get("code") == _MODULE_NOT_FOUND and not _needs_no_zlib(case):
             # The part was found and something that it needs was not: from cuDNN 8.3 on that is zlib.
             weights = {"zlibwapi-missing": 56.0, "cudnn-missing": 26.0, "windows-dll-search-path": 12.0, "cuda-libs-wrong-version": 6.0}
