@@ -14,6 +14,8 @@ _INSTEAD = "ptxas-driver-instead"
 _NO_FUNCTION = {"driver-library-mismatch": 60.0, "driver-too-old": 22.0, "container-without-gpu": 18.0}
 # What compiled the module knew neither the card nor, then, the function.
 _NO_KERNEL = {"gpu-arch-too-new": 36.0, "ptxas-missing": 24.0, "gpu-arch-too-old": 22.0, "driver-too-old": 18.0}
+# XLA names the ptxas only where it does not know the card (LogPtxasTooOld of asm_compiler.cc).
+_NO_KERNEL_OF_PTXAS = {"ptxas-missing": 62.0, "gpu-arch-too-new": 38.0}
 _WORKS = ("loaded-cudnn-version", "gpu-listed", "epoch")
 
 
@@ -55,7 +57,9 @@ def kernel_not_in_module(case: Case) -> Iterator[Finding]:
     modules, functions = said(case, "ptx-kernel-not-found"), said(case, "cuda-symbol-not-found")
     of_a_module = {one.event.line for one in modules}
     if modules and not said(case, "ptxas-unknown-gpu"):
-        yield from candidates("ptx-kernel-not-found", _NO_KERNEL, about(modules[0]), evidence(modules), ("convfix", "doctor"))
+        used = said(case, "ptxas-used")
+        weights = _NO_KERNEL_OF_PTXAS if used else _NO_KERNEL
+        yield from candidates("ptx-kernel-not-found", weights, about(modules[0]), evidence((*used[:1], *modules)), ("convfix", "doctor"))
     missing = [one for one in functions if one.event.line not in of_a_module]
     if missing:
         yield from candidates("cuda-symbol-not-found", _NO_FUNCTION, about(missing[0]), evidence(missing), ("nvidia-smi",))

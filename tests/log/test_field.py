@@ -4,7 +4,7 @@
 E to N were gathered by one who ran nothing. Counted unread (the cause first, and named): B 78.5 and 97.8 %,
 C 72.0 and 90.0 %, E 75.8 and 87.4 %, F 74.2 and 83.1 %, G 70.7 and 85.9 %, H 49.0 and 75.5 %, I 73.2 and 79.3 %,
 J (ten reports, after I was read) 80.0 and 80.0 %, K (62 reports) 80.6 and 88.7 %, L (eight of web pages) 62.5 and 62.5 %,
-M (53 reports) 67.9 and 86.8 %,
+M (53 reports, of which five stand in N) 67.9 and 86.8 %,
 N (74 reports of R, JAX, ONNX Runtime, PyTorch, containers, WSL and clusters) 79.7 and 93.2 %.
 ``flips.jsonl`` turns the one decisive fact of a report: text to ``replace``, keys of the report's ``environment`` to change or
 to leave ``without``; another cause comes first ``instead`` (one, or one of several), or nothing is blamed (``healthy``).
