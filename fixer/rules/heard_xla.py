@@ -60,6 +60,6 @@ def kernel_not_in_module(case: Case) -> Iterator[Finding]:
         used = said(case, "ptxas-used")
         weights = _NO_KERNEL_OF_PTXAS if used else _NO_KERNEL
         yield from candidates("ptx-kernel-not-found", weights, about(modules[0]), evidence((*used[:1], *modules)), ("convfix", "doctor"))
-    missing = [one for one in functions if one.event.line not in of_a_module]
+    missing = tuple(one for one in functions if one.event.line not in of_a_module)
     if missing:
         yield from candidates("cuda-symbol-not-found", _NO_FUNCTION, about(missing[0]), evidence(missing), ("nvidia-smi",))
