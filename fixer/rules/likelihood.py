@@ -400,7 +400,7 @@ HINTS: tuple[Hint, ...] = (
     Hint("a card that every wheel knows", _long_known, {"gpu-arch-too-new": 0.1}),
     Hint("the wheel has code for the card", _has_code, {"gpu-arch-too-new": 0.02, "gpu-arch-too-old": 0.02}),
     Hint("an old card", _old_card, {"gpu-arch-too-old": 3, "gpu-arch-too-new": 0.05}),
-    Hint("the driver is new enough", lambda case: driver_fits(case, True), {"driver-too-old": 0.25}),
+    Hint("the driver is new enough", lambda case: driver_fits(case, True), {"driver-too-old": 0.12}),
     Hint("the toolkit is newer than the driver", _behind_the_toolkit, {"driver-too-old": 60}),
     Hint("the driver is too old", lambda case: driver_fits(case, False), {"driver-too-old": 12}),
     Hint("nvidia wheels are there", _has_wheels, {"pip-nvidia-libs-not-found": 6, "cuda-libs-missing": 0.1, "cudnn-missing": 0.3,
