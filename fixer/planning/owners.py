@@ -23,6 +23,8 @@ _OWNERS = {
     "pipenv": (("pipenv", "install"), ("pipenv", "uninstall"), ("pipenv", "sync")),
 }
 _NAME = re.compile(r"[<>=!~]")
+# What a project asks for in one version: TensorFlow's own, and the libraries that were built with it.
+_EXACT = ("tensorflow", "nvidia-")
 # How each of them takes another Python for its project.
 _OWNERS_PYTHON = {
     "uv": ("uv", "python", "pin"), "poetry": ("poetry", "env", "use"), "pdm": ("pdm", "use"), "pipenv": ("pipenv", "--python"),
@@ -94,14 +96,15 @@ def _relock(situation: Situation, wanted: list[str], remove: tuple[str, ...], be
 def _lowest(situation: Situation, stack: Stack, packages: Mapping[str, str], name: str, limits: str) -> str:
     """The oldest release from which on all that are known serve as ``packages[name]`` does; that one itself where none older does."""
     installed, lowest = situation.packages.get(name), packages[name]
+    if installed is None or name.startswith(_EXACT) or compare.key(lowest) <= compare.key(installed):
+        return lowest
     present = {**situation.packages, **packages}.get
     for row in installable(situation.dataset, name, stack.python, situation.glibc, stack.row.platform):
         if compare.key(row.version) >= compare.key(lowest):
             continue
         tensorflow = asks(situation.dataset, name, row.version, stack.python).get(stack.row.distribution)
         if (
-            installed is None
-            or compare.key(row.version) <= compare.key(installed)
+            compare.key(row.version) <= compare.key(installed)
             or limits and not compare.within(limits, row.version)
             or tensorflow and not compare.within(tensorflow, stack.row.version)
             or breaks(situation.dataset, name, row.version, stack.row.version, stack.python, present) is not None
@@ -113,7 +116,7 @@ def _lowest(situation: Situation, stack: Stack, packages: Mapping[str, str], nam
 
 def _range(name: str, version: str, installed: str | None, bound: str, lowest: str) -> str:
     """A range as a project would write it: below TensorFlow's own bound on the way down, from the ``lowest`` that serves upwards."""
-    if name.startswith(("tensorflow", "nvidia-")):
+    if name.startswith(_EXACT):
         return f"{name}=={version}"
     upper = next((part for part in bound.split(",") if part.startswith("<") and not part.startswith("<=")), None)
     if installed is not None and upper is not None and compare.key(version) < compare.key(installed):
