@@ -128,6 +128,11 @@ def _by_variable(case: Case, path: str) -> bool:
     return bool(folder) and folder in (one.rstrip("/") for one in case.variables.get("LD_LIBRARY_PATH", "").split(":"))
 
 
+def _moved_away(case: Case, path: str) -> str:
+    """How a copy that hides the driver's own loses: by the variable that leads to it, else out of the folder that ld.so.cache lists."""
+    return _put_away(case) if _by_variable(case, path) else f"As root move {path} away and run ldconfig"
+
+
 def _both(case: Case) -> tuple[Evidence, ...]:
     driver = case.driver
     if driver is None:
@@ -273,7 +278,7 @@ def _away(case: Case) -> str:
     """How the compatibility library loses: its own folder leaves the path, a single copy the folder of others."""
     path = _path(case)
     if path and origin(path) == "stray":
-        return f"As root move {path} away and run ldconfig" if not _by_variable(case, path) else _put_away(case)
+        return _moved_away(case, path)
     return "Take the compat folder off the loader's path (in an image: start it without that folder)"
 
 
@@ -284,7 +289,6 @@ def libcuda_without_release(case: Case) -> Iterator[Finding]:
         return
     if not driver.version.is_unknown or not driver.kernel_module.is_found or origin(path) != "stray":
         return
-    away = _put_away(case) if _by_variable(case, path) else f"As root move {path} away and run ldconfig"
     yield finding(
         "libcuda-stub-loaded",
         case.gpu_severity,
@@ -296,7 +300,7 @@ def libcuda_without_release(case: Case) -> Iterator[Finding]:
             fact("driver.kernel_module", str(driver.kernel_module.value), driver.kernel_module),
             fact("libraries", own, case.facts.libraries),
         ),
-        f"{away}. A toolkit's stub belongs in its own lib64/stubs alone: it serves linking, never running.",
+        f"{_moved_away(case, path)}. A toolkit's stub belongs in its own lib64/stubs alone: it serves linking, never running.",
         code="libcuda-without-release",
         commands=(("ls", "-l", path), ("ldconfig", "-p")),
         plan="advise",
