@@ -16,6 +16,7 @@ from fixer.dataset.gpu_names import name_keys, short_names
 from fixer.dataset.load import Files, build
 from fixer.dataset.locate import MANIFEST, Folder, locate
 from fixer.errors import ConvfixError
+from fixer.model.compare import within
 from fixer.model.facts import Distro
 from fixer.model.finding import RowRef
 from fixer.model.pep440 import normal_name
@@ -26,7 +27,7 @@ CUDA, CUDNN, GPUS, LIBRARIES = "cuda.json", "cudnn.json", "gpus.json", "librarie
 KNOWN_FAULTS, DRIVERS, DISTROS, CONDA = "known_faults.json", "drivers.json", "distros.json", "conda.json"
 SYMPTOMS = "symptoms.json"
 NVIDIA, TORCH, JAX, DISAGREEMENTS = "nvidia_wheels.json", "torch.json", "jax.json", "disagreements.json"
-ROWS, MAJORS, FAMILIES, NAMES = "rows", "majors", "families", "names"
+ROWS, MAJORS, FAMILIES, RESERVES, NAMES = "rows", "majors", "families", "reserves", "names"
 TABLES: dict[type, tuple[str, str, tuple[str, ...]]] = {
     kinds.TensorFlowRow: (TENSORFLOW, "*", ("distribution", "version", "platform", "build")),
     kinds.ReleaseRow: (PACKAGES, ROWS, ("name", "version")),
@@ -36,6 +37,7 @@ TABLES: dict[type, tuple[str, str, tuple[str, ...]]] = {
     kinds.CudnnRow: (CUDNN, ROWS, ("versions",)),
     kinds.GpuRow: (GPUS, ROWS, ("pci_id",)),
     kinds.GpuFamilyRow: (GPUS, FAMILIES, ("name",)),
+    kinds.ReserveRow: (GPUS, RESERVES, ("id",)),
     kinds.LibraryRow: (LIBRARIES, ROWS, ("name",)),
     kinds.KnownFaultRow: (KNOWN_FAULTS, ROWS, ("id",)),
     kinds.DriverStepRow: (DRIVERS, ROWS, ("distro", "versions", "branch", "module")),
@@ -226,6 +228,11 @@ class Dataset:
     def families(self) -> tuple[kinds.GpuFamilyRow, ...]:
         """Every architecture."""
         return self.all(kinds.GpuFamilyRow, FAMILIES)
+
+    def reserves(self, tensorflow: str | None) -> tuple[kinds.ReserveRow, ...]:
+        """How a release of TensorFlow may divide a GPU's free memory; every way that there is where nobody knows the release."""
+        rows = self.all(kinds.ReserveRow, RESERVES)
+        return tuple(row for row in rows if not row.tensorflow or tensorflow is None or within(row.tensorflow, tensorflow) is not False)
 
     # Libraries, faults, drivers, distributions
 

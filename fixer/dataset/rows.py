@@ -299,6 +299,25 @@ class GpuFamilyRow:
 
 
 @record(frozen=True)
+class ReserveRow:
+    """What TensorFlow leaves of a GPU's free memory to CUDA's libraries: ``reserves`` in ``gpus.json``.
+
+    ``tensorflow`` is a specifier, "" means every release; ``capability_majors`` empty means every card. Of the free MiB
+    at least ``least_mib`` are left, or ``share`` of them where that is more; ``most_free_mib`` bounds what the row is for.
+    """
+
+    id: str
+    tensorflow: str
+    capability_majors: tuple[int, ...]
+    least_mib: int
+    share: float = 0.0
+    most_free_mib: int | None = None
+    source: str = ""
+    checked: str = ""
+    confidence: str = "primary"
+
+
+@record(frozen=True)
 class LibraryRow:
     """One library of the CUDA family: ``libraries.json``. ``wheel_folder`` is "cudnn" for nvidia/cudnn/lib."""
 

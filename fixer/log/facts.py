@@ -79,6 +79,9 @@ class _Told:
         self.events.append(Event(hit.symptom.id, hit.text[:_SHOWN], source, hit.line, values, hit.times, hit.part, hit.among, hit.last))
         made = stated(hit)
         gpu = {key.removeprefix("gpu."): value for key, value in made.items() if key.startswith("gpu.")}
+        if "name" in gpu:
+            # "name: GeForce 940MX, pci bus id: ...": no card has a comma in its name.
+            gpu["name"] = gpu["name"].partition(",")[0].strip()
         if gpu:
             self._gpu(gpu, source)
         for fact, value in made.items():

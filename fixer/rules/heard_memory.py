@@ -9,10 +9,13 @@ from fixer.model.finding import Finding
 from fixer.rules.case import Case
 from fixer.rules.events import Heard, heard, said
 from fixer.rules.heard import candidates, named
+from fixer.rules.reserve import Start, starts
 
 _PLACE = re.compile(r"device:GPU:(\d+) with ")
 _CAP_MIB = 1024
 _TINY_MIB = 600
+# As of a card that is looked at: with less free than this, and less than half of it, others hold the rest.
+_LITTLE_MIB = 1536
 _LAST_RUNG_BYTES = 32 << 20
 # Beside a program's own share its context and its cache take some of the memory too.
 _MUCH_OF_OTHERS = 0.35
@@ -32,10 +35,31 @@ def memory_limit(case: Case) -> Iterator[Finding]:
         elif int(limit) < _TINY_MIB and (total == 0 or total > 4 * int(limit)):
             title = f"only {limit} MB of the GPU's memory were left to TensorFlow"
             yield named("gpu-memory-held", "possible", title, (one.evidence,), "little-memory-left")
+    yield from _little_at_the_start(case)
     for one in said(case, "allocator-limit"):
         if one.event.values.get("limit") == str(_CAP_MIB << 20):
             title = "the allocator was limited to 1 GiB of the GPU's memory"
             yield named("gpu-memory-setting-misused", "possible", title, (one.evidence,), "allocator-limit-left")
+
+
+def _little_at_the_start(case: Case) -> Iterator[Finding]:
+    """Something failed, and of the card that computes TensorFlow found little free: its own reserve is not what is lacking."""
+    every = starts(case)
+    if not every or not any(one.row.kind in ("error", "headline") for one in heard(case)):
+        return
+    best = max(every, key=lambda start: start.most_free)
+    if best.total is None or best.most_free >= _LITTLE_MIB or 2 * best.most_free > best.total:
+        return
+    title = f"TensorFlow found {_span(best)} of the GPU's {best.total} MiB free when it started"
+    if best.chosen:
+        weights = {"gpu-memory-held": 60.0, "gpu-memory-setting-misused": 40.0}
+        yield from candidates("little-at-the-start", weights, title, (best.said.evidence,), ("nvidia-smi",))
+    else:
+        yield named("gpu-memory-held", "likely", f"{title}: others hold the rest", (best.said.evidence,), "little-at-the-start")
+
+
+def _span(start: Start) -> str:
+    return str(start.least_free) if start.least_free == start.most_free else f"{start.least_free} to {start.most_free}"
 
 
 def _behind_a_freer_one(one: Heard, made: tuple[Heard, ...]) -> bool:

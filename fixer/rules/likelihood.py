@@ -12,6 +12,7 @@ from fixer.dataset import ask
 from fixer.model import architectures, compare
 from fixer.model.record import record
 from fixer.model.versions import CudaVersion
+from fixer.rules import reserve
 from fixer.rules.case import Case, is_reported
 from fixer.rules.copies import toolkit_serves
 from fixer.rules.events import heard, said
@@ -229,7 +230,8 @@ def _loaded_fits(case: Case) -> bool:
 def _share_free(case: Case) -> float | None:
     """The least share of a card's memory that was free at the start; None where nobody says."""
     shares = [card.gpu.free_mib / card.gpu.memory_mib for card in case.cards if card.gpu.free_mib is not None and card.gpu.memory_mib]
-    return min(shares, default=None)
+    made = [start.least_free / start.total for start in reserve.starts(case) if start.total and not start.chosen]
+    return min((*shares, *made), default=None)
 
 
 def _small_card(case: Case) -> bool:
@@ -392,6 +394,8 @@ HINTS: tuple[Hint, ...] = (
     Hint("memory was free", _plenty_free, {"gpu-memory-growth": 0.08, "gpu-memory-held": 0.03, "gpu-too-small": 0.05}),
     Hint("memory growth is on", _grows, {"gpu-memory-growth": 0.03}),
     Hint("nvidia-smi shows a card that is free", _smi_shows_free, {"gpu-memory-held": 0.15}),
+    # Its growth at the start no longer starves cuDNN: a gigabyte and more is left to it, where a card before Volta gets half of one.
+    Hint("a release that leaves CUDA's libraries a reserve", reserve.leaves_room, {"gpu-memory-growth": 0.35}),
     Hint("no memory was free", _none_free, {"gpu-memory-growth": 5, "gpu-memory-held": 1.5}),
     Hint("cuBLAS was called, so the libraries were there", lambda case: bool(said(case, "cublas-execution-failed", "cublas-arch")),
          {"cuda-libs-wrong-version": 0.25, "cuda-libs-missing": 0.1}),

@@ -76,7 +76,8 @@ def _gpus(table: Row) -> dict[str, Groups]:
                 for key in (*name_keys(meant), *short_names(meant)):
                     names.setdefault(key, []).append(row["pci_id"])
     index = {key: [{"pci_id": pci} for pci in sorted(set(ids))] for key, ids in names.items()}
-    return {"rows": devices, "families": _grouped(table, "families", lambda row: str(row["name"])), "names": index}
+    families = _grouped(table, "families", lambda row: str(row["name"]))
+    return {"rows": devices, "families": families, "reserves": _grouped(table, "reserves", lambda row: str(row["id"])), "names": index}
 
 
 def _symptoms(table: Row) -> dict[str, Groups]:
