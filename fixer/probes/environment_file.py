@@ -43,6 +43,7 @@ _CALLS = (
     ),
 )
 _PROVIDER = re.compile(r"\b(?:colab|colaboratory|kaggle)\b", re.IGNORECASE)
+_WSL_ONE = re.compile(r"\bwsl[ -]?1\b", re.IGNORECASE)
 _LAUNCHERS = {
     "jupyter": r"jupyter|notebook|ipykernel",
     "vscode": r"vs ?code|visual studio code",
@@ -52,6 +53,8 @@ _LAUNCHERS = {
 }
 # Boards and modules whose processor is an ARM one, whatever else is said.
 _ARM = re.compile(r"\b(?:jetson|jetpack|tegra|raspbian|raspberry|xavier|orin|aarch64|armv[78]l?|grace hopper|gh200)\b", re.IGNORECASE)
+# A Mac with one of these has no processor of Apple's.
+_INTEL_MAC = re.compile(r"\b(?:intel|x86_64|x86-64|iris|radeon|amd|core i\d|xeon)\b", re.IGNORECASE)
 _DISTROS = {
     "ubuntu": "ubuntu", "debian": "debian", "fedora": "fedora", "centos": "centos", "rhel": "rhel", "red hat": "rhel",
     "arch": "arch", "mint": "linuxmint", "manjaro": "manjaro", "opensuse": "opensuse", "alpine": "alpine",
@@ -102,6 +105,9 @@ def _commands(texts: Mapping[str, str]) -> dict[str, Any]:
         symptoms.append("colab")
     source = f"{_SOURCE}: install_method"
     events = tuple(Event(name, method, source) for name in symptoms if name is not None)
+    system = f"{texts.get('os', '')} {texts.get('distro', '')}".strip()
+    if _WSL_ONE.search(system):
+        events += (Event("wsl-one", system, f"{_SOURCE}: os"),)
     return {"events": found(events, source)} if events else {}
 
 
@@ -131,10 +137,14 @@ def _system(texts: Mapping[str, str]) -> dict[str, Any]:
     apple = re.search(r"apple|\bm[1-4]\b|arm64|aarch64", f"{every} {texts.get('gpu', '').lower()}")
     if apple and (made.get("os") is not None and made["os"].value == "macos" or "arm64" in every or "aarch64" in every):
         made["arch"] = found("aarch64", source)
-    name = next((id for word, id in _DISTROS.items() if re.search(rf"\b{word}", distro.lower())), None)
+    elif made.get("os", found("linux", source)).value == "macos" and _INTEL_MAC.search(f"{every} {texts.get('gpu', '')}"):
+        made["arch"] = found("x86_64", source)
+    # Some name it where they were asked for the system.
+    key, text = ("distro", distro) if distro else ("os", os)
+    name = next((id for word, id in _DISTROS.items() if re.search(rf"\b{word}", text.lower())), None)
     if name is not None:
-        version = _NUMBER.search(distro)
-        made["distro"] = found(Distro(name, version.group() if version else None), f"{_SOURCE}: distro")
+        version = _NUMBER.search(text)
+        made["distro"] = found(Distro(name, version.group() if version else None), f"{_SOURCE}: {key}")
     if re.search(r"docker|container|image|kubernetes|podman|singularity", f"{method} {distro}".lower()) and "colab" not in method.lower():
         made["container"] = found("docker", f"{_SOURCE}: install_method")
     return made

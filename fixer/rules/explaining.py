@@ -38,6 +38,8 @@ _HEADLINE = 0.25
 _LIKELY = 0.85
 # A line of this group says at once why cuDNN did not start: the headline beside it adds no cause of its own.
 _DECIDES = {"cudnn-as-loaded"}
+# Two versions of one library: only one of the two can stop a run.
+_OPPOSITES = (("protobuf-too-old", "protobuf-too-new"), ("cudnn-too-old", "cudnn-too-new"))
 # That TensorFlow lists no GPU follows from whatever else the log tells, and adds nothing to it.
 _CONSEQUENCES = {"gpu-list-empty", "cpu-only-list"}
 _LEAST = 0.01
@@ -97,6 +99,7 @@ class _Reading:
         self.could_be = {cause for one in telling or headlines for cause in one.row.causes}
         self.texts = {one.event.line: one.event.text for one in self.events}
         self.past = self._past(findings)
+        self.past += _contradicted([found for found in findings if found not in self.past and self._speaks(found)])
         standing = [found for found in findings if found not in self.past]
         shared = [found for found in standing if "group" in found.subject]
         # What surroundings suggest is for a log that says nothing: beside lines that share causes it is silent.
@@ -294,6 +297,25 @@ def _stops_the_import(weights: Mapping[str, float]) -> bool:
     """Whether nearly all that a line could mean stops the import."""
     early = sum(weight for cause, weight in weights.items() if CAUSES[cause].stage == "import")
     return early >= _LIKELY * sum(weights.values())
+
+
+def _contradicted(findings: Sequence[Finding]) -> list[Finding]:
+    """Of two findings that exclude each other the one that stands back.
+
+    A line that names its cause outweighs what follows from two facts, and of two runs the later one is asked about.
+    """
+    sure = [found for found in findings if "group" not in found.subject and _TRUST[found.certainty] >= _SURE]
+    lost = []
+    for pair in _OPPOSITES:
+        sides = [[found for found in sure if found.cause == cause] for cause in pair]
+        if all(sides):
+            lost += min(sides, key=lambda side: max((found.code.startswith(SAID), _last_line(found)) for found in side))
+    return lost
+
+
+def _last_line(found: Finding) -> int:
+    numbers = [item.source.rpartition(" line ")[2] for item in found.evidence if " line " in item.source]
+    return max((int(number) for number in numbers if number.isdigit()), default=0)
 
 
 def _is_weak(found: Finding) -> bool:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import cast
 
+from fixer.model import compare
 from fixer.model.finding import Certainty, Evidence, Finding
 from fixer.rules.advice import ADVICE
 from fixer.rules.case import Case
@@ -34,6 +35,12 @@ _TAKEN = re.compile(r"\bdevice: (\d{1,3}), name: ")
 OF_LIBSTDCXX = ("_ZSt", "_ZNSt", "_ZNKSt")
 _RUNTIMES = ("glibc-needed", "glibcxx-needed")
 _A_MODULE = re.compile(r"\w*Error: |-packages|tensorflow|torch|jaxlib|libcu[a-z]{2}|python", re.IGNORECASE)
+_OWN_LIBRARY = re.compile(r"tensorflow/(?:python/|libtensorflow|lib\w+\.so)\S*(?: |:)")
+_FURTHER_MODULE = re.compile(r"nvidia[\w-]*[_-](?:uvm|modeset|drm|peermem)\b")
+# A traceback's last frame and the line that ends it.
+_RAISES = re.compile(r"\s*(?:-+>\s*\d+\s+|\d+\s+)?raise \w+\(")
+_ENDS = re.compile(r"\s*[\w.]*(?:Error|Exception)\b: ")
+_OF_A_TRACEBACK = 4
 _IMPORTED = re.compile(r"while importing ([\w.]{1,80})")
 # Native modules of the frameworks and of what they import.
 _NATIVE_MODULE = re.compile(r"_?pywrap|tensorflow|numpy|umath|jaxlib|xla|torch|_C\b|h5py|^defs$|protobuf|_message|ml_dtypes", re.IGNORECASE)
@@ -52,7 +59,9 @@ def said_outright(case: Case) -> Iterator[Finding]:
 
 def left_out(case: Case, one: Heard) -> bool:
     """Whether something else that the log tells takes the line its meaning."""
-    return _of_an_ignored_card(case, one) or one.row.id in _UNLESS and _UNLESS[one.row.id](case, one)
+    if _of_an_ignored_card(case, one) or _only_stands_in_the_source(case, one):
+        return True
+    return one.row.id in _UNLESS and _UNLESS[one.row.id](case, one)
 
 
 def _of_an_ignored_card(case: Case, one: Heard) -> bool:
@@ -63,10 +72,35 @@ def _of_an_ignored_card(case: Case, one: Heard) -> bool:
     return ignored is not None and bool(taken) and ignored[1] not in taken
 
 
+def _only_stands_in_the_source(case: Case, one: Heard) -> bool:
+    """Whether the words stand in a line of source that a traceback shows, and the error that ends it is another one."""
+    if _RAISES.match(one.event.text) is None or one.event.last > one.event.line:
+        return False
+    ends = [other for other in heard(case) if 0 < other.event.line - one.event.line <= _OF_A_TRACEBACK and _ENDS.match(other.event.text)]
+    return bool(ends) and all(other.row.id != one.row.id for other in ends)
+
+
 def _runtime_is_too_old(case: Case, one: Heard) -> bool:
     """Whether what the plugin lacks is the C or C++ library's, and not TensorFlow's."""
     symbols = [other.event.values.get("symbol", "") for other in said(case, "library-symbol")]
     return bool(said(case, *_RUNTIMES)) or any(name.startswith(OF_LIBSTDCXX) for name in symbols)
+
+
+def has_the_names_of_one(case: Case) -> bool:
+    """Whether the TensorFlow is known to be a 1.x, which has what 2.x gave up."""
+    return case.tensorflow is not None and compare.minor(case.tensorflow) < (2, 0)
+
+
+def _of_tensorflow_itself(case: Case, one: Heard) -> bool:
+    """Whether the library that lacks the symbol is one of TensorFlow's own, and no plugin."""
+    return _OWN_LIBRARY.search(one.event.text.replace("\\", "/")) is not None
+
+
+def _module_is_there(case: Case, one: Heard) -> bool:
+    """Whether only a further module is missing beside the driver's own, which told its version, or one is there and was refused."""
+    if said(case, "key-rejected"):
+        return True
+    return _FURTHER_MODULE.search(one.event.text) is not None and bool(said(case, "kernel-reported"))
 
 
 def _is_for_another(one: Heard) -> bool:
@@ -106,14 +140,18 @@ _UNLESS: Mapping[str, Callable[[Case, Heard], bool]] = {
     "torch-cudnn-other": lambda case, one: bool(said(case, "torch-library-path")),
     "dll-init": _of_no_framework,
     "stub-in-cache": _is_hidden,
-    "tf1-memory-snippet": lambda case, one: own_file(case, "tensorflow") is not None,
+    "tf1-memory-snippet": lambda case, one: own_file(case, "tensorflow") is not None or has_the_names_of_one(case),
+    "plugin-symbol": _of_tensorflow_itself,
+    "numpy-import": lambda case, one: bool(said(case, "dll-not-win32")),
+    "module-not-found": _module_is_there,
+    "module-symbol": _module_is_there,
 }
 
 
 def said_among_several(case: Case) -> Iterator[Finding]:
     """A line that several causes share: each of them is named, none is told."""
     failed = [one for one in heard(case) if one.row.kind in ("error", "headline") and one.row.id not in _WRAPPERS]
-    silent = (*(_WRAPPERS if failed else ()), *(_RESOLVERS if _asked_for_others(case) else ()))
+    silent = (*(_WRAPPERS if failed else ()), *(_RESOLVERS if _asked_for_others(case) or said(case, "uv-platform") else ()))
     for one in heard(case):
         if one.row.id in silent or one.row.id == _ANY_NUMBER and _number_is_known(case, one):
             continue

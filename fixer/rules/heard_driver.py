@@ -14,7 +14,7 @@ from fixer.model import compare
 from fixer.model.finding import Certainty, Finding
 from fixer.rules.case import Case
 from fixer.rules.driver_loading import GIVE_BACK, LOOK
-from fixer.rules.events import evidence, said
+from fixer.rules.events import evidence, heard, said
 from fixer.rules.heard import GIVEN_AWAY, about, candidates, named
 from fixer.rules.libcuda import is_refused_compat
 from fixer.rules.likelihood import driver_fits
@@ -70,6 +70,16 @@ def container_wants_another_release(case: Case) -> Iterator[Finding]:
             title = f"the container's runtime asks for a library of driver {version}, which is not there"
             yield from candidates("container-driver-file", weights, title, (one.evidence,), ("nvidia-smi",))
             return
+
+
+def wsl_one(case: Case) -> Iterator[Finding]:
+    """WSL 1 has no kernel of its own and gives no program a GPU: https://learn.microsoft.com/windows/wsl/compare-versions."""
+    seen = said(case, "wsl-one")
+    failed = [one for one in heard(case) if one.row.kind in ("error", "headline") and "no-nvidia-gpu" in one.row.causes]
+    if seen and failed:
+        title, told = "WSL 1 gives no program a GPU; WSL 2 does", (failed[0].evidence, seen[0].evidence)
+        summary = "Make the distribution one of WSL 2, in Windows: wsl --set-version NAME 2. WSL 1 gives no program a GPU."
+        yield finding("unresolved-other", "blocks", "likely", title, told, summary, code="said-wsl-one")
 
 
 def stub_answers(case: Case) -> Iterator[Finding]:

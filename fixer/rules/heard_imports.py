@@ -15,7 +15,7 @@ from fixer.model.finding import Certainty, Finding
 from fixer.model.record import record
 from fixer.rules.case import Case
 from fixer.rules.events import Heard, evidence, heard, said
-from fixer.rules.heard import about, candidates, is_own, named, own_file
+from fixer.rules.heard import about, candidates, has_the_names_of_one, is_own, named, own_file
 
 # Removed from NumPy in 1.20 to 2.0; code that still asks for them is older than the NumPy that is installed.
 _NUMPY = "numpy-abi"
@@ -125,6 +125,7 @@ _SESSION = "set_session"
 _FOR_A_SESSION = Meaning({"gpu-memory-setting-misused": 56, _KERAS: 44})
 # Every TensorFlow has these: a module that lacks one is no TensorFlow, or half of one.
 _ALWAYS_THERE = ("__version__", "constant", "Variable", "keras", "config", "compat", "io", "math", "nn", "data", "function", "python")
+_OF_ONE = ("ConfigProto", "GPUOptions", "Session", "placeholder", "contrib", "get_default_graph", "app", "flags", "reset_default_graph")
 _NOT_TENSORFLOW = Meaning({"module-shadowed": 46, "environment-broken": 36, "duplicate-tf-packages": 10, "tensorflow-missing": 8})
 # The same of packages whose other names come and go with their releases.
 _NOT_THE_PACKAGE = Meaning({"module-shadowed": 54, "environment-broken": 46})
@@ -203,8 +204,12 @@ def module_missing(case: Case) -> Iterator[Finding]:
     if said(case, "dll-load", "dll-init"):
         # On Windows the DLL's own sentence comes first and says more than the fallback import after it.
         return
+    files = {one.event.line: _value(one, "module") for one in said(case, "not-a-package")}
     for one in said(case, "no-module"):
         module = _value(one, "module")
+        if files.get(one.event.line) == module.partition(".")[0]:
+            # The file that stands in the package's place has no modules.
+            continue
         meaning = _meaning(MISSING, module)
         if module in ("torch", "jax") and module in (_value(frame, "backend") for frame in said(case, "in-keras-backend")):
             # Keras itself looked for the package that a setting names: no import of the person's own failed.
@@ -238,6 +243,8 @@ def attribute_missing(case: Case) -> Iterator[Finding]:
         names, otherwise = _EVERY_RELEASE_HAS.get(module, ((), None))
         if name in names:
             meaning = otherwise
+        elif module == "tensorflow" and name in _OF_ONE and has_the_names_of_one(case):
+            meaning = _NOT_TENSORFLOW
         elif module == "ml_dtypes" and _A_TYPE.match(name):
             meaning = _one("ml-dtypes-mismatch", "proven")
         elif module == "tensorflow" and name in ("get_default_graph", "__internal__"):

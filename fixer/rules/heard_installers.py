@@ -18,6 +18,7 @@ from fixer.rules.events import Heard, evidence, said
 from fixer.rules.heard import about, candidates, named
 from fixer.rules.requirements import is_framework, is_of_an_extra, name_of
 
+_MANYLINUX = re.compile(r"manylinux_2_(\d{1,3})_(\w+?)(?![a-z0-9_])")
 _EXACT = re.compile(r"==\s*(\d+(?:\.\d+)*)")
 _VERSIONS = re.compile(r"from versions:\s*([^)]*)")
 # 2.12.0 is an archive that only says that the package is gone; no release came after it.
@@ -56,8 +57,12 @@ def _unmet(case: Case, one: Heard, name: str, text: str) -> Iterator[Finding]:
         if _is_musl(case) and not _names_versions(listed):
             yield named("libc-musl", "likely", f"there are no wheels of {name} for musl", (one.evidence,), "said-musl")
         elif case.os != "macos" and not _names_versions(listed) and _serves_this_python(case, name, version):
-            title = f"{name} {version} has wheels for Python {case.python}: the index has none for this processor or system"
+            release = f"{name} {version}".strip()
+            title = f"{release} has wheels for Python {case.python}: the index has none for this processor or system"
+            # Without a number it may be an older index too, from before this Python was served.
             weights = {"apple-silicon": 46.0, "python-unsupported": 34.0, "libc-musl": 20.0}
+            if not version:
+                weights = {"python-unsupported": 64.0, "apple-silicon": 22.0, "libc-musl": 14.0}
             yield from candidates("requirement-unmet", weights, title, (one.evidence,), ("python3", "-c", _PLATFORM))
         elif case.os == "macos" and not _names_versions(listed):
             weights = {"python-unsupported": 62.0, "apple-silicon": 38.0}
@@ -72,6 +77,46 @@ def _unmet(case: Case, one: Heard, name: str, text: str) -> Iterator[Finding]:
                 weights = {"unresolved-other": 60.0, "python-unsupported": 40.0}
                 ask_index = ("pip", "index", "versions", name)
                 yield from candidates("no-such-release", weights, f"no {name} {version} is known", (one.evidence,), ask_index)
+
+
+def no_wheel_for_the_platform(case: Case) -> Iterator[Finding]:
+    """uv: none of the release's wheels is for the system, whose tag it names; the tag tells what the system lacks."""
+    seen = said(case, "uv-platform")
+    if not seen:
+        return
+    told = said(case, "uv-platforms")
+    tag = next((one.event.values["tag"].lower() for one in told if one.event.values.get("tag")), "")
+    offered = " ".join(one.event.values.get("platforms", "") for one in told).lower()
+    lines = evidence((seen[0], *told[:2]))
+    if tag.startswith("musllinux"):
+        yield named("libc-musl", "likely", "there is no wheel for musl", lines, "said-uv-musl")
+    elif tag == "win32":
+        yield named("python-unsupported", "likely", "there is no wheel for a Python of 32 bits", lines, "said-uv-32-bit")
+    elif tag.startswith("macosx") and tag.endswith("arm64"):
+        yield named("apple-silicon", "likely", "there is no wheel for Apple's processors in this release", lines, "said-uv-apple")
+    elif _wants_newer_glibc(tag, offered):
+        yield named("glibc-too-old", "likely", f"the wheels ask for a newer glibc than {tag} stands for", lines, "said-uv-glibc")
+    else:
+        yield from candidates("uv-platform", _without_a_wheel(tag), about(seen[0]), lines, ("python3", "-c", _PLATFORM))
+
+
+def _without_a_wheel(tag: str) -> dict[str, float]:
+    if tag.startswith("macosx"):
+        # A Python of Intel's kind, on a Mac of that kind or under Rosetta on one of Apple's.
+        return {"apple-silicon": 50.0, "unresolved-other": 50.0}
+    if tag.startswith("manylinux") and tag.endswith("x86_64"):
+        return {"glibc-too-old": 46.0, "unresolved-other": 30.0, "python-unsupported": 24.0}
+    if tag:
+        # Windows, or a processor that the release is not made for.
+        return {"unresolved-other": 70.0, "python-unsupported": 30.0}
+    return {"python-unsupported": 34.0, "apple-silicon": 25.0, "glibc-too-old": 20.0, "libc-musl": 15.0, "unresolved-other": 6.0}
+
+
+def _wants_newer_glibc(tag: str, offered: str) -> bool:
+    """Whether wheels for the processor of ``tag`` are offered, and all of them for a newer glibc."""
+    mine = _MANYLINUX.fullmatch(tag)
+    theirs = [int(found[1]) for found in _MANYLINUX.finditer(offered) if mine is not None and found[2] == mine[2]]
+    return mine is not None and bool(theirs) and min(theirs) > int(mine[1])
 
 
 def _is_musl(case: Case) -> bool:
@@ -92,8 +137,8 @@ def _names_versions(listed: re.Match[str] | None) -> bool:
 
 
 def _serves_this_python(case: Case, name: str, version: str) -> bool:
-    """Whether the release is known to have wheels for the Python that is told."""
-    rows = ask.tensorflow_rows(case.dataset, name, version) if version else ()
+    """Whether the release, or any where none is told, is known to have wheels for the Python that is told."""
+    rows = ask.tensorflow_rows(case.dataset, name, version) if version else ask.releases(case.dataset, name)
     return case.python is not None and any(case.python in row.python for row in rows)
 
 

@@ -144,6 +144,13 @@ def _has_code(case: Case) -> bool:
     return bool(cards) and all(one is not None and architectures.coverage(codes, (), one) == "machine code" for one in cards)
 
 
+def _left_behind(case: Case) -> bool:
+    """Every card is older than the oldest that the wheel has machine code for: both are known."""
+    codes = [one[:2] for one in map(architectures.capability, case.compute_capabilities) if one is not None]
+    cards = [architectures.capability(card.capability) for card in case.cards if card.capability]
+    return bool(codes and cards) and len(cards) == len(case.cards) and all(one is not None and one[:2] < min(codes) for one in cards)
+
+
 def _old_card(case: Case) -> bool:
     numbers = [architectures.capability(card.capability) for card in case.cards if card.capability]
     return bool(numbers) and all(number is not None and number[:2] < (6, 0) for number in numbers)
@@ -299,6 +306,12 @@ def _image_without_cuda(case: Case) -> bool:
     return bool(tags) and not any("gpu" in tag or "rocm" in tag for tag in tags)
 
 
+def _is_intel_mac(case: Case) -> bool:
+    """A Mac that is known to have a processor of Intel's, on which an instruction is not known."""
+    illegal = said(case, "illegal-instruction", "illegal-instruction-4", "illegal-hardware-instruction")
+    return case.os == "macos" and case.facts.arch.is_found and case.arch == "x86_64" and bool(illegal)
+
+
 def _distro(case: Case) -> str:
     return case.facts.distro.value.id if case.facts.distro.value is not None else ""
 
@@ -353,12 +366,15 @@ HINTS: tuple[Hint, ...] = (
     Hint("a processor with AVX", lambda case: bool(said(case, "processor-has-avx")), {"cpu-without-avx": 0.1}),
     Hint("an ARM processor", lambda case: case.arch == "aarch64", {"cpu-without-avx": 0.01}),
     Hint("on macOS", _is("macos"), {**_all(_WINDOWS + _LINUX + _NVIDIA, 0.05), "apple-silicon": 8, "cpu-without-avx": 0.3}),
+    Hint("a Mac without Apple's processor", _is_intel_mac, {"apple-silicon": 0.005, "cpu-without-avx": 12}),
     Hint("TensorFlow without CUDA on Windows", lambda case: case.os == "windows" and _tensorflow_without_windows(case),
          {"windows-native-no-gpu": 40, "cpu-build-selected": 0.2}),
     Hint("TensorFlow with CUDA on Windows",
          lambda case: case.tensorflow is not None and not _tensorflow_without_windows(case), {"windows-native-no-gpu": 0.02}),
     Hint("WSL", lambda case: case.wsl, {"wsl-libcuda-path": 6, "secure-boot": 0.02, "nouveau-active": 0.02,
          "driver-not-loaded": 0.3, "device-permissions": 0.1, "driver-library-mismatch": 0.1, "uvm-or-driver-state": 0.3}),
+    Hint("WSL 1", lambda case: bool(said(case, "wsl-one")), {"wsl-libcuda-path": 0.01}),
+    Hint("WSL, and nobody tells of a container", lambda case: case.wsl and not case.container, {"container-without-gpu": 0.4}),
     Hint("no WSL", lambda case: case.facts.wsl.value is False or _is("windows")(case), {"wsl-libcuda-path": 0.02}),
     Hint("a container", lambda case: bool(case.container), {"container-without-gpu": 6, "secure-boot": 0.1, "nouveau-active": 0.1,
          "cuda-compat-lib": 3, "driver-library-mismatch": 0.4}),
@@ -403,10 +419,12 @@ HINTS: tuple[Hint, ...] = (
     Hint("the CUDA knows the card", _known_card, {"gpu-arch-too-new": 0.08}),
     Hint("a card that every wheel knows", _long_known, {"gpu-arch-too-new": 0.1}),
     Hint("the wheel has code for the card", _has_code, {"gpu-arch-too-new": 0.02, "gpu-arch-too-old": 0.02}),
+    Hint("the wheel left the card behind", _left_behind, {"gpu-arch-too-old": 12, "gpu-arch-too-new": 0.02}),
     Hint("an old card", _old_card, {"gpu-arch-too-old": 3, "gpu-arch-too-new": 0.05}),
     Hint("the driver is new enough", lambda case: driver_fits(case, True), {"driver-too-old": 0.12}),
     Hint("the toolkit is newer than the driver", _behind_the_toolkit, {"driver-too-old": 60}),
-    Hint("the driver is too old", lambda case: driver_fits(case, False), {"driver-too-old": 12}),
+    # Whatever else a line could mean, below the first driver of a CUDA nothing of it runs.
+    Hint("the driver is too old", lambda case: driver_fits(case, False), {"driver-too-old": 60}),
     Hint("nvidia wheels are there", _has_wheels, {"pip-nvidia-libs-not-found": 6, "cuda-libs-missing": 0.1, "cudnn-missing": 0.3,
          "cudnn-shadowed": 3, "ld-library-path-shadows-env": 3}),
     Hint("TensorFlow was asked for without its wheels", _asked_without_wheels, {"pip-nvidia-libs-not-found": 0.2, "cuda-libs-missing": 2}),

@@ -7,7 +7,7 @@ J (ten reports, after I was read) 80.0 and 80.0 %, K (62 reports) 80.6 and 88.7 
 M (53 reports, of which five stand in N) 67.9 and 86.8 %,
 N (74 reports of R, JAX, ONNX Runtime, PyTorch, containers, WSL and clusters) 79.7 and 93.2 %.
 ``flips.jsonl`` turns the one decisive fact of a report: text to ``replace``, keys of the report's ``environment`` to change or
-to leave ``without``; another cause comes first ``instead`` (one, or one of several), or nothing is blamed (``healthy``).
+to leave ``without``; another cause comes first ``instead`` (one, or one of several), is among the ``named``, or nothing is blamed (``healthy``).
 ``ills.jsonl`` puts one failure into the log of a healthy run (behind the line that ``after`` finds, or at its end; what came then is cut).
 ``lookalikes.jsonl`` holds logs in which a cause's words stand and the cause does not.
 """
@@ -89,6 +89,7 @@ def test_a_turned_fact_takes_the_cause_away(flip: dict[str, Any]) -> None:
     instead = flip.get("instead", [])
     allowed = [instead] if isinstance(instead, str) else instead
     assert not allowed or causes[0]["cause"] in allowed
+    assert {row["cause"] for row in causes} >= set(flip.get("named", ()))
     assert not [row for row in causes if allowed and row["certainty"] == "proven" and row["cause"] not in allowed]
     assert not flip.get("healthy") or not bench.false_alarms(log, told)
 
