@@ -13,11 +13,11 @@ from typing import cast
 from fixer.model import compare
 from fixer.model.finding import Certainty, Finding
 from fixer.rules.case import Case
+from fixer.rules.circumstances import driver_too_old
 from fixer.rules.driver_loading import GIVE_BACK, LOOK
 from fixer.rules.events import evidence, heard, said
 from fixer.rules.heard import GIVEN_AWAY, about, candidates, named
 from fixer.rules.libcuda import is_refused_compat
-from fixer.rules.likelihood import driver_fits
 from fixer.rules.say import finding
 
 _HALVES = ("driver-halves-differ", "libcuda-reported", "kernel-reported")
@@ -55,7 +55,7 @@ def halves_unread(case: Case) -> Iterator[Finding]:
 def insufficient_by_number(case: Case) -> Iterator[Finding]:
     """cuDNN could not start and the driver that the log names is older than the CUDA asks for."""
     seen = said(case, "cudnn-driver-hint")
-    if seen and driver_fits(case, False):
+    if seen and driver_too_old(case):
         version = seen[0].event.values.get("version", "")
         title = f"driver {version} is older than this CUDA asks for"
         yield named("driver-too-old", "likely", title, evidence(seen), "insufficient-by-number")
