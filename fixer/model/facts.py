@@ -226,13 +226,14 @@ class TensorFlowBuild:
 class KerasSetting:
     """Which backend Keras will choose and where that is written; ``source`` is a variable or a file.
 
-    ``refused`` is a value in keras.json at which Keras ends its own import, and where: ``floatx "float8" in /home/ada/.keras/keras.json``.
+    ``refused`` is a value at which Keras ends its own import (``floatx "float8"``), ``refused_in`` the keras.json that holds it.
     """
 
     backend: str
     source: str
     image_data_format: str | None = None
     refused: str | None = None
+    refused_in: str | None = None
 
 
 # What Resolution.library says of a file in the folder from which TensorFlow loads device plugins when it is imported.

@@ -31,21 +31,23 @@ def observe(host: Host) -> Observed[KerasSetting]:
         return unknown(f"backend in {path} is no text", path)
     layout = values.get("image_data_format")
     layout = clean(layout) if isinstance(layout, str) else None
-    refused = _refused(values, path)
+    refused = _refused(values)
+    refused_in = path if refused else None
     if variable:
-        made = KerasSetting(variable, "KERAS_BACKEND", layout, refused)
+        made = KerasSetting(variable, "KERAS_BACKEND", layout, refused, refused_in)
         return found(made, "KERAS_BACKEND", *((path,) if values else ()), detail=why)
     if values:
-        return found(KerasSetting(str(backend), path, layout, refused), path)
+        return found(KerasSetting(str(backend), path, layout, refused, refused_in), path)
     return absent("KERAS_BACKEND", path, detail=why)
 
 
-def _refused(values: dict[str, object], path: str) -> str | None:
+def _refused(values: dict[str, object]) -> str | None:
+    """The first value that Keras does not take: its name and what it is."""
     import json
 
     bad = [name for name, allowed in _ALLOWED.items() if name in values and values[name] not in allowed]
     bad += ["epsilon"] if not isinstance(values.get("epsilon", 1e-7), float) else []
-    return f"{bad[0]} {clean(json.dumps(values[bad[0]]))[:60]} in {path}" if bad else None
+    return f"{bad[0]} {clean(json.dumps(values[bad[0]]))[:60]}" if bad else None
 
 
 def settings_path(host: Host) -> str:

@@ -123,13 +123,13 @@ def refused_value(case: Case) -> Iterator[Finding]:
     setting = case.facts.keras_setting.value
     if setting is None or setting.refused is None or case.tensorflow is None:
         return
-    what, _, path = setting.refused.rpartition(" in ")
+    path = setting.refused_in or "keras.json"
     yield finding(
         "keras-backend-setting",
         "blocks",
         "proven",
-        f"Keras does not take {what}, and ends its import there",
-        (fact("keras_setting.refused", setting.refused, case.facts.keras_setting), *case.tensorflow_evidence()),
+        f"Keras does not take {setting.refused}, and ends its import there",
+        (fact("keras_setting.refused", f"{setting.refused} in {path}", case.facts.keras_setting), *case.tensorflow_evidence()),
         f"Correct that line of {path}, or take it away: floatx is float16, float32 or float64, epsilon a number with a point, "
         "image_data_format channels_last or channels_first.",
         code="keras-file-refused",
