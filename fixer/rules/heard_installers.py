@@ -17,6 +17,7 @@ from fixer.rules.case import Case
 from fixer.rules.events import Heard, evidence, said
 from fixer.rules.heard import about, candidates, named
 from fixer.rules.requirements import is_framework, is_of_an_extra, name_of
+from fixer.rules.say import finding
 
 _MANYLINUX = re.compile(r"manylinux_2_(\d{1,3})_(\w+?)(?![a-z0-9_])")
 _EXACT = re.compile(r"==\s*(\d+(?:\.\d+)*)")
@@ -176,6 +177,17 @@ def left_incompatible(case: Case) -> Iterator[Finding]:
         if cause:
             title = f"{package} asks for {needs}, and {dependency} {have} is installed"
             yield named(cause, "possible", title, (one.evidence,), "said-incompatible")
+
+
+def left_lacking(case: Case) -> Iterator[Finding]:
+    """pip installed or checked, and names the packages that a framework needs and that are not there."""
+    for one in said(case, "pip-not-installed"):
+        package = name_of(one.event.values.get("package", "").rpartition(":")[2])
+        needed = name_of(one.event.values.get("needs", ""))
+        if package is not None and needed is not None and is_framework(package):
+            cause = "pip-nvidia-libs-not-found" if is_of_an_extra(needed) else "environment-broken"
+            title, advice = f"{package} needs {needed}, which is not installed", f"Install {needed} as {package} asks for it."
+            yield finding(cause, "blocks", "possible", title, (one.evidence,), advice, code="said-not-installed")
 
 
 def _by_dependency(dependency: str, needs: str, have: str) -> str | None:

@@ -77,6 +77,7 @@ OF_A_LOG: tuple[Rule, ...] = (
     heard_installers.no_wheel_for_the_platform,
     heard_installers.requirements_exclude_each_other,
     heard_installers.left_incompatible,
+    heard_installers.left_lacking,
     heard_installers.python_excluded,
     heard_installers.two_builds,
 )

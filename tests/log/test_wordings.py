@@ -27,7 +27,6 @@ SILENT = {
     "m237": "slower compilation alone; the fact that it states is judged",
     "m238": "slower compilation alone; the fact that it states is judged",
     "m285": "the profiler's library alone: harmless first, and its folder that may be missing where profiling was wanted",
-    "m479": "a package that another one asks for: a fact, no failure yet",
     "m545": "a matrix of letters",
 }  # fmt: skip
 
