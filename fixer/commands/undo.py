@@ -15,6 +15,9 @@ from fixer.commands.talk import Talk, agreed
 from fixer.errors import UsageError
 from fixer.model.outcome import Outcome
 
+# Python makes no number of a text of thousands of digits, and no journal has so many runs.
+_MOST_DIGITS = 18
+
 
 @click.command("undo")
 @click.argument("run", required=False)
@@ -30,7 +33,7 @@ def command(ctx: click.Context, /, run: str | None, **given: Any) -> Outcome:
     from fixer.apply.undo import undo
     from fixer.report.run_pages import UndoView
 
-    if run is not None and not (run.isascii() and run.isdecimal()):
+    if run is not None and not (run.isascii() and run.isdecimal() and len(run) <= _MOST_DIGITS):
         raise UsageError("usage", f"RUN {run[:40]!r}: expected a number from convfix history")
     session = options.session(**given)
     state = State.open(session.host)

@@ -74,6 +74,7 @@ def decode(data: Any, place: str = "machine file") -> Facts:
     _read_into(values, beside, OTHER_KEYS, f"{place}: {BESIDE}")
     facts = _with_plain_versions(_with_normal_names(Facts(**values)))
     _check_versions(facts, place)
+    _check_amounts(facts, place)
     return _with_sources(facts, beside, place)
 
 
@@ -217,6 +218,15 @@ def _check_versions(facts: Facts, place: str) -> None:
         if kind is not None and kind not in KINDS:
             raise codec.malformed(f"{place}: environment.kind", "one of " + ", ".join(KINDS) + ", null", kind)
         _check_packages(environment.packages.or_else({}), place)
+
+
+def _check_amounts(facts: Facts, place: str) -> None:
+    amounts = {"disk_free_mib": facts.disk_free_mib.value}
+    for i, gpu in enumerate(facts.gpus.or_else(())):
+        amounts |= {f"gpus[{i}].memory_mib": gpu.memory_mib, f"gpus[{i}].free_mib": gpu.free_mib}
+    for name, amount in amounts.items():
+        if amount is not None and amount < 0:
+            raise codec.malformed(f"{place}: {name}", "an amount of at least 0", amount)
 
 
 def _check_packages(packages: Any, place: str) -> None:

@@ -21,6 +21,8 @@ from fixer.model.facts import Facts
 LIMIT = 8 << 20
 DEEPEST = 32
 MOST_MEMORY = 36 << 20
+# No amount has more digits; Python makes no number of thousands.
+_MOST_DIGITS = 1000
 _SILENCE = 30.0
 
 
@@ -90,7 +92,7 @@ def parse(data: bytes, shown: str) -> Any:
     if not text.strip():
         raise UsageError("malformed-json", f"{shown}: it is empty; expected a JSON object")
     try:
-        made = json.loads(text, object_pairs_hook=_once, parse_constant=_refuse, parse_float=_finite)
+        made = json.loads(text, object_pairs_hook=_once, parse_constant=_refuse, parse_float=_finite, parse_int=_short)
     except json.JSONDecodeError as error:
         raise UsageError("malformed-json", f"{shown}: line {error.lineno}, column {error.colno}: {error.msg}") from None
     except RecursionError:
@@ -139,6 +141,12 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse(word: str) -> Any:
     raise ValueError(f"{word} is no JSON number")
+
+
+def _short(text: str) -> int:
+    if len(text) > _MOST_DIGITS:
+        raise ValueError(f"the number {text[:20]}... is too large")
+    return int(text)
 
 
 def _finite(text: str) -> float:
