@@ -18,6 +18,10 @@ def preview(run: str | None, state: State) -> tuple[str, tuple[Step, ...]]:
     """The run that ``undo`` would choose and its actions; raises UsageError where there is none to take back."""
     runs = history(state)
     chosen = next((one for one in runs if (one.state in _STANDING if run is None else one.run == str(int(run)))), None)
+    damaged = next((one for one in runs if run is None and one.state.startswith("damaged")), None)
+    if chosen is None and damaged is not None:
+        # Nobody knows whether it stands: that no run is there would be wrong.
+        read(damaged.journal)
     if chosen is None:
         raise UsageError("no-such-run", f"there is no run {run}" if run else "there is no run to undo", _HISTORY)
     if chosen.state not in _STANDING:

@@ -157,8 +157,9 @@ def test_a_torn_last_line_is_passed_over_and_rubbish_is_named(files: scenes.File
         with pytest.raises(UsageError, match=rf"1\.jsonl: line {number}"):
             read(str(path))
         assert history(files.home.state)[0].state.startswith("damaged")
-        with pytest.raises(UsageError, match="line"):
-            preview("1", files.home.state)
+        for run in ("1", None):
+            with pytest.raises(UsageError, match="line"):
+                preview(run, files.home.state)
     path.write_bytes(whole)
     assert len(entries) > 10
     files.undo()
