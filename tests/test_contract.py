@@ -140,6 +140,13 @@ def test_data_show_answers_for_a_release_a_gpu_and_a_driver(convfix):
     assert convfix("data", "show", "no-such-package-at-all", "--json").code == 6
 
 
+def test_data_path_names_the_folder_in_use(convfix):
+    path = convfix("data", "path", "--json").data
+    valid(path, "data-path")
+    assert os.path.isfile(os.path.join(path["path"], "manifest.json"))
+    assert convfix("data", "path").stdout == path["path"] + "\n"
+
+
 def test_a_pipe_that_nobody_writes_to_is_no_plan(tmp_path, monkeypatch):
     monkeypatch.setattr(machine_file, "_SILENCE", 0.2)
     os.mkfifo(tmp_path / "plan.json")
