@@ -42,7 +42,7 @@ class Listings:
     def __iter__(self) -> Iterator[Line]:
         shown, frozen = None, False
         for line in self._lines:
-            frozen = _FREEZE.search(line.text) is not None or frozen and _FROZEN.fullmatch(line.text) is not None
+            frozen = _FREEZE.search(line.text) is not None or frozen and (not line.text.strip() or _FROZEN.fullmatch(line.text) is not None)
             package = _FROZEN_PACKAGE.fullmatch(line.text) if frozen and len(line.text) <= _LONGEST_ROW else None
             if package is not None:
                 self.packages[package.group(1).lower()] = (package.group(2), line.number)

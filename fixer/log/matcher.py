@@ -126,7 +126,7 @@ class Matcher:
             if at < fresh and not is_last:
                 continue
             ends, fronts = parts.places(line)
-            before = [(place, _Signs(place in ends, is_last)) for place in sorted({*ends, len(line.text)})]
+            before = [(place, _Signs(place in ends, is_last, line.edge and place == len(line.text))) for place in sorted({*ends, len(line.text)})]
             behind = [(place, _Signs(place in fronts, False)) for place in sorted({0, *fronts})]
             for hear, places in ((self._parts.before, before), (self._parts.behind, behind)):
                 for place, signs in places:
@@ -166,14 +166,15 @@ def _divisions(anchor: str) -> tuple[tuple[str, ...], ...]:
 
 
 class _Signs(NamedTuple):
-    """What tells that something is missing: marks of a cut there, or that the log ends there, as a torn paste does."""
+    """What tells that something is missing: marks of a cut there, or that the log or a window ends there, as a torn paste does."""
 
     marked: bool
     is_end: bool
+    at_edge: bool = False
 
     def are_enough(self, part: Part) -> bool:
         """Whether ``part`` may be heard: without a mark a failure alone is sought, and a word that breaks off is a sign by itself."""
-        by_itself = part.torn or self.is_end and part.fixed >= parts.SURELY_ENOUGH
+        by_itself = part.torn or self.at_edge or self.is_end and part.fixed >= parts.SURELY_ENOUGH
         return part.enough and (self.marked or by_itself and part.row.kind not in parts.STATING)
 
 

@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import re
 
+from fixer.log.translated import english
+
 # Full-width forms of ASCII lie in the same order; spaces and hyphens of every width stand for the plain ones.
 _FULL_WIDTH = {0xFF01 + at: 0x21 + at for at in range(94)}
 _SPACES = dict.fromkeys((0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000), " ")
 _HYPHENS = dict.fromkeys((*range(0x2010, 0x2016), 0x2212, 0xFE63), "-")
 _UNSEEN = dict.fromkeys((0xAD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2065), 0xFEFF))
-_CHARACTERS = {**_FULL_WIDTH, **_SPACES, **_HYPHENS, **_UNSEEN, 0x2026: "..."}
+# Quotation marks of other languages; those of English are passed over wherever wordings are sought.
+_SINGLE, _DOUBLE = "\u201a\u201b\u2039\u203a\u300c\u300d", "\u201e\u201f\u00ab\u00bb\u300e\u300f"
+_QUOTES = {ord(mark): "'" for mark in _SINGLE} | {ord(mark): '"' for mark in _DOUBLE}
+_CHARACTERS = {**_FULL_WIDTH, **_SPACES, **_HYPHENS, **_UNSEEN, **_QUOTES, 0x2026: "..."}
 _NAMED = {"lt": "<", "gt": ">", "amp": "&", "quot": '"', "apos": "'", "nbsp": " ", "lsquo": "'", "rsquo": "'", "ldquo": '"', "rdquo": '"'}
 _ENTITY = re.compile(r"&(?:#(\d{2,4})|#[xX]([0-9a-fA-F]{2,4})|([a-z]{2,5}));")
 _TAGS = "a|br|p|pre|code|li|ul|ol|div|span|strong|em|b|tt|samp|kbd|font|table|tbody|td|th|tr"
@@ -48,13 +53,18 @@ def plain(text: str) -> str:
         text = text.replace("\\'", "'").replace('\\"', '"')
     if not text.isascii():
         text = text.translate(_CHARACTERS)
+    if "\t" in text and " " not in text.strip():
+        # Blanks that became tabs.
+        text = text.replace("\t", " ")
     if "&" in text and ";" in text:
         text = _ENTITY.sub(_character, text.replace("&amp;", "&"))
     if "<" in text:
         text = _TAG.sub("", text)
     if "\\_" in text and not _WINDOWS_PATH.search(text):
         text = text.replace("\\_", "_")
-    return _BOLD.sub(r"\1\2\3", text) if text.endswith("**") else text
+    if text.endswith("**"):
+        text = _BOLD.sub(r"\1\2\3", text)
+    return english(text)
 
 
 def _character(found: re.Match[str]) -> str:

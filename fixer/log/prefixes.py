@@ -27,6 +27,16 @@ KINDS: dict[str, re.Pattern[str]] = {
         "a stream of Kubernetes'": r"std(?:out|err) [FP] ",
         "a name of Compose's": r"[A-Za-z0-9][\w.-]{0,60} {1,30}\| ?",
         "the journal's head": rf"{_MONTH} {{1,2}}\d{{1,2}} {_CLOCK} [\w.-]{{1,64}} [^\s:\[\]]{{1,60}}(?:\[\d{{1,9}}\])?: ?",
+        "a program and its number": r"[\w.-]{1,64} [^\s:\[\]]{1,60}\[\d{1,9}\]: ?",
+        "a head of Airflow's": rf"\[\d{{4}}-\d\d-\d\d[T,]? ?{_CLOCK}(?: UTC|Z|[+-]\d\d:?\d\d)\] "
+        r"\{[\w.]{1,60}:\d{1,6}\} [A-Z]{4,8} - ",
+        "a level of logging's": r"(?:[-|] {0,4})?\[?(?:DEBUG|INFO|WARNING|WARN|ERROR|CRITICAL)\]? {0,5}"
+        r"(?:[-|] |\[[\w./:-]{1,60}\] )(?:[\w.]{1,60}:[\w<>]{1,60}:\d{1,6} - )?",
+        "a head of Celery's": rf"\[\d{{4}}-\d\d-\d\d {_CLOCK}: [A-Z]{{4,8}}/[\w-]{{1,40}}\] ?",
+        "a head of syslog's": r"<\d{1,3}>1 \S{10,40} \S{1,64} \S{1,48} \S{1,20} \S{1,32} - ",
+        "a job of GitHub's": r"[^\t]{1,80}\t[^\t]{1,80}\t",
+        "a pod": r"\[pod/[\w./-]{1,120}\] ?",
+        "a file and its line": r"(?:\./)?[\w./-]{1,80}\.(?:log|txt|out|err)[:-](?:\d{1,6}[:-])? ?",
         "the kernel's clock": r"\[ {0,8}\d{1,9}\.\d{1,9}\] ?",
         "the kernel's date": rf"\[{_MONTH} {_MONTH} {{1,2}}\d{{1,2}} {_CLOCK} \d{{4}}\] ?",
         "a rank of MPI's": rf"(?:{_DAY} {_MONTH} {{1,2}}\d{{1,2}} {_CLOCK} \d{{4}})?\[\d{{1,6}}(?:,\d{{1,6}})?\]<std(?:out|err)>: ?",
@@ -38,7 +48,9 @@ KINDS: dict[str, re.Pattern[str]] = {
         "a quotation": r"> ?",
         "a comment": r"(?:#{1,4}|//{1,2}|;{1,2}|--|::|REM) {1,4}(?=\S)",
         "an item": r"[-+*\u2022] {1,4}(?=\S)",
-        "a line's number": r" {0,6}\d{1,5}(?:[.):|]| {0,2}\||\t| ) {1,4}(?=\S)",
+        # Of a time the minutes follow.
+        "a line's number": r" {0,6}\d{1,6}(?:(?:[.):|]| {0,2}[|\u2502]|\t| ) {1,4}(?=\S)"
+        r"|(?:\t|:(?!\d\d(?:\D|$)))(?=\S|$)|-(?=[A-Za-z\[(/#>$]|\d{4}-\d))",
         "an error of a test report": r"E {3,12}(?=\S)",
         "a stream in brackets": r"\[(?:stderr|stdout|err|out)\] ?",
     }.items()
@@ -79,4 +91,4 @@ def _taken_off(line: Line, learned: Sequence[re.Pattern[str]]) -> Line:
     for pattern in learned:
         matched = pattern.match(line.text, at)
         at = matched.end() if matched else at
-    return Line(line.number, line.text[at:], line.torn) if at else line
+    return Line(line.number, line.text[at:], line.torn, line.edge) if at else line

@@ -21,13 +21,18 @@ from fixer.log.transcripts import answered
 from fixer.model import bounded_json
 
 LONGEST = 4096
+CUT_OFF = "the rest of the lines is cut off here"
 _CHUNK = 1 << 16
 _NOTEBOOK_LIMIT = 16 << 20
 _NOTEBOOK_MEMORY = 96 << 20
 _SAMPLE = 2000
 _WIDTHS = range(40, 400)
-_BORDERS = " |+│┃╮╯┐┘┤─━-="
+_BORDERS = "|+│┃╮╯┐┘┤─━-="
 _DIGITS = re.compile(r"\d")
+# Beside letters and digits what an edge rarely parts from the word before it as the end of a sentence does.
+_WITHIN = "_/ ,="
+# Of lines of these widths one or two are enough to think of a window's edge.
+_WINDOWS, _FEW = (80, 100, 120), 2
 _USUAL_WIDTHS = (72, 78, 79, 80, 100, 118, 119, 120, 132, 160)
 # Where a page of the web begins a new line.
 _BREAK = re.compile(r"</(?:div|p|li|tr|pre|h[1-6])>|<br\s{0,4}/?>", re.IGNORECASE)
@@ -54,12 +59,22 @@ def _clean(found: Iterator[Line]) -> Iterator[Line]:
     """Whole lines in plain characters, without what stands before each; answers beside what was asked."""
     whole = records.opened(_unwrapped(prefixes.without(found, ("a quotation",))))
     printed = prefixes.without(records.as_printed(map(_plainly, whole)))
-    return answered(launched(records.opened(printed)))
+    return _told(answered(launched(records.opened(printed))))
+
+
+def _told(found: Iterable[Line]) -> Iterator[Line]:
+    """``found``, and behind the first line whose end is gone, or may be, one more that says so, in which a wording can be sought."""
+    told = False
+    for line in found:
+        yield line
+        if not told and (line.torn or line.edge):
+            told = True
+            yield Line(line.number, CUT_OFF)
 
 
 def _plainly(line: Line) -> Line:
     text = plain(line.text)
-    return line if text is line.text else Line(line.number, text, line.torn)
+    return line if text is line.text else Line(line.number, text, line.torn, line.edge)
 
 
 def _chunks(head: bytes, read: Callable[[int], bytes]) -> Iterator[bytes]:
@@ -164,6 +179,7 @@ def _unwrapped(found: Iterator[Line]) -> Iterator[Line]:
         yield from sample
         yield from found
         return
+    at_edge = not cut_off and width in _WINDOWS and _ends_at_an_edge(sample, width)
     held: Line | None = None
     pending = False
     for source in (sample, found):
@@ -174,14 +190,36 @@ def _unwrapped(found: Iterator[Line]) -> Iterator[Line]:
             else:
                 if held is not None:
                     yield held
-                held = Line(line.number, line.text, cut_off and full)
-            pending = full and not cut_off and len(held.text) + width <= LONGEST
+                held = Line(line.number, line.text, cut_off and full, at_edge and full)
+            pending = full and not (cut_off or at_edge) and len(held.text) + width <= LONGEST
     if held is not None:
         yield held
 
 
 def _begins(text: str) -> bool:
     return _BEGINS.match(text) is not None or prefixes.begins(text)
+
+
+def _ends_at_an_edge(sample: Sequence[Line], width: int) -> bool:
+    """Whether a line or two of a window's width are there that nothing continues, and that do not end as a sentence does."""
+    full = [line.text for line in sample if len(line.text) == width]
+    ends = all((text[-1].isalnum() or text[-1] in _WITHIN) and not _is_bordered(text) for text in full)
+    return len(full) <= _FEW and ends and all(itertools.starmap(_is_another, _followed(sample, width)))
+
+
+def _followed(sample: Sequence[Line], width: int) -> list[tuple[str, str]]:
+    """Each line of ``width`` with the one behind it."""
+    pairs = ((line, after) for line, after in itertools.pairwise(sample) if len(line.text) == width)
+    return [(line.text, after.text) for line, after in pairs if after.number != line.number]
+
+
+def _is_bordered(text: str) -> bool:
+    return text[-1] in _BORDERS or text.endswith("  ")
+
+
+def _is_another(text: str, after: str) -> bool:
+    """Whether ``after`` is no rest of ``text``: it begins as messages do, or indented, or large where a word of ``text`` broke off."""
+    return _begins(after) or after.startswith("  ") or not after.strip() or text[-1:].islower() and after[:1].isupper()
 
 
 def _width(sample: Sequence[Line]) -> tuple[int | None, bool]:
@@ -192,9 +230,9 @@ def _width(sample: Sequence[Line]) -> tuple[int | None, bool]:
     full = [line.text for line in sample if len(line.text) == longest]
     # One message that is said again and again, but for its numbers, is no width.
     several = len({_DIGITS.sub("0", text) for text in full}) >= 2
-    following = [after.text for line, after in itertools.pairwise(sample) if len(line.text) == longest and after.number != line.number]
+    following = _followed(sample, longest)
     # What follows a broken line is the rest of it, and begins no message; a line that was filled up to a border is whole.
-    cut_off = several and not any(text[-1] in _BORDERS for text in full) and 2 * sum(map(_begins, following)) > len(following)
+    cut_off = several and not any(map(_is_bordered, full)) and 2 * sum(itertools.starmap(_is_another, following)) > len(following)
     if len(full) == len(sample) > 1 and not cut_off:
         # The end of a broken line is shorter: these are lines of one length.
         return None, False

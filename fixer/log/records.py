@@ -110,7 +110,7 @@ def as_printed(lines: Iterable[Line]) -> Iterator[Line]:
     texts = [line.text for line in sample if line.text.strip()]
     undo = _taken_off(texts)
     rest = itertools.chain(sample, source)
-    return (Line(line.number, undo(line.text), line.torn) for line in rest) if undo is not None else rest
+    return (Line(line.number, undo(line.text), line.torn, line.edge) for line in rest) if undo is not None else rest
 
 
 def _taken_off(texts: Sequence[str]) -> Callable[[str], str] | None:

@@ -13,6 +13,8 @@ from fixer.model.finding import Evidence
 from fixer.model.record import record
 from fixer.rules.case import Case
 
+# The reader's word that lines end where a window ended.
+CUT_OFF = "lines-cut-off"
 # A line of the allocator that says of itself that it is no failure also holds the words of one; a kernel's illegal instruction
 # on the GPU holds the words of the processor's; a function that cuDNN can do without is looked for as all others are.
 _DENIES = {

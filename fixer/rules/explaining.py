@@ -18,7 +18,7 @@ from fixer.rules.advice import ADVICE
 from fixer.rules.case import Case, is_reported
 from fixer.rules.causes import CAUSES, ORDER, STAGES
 from fixer.rules.elsewhere import deciding, runnable
-from fixer.rules.events import Heard, heard
+from fixer.rules.events import CUT_OFF, Heard, heard
 from fixer.rules.folk import tried
 from fixer.rules.heard_unloaded import TENSORRT
 from fixer.rules.hearsay import AN_ERROR, is_past, weakened
@@ -60,7 +60,7 @@ def explain(case: Case, findings: Iterable[Finding], lines: int = 0) -> Explanat
         () if causes else tuple(_aside(one) for one in _unexplained(every)),
         (),
         lines,
-        sum(one.event.times for one in every),
+        sum(one.event.times for one in every if one.row.id != CUT_OFF),
     )
 
 
@@ -77,7 +77,7 @@ def _unexplained(every: Sequence[Heard]) -> Iterator[Heard]:
 
 def _told(every: Sequence[Heard]) -> tuple[Heard, ...]:
     """``every`` without the word that a line is an error, where the line says which."""
-    known = {one.event.line for one in every if one.row.id != AN_ERROR}
+    known = {one.event.line for one in every if one.row.id not in (AN_ERROR, CUT_OFF)}
     return tuple(one for one in every if one.row.id != AN_ERROR or one.event.line not in known)
 
 
@@ -164,7 +164,7 @@ class _Reading:
     def _is_well(self) -> bool:
         """Whether the log shows a run that got somewhere, or nothing but harmless lines."""
         # What a report says beside its log has no line.
-        kinds = {one.row.kind for one in _told(self.events) if one.event.line}
+        kinds = {one.row.kind for one in _told(self.events) if one.event.line and one.row.id != CUT_OFF}
         return "success" in kinds or bool(kinds) and "fact" not in kinds
 
     def _reported(self) -> tuple[str, ...]:
@@ -183,7 +183,7 @@ class _Reading:
         quotes = tuple(Quote(one.event.line, one.event.text) for one in noise[:_MOST_LINES])
         remedy = Remedy(advice.summary, (), cause.plan)
         # Where lines were cut off, one that would have said more may be among them.
-        cut = any(one.event.part for one in self.events)
+        cut = any(one.event.part or one.row.id == CUT_OFF for one in self.events)
         certainty: Certainty = "cannot-tell" if cut else "likely"
         decide = deciding(self.case, advice.decide_with) if cut else ()
         return (NamedCause("benign-noise", certainty, "only harmless lines were recognised", quotes, (), remedy, decide, "benign-noise"),)
@@ -266,7 +266,9 @@ class _Reading:
         if not self.shared:
             # A line that only raises a cause makes it no surer where nothing else was heard.
             return "possible"
-        return "likely" if share >= _LIKELY and self.failing else "cannot-tell"
+        # What told the causes of a shared line apart may have been cut off.
+        cut = any(one.row.id == CUT_OFF for one in self.events)
+        return "likely" if share >= _LIKELY and self.failing and not cut else "cannot-tell"
 
     def _only_lines(self, found: Finding) -> bool:
         return all(" line " in item.source for item in found.evidence)

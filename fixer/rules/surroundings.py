@@ -12,7 +12,7 @@ from fixer.model import compare
 from fixer.model.finding import Evidence, Finding
 from fixer.rules.case import Case, is_reported
 from fixer.rules.causes import CAUSES
-from fixer.rules.events import heard
+from fixer.rules.events import CUT_OFF, heard, said
 from fixer.rules.heard import candidates
 from fixer.rules.likelihood import refuted
 from fixer.rules.lost_libraries import lost
@@ -28,7 +28,8 @@ _FIRST_WITH_KERAS, _FIRST_WITH_KERAS_3 = (2, 6), (2, 16)
 
 def silent_log(case: Case) -> Iterator[Finding]:
     """A log without a known line: what such surroundings most often suffer from."""
-    if lost(case) or not case.facts.events.is_absent and not _only_states(case):
+    # What was cut off may have been known.
+    if lost(case) or said(case, CUT_OFF) or not case.facts.events.is_absent and not _only_states(case):
         return
     weights: dict[str, float] = {}
     seen: list[Evidence] = []

@@ -34,6 +34,7 @@ WITHOUT_VALUES: dict[str, dict[str, float]] = {
     "cudnn-loaded-against": _CUDNN_RELEASE,
     "driver-halves-differ": {"driver-library-mismatch": 85.0, "cuda-compat-lib": 15.0},
     "protobuf-majors-differ": {"protobuf-too-old": 54.0, "protobuf-too-new": 46.0},
+    "torch-cudnn-other": {"cudnn-shadowed": 60.0, "ld-library-path-shadows-env": 40.0},
     "not-built-for": _CARD,
     "torch-not-compatible": _CARD,
 }
@@ -61,7 +62,8 @@ def _row_of(event: Event, rows: Mapping[str, SymptomRow], said_whole: Set[str]) 
 def _is_whole(event: Event, known: SymptomRow) -> bool:
     """Whether the line says all that the row's rules ask of it: what it means by itself, or the values of one of its wordings."""
     named = (set(_VALUE.findall(text)) for text in known.templates)
-    return not is_no_library(event) and (bool(known.causes) or any(names <= set(event.values) for names in named))
+    by_itself = bool(known.causes) and known.id not in WITHOUT_VALUES
+    return not is_no_library(event) and (by_itself or any(names <= set(event.values) for names in named))
 
 
 def is_no_library(event: Event) -> bool:
@@ -94,4 +96,4 @@ def row(may_be: Sequence[SymptomRow]) -> SymptomRow | None:
 def _causes(one: SymptomRow) -> Mapping[str, float]:
     if one.kind == "noise":
         return {_HARMLESS: 1.0}
-    return dict(one.causes) if one.causes else WITHOUT_VALUES.get(one.id, {}) if one.kind in _FAILING else {}
+    return WITHOUT_VALUES.get(one.id, one.causes) if one.kind in _FAILING else one.causes

@@ -8,7 +8,7 @@ import pytest
 
 from fixer.log.line import Line
 from fixer.log.parts import Parts, elisions
-from fixer.log.reader import lines
+from fixer.log.reader import CUT_OFF, lines
 from fixer.log.templates import Template
 from tests.log.heard import dataset, hear, matcher
 
@@ -52,8 +52,44 @@ def test_of_a_cut_file_name_the_part_before_its_version_is_known() -> None:
 def test_what_was_cut_off_at_one_column_is_marked_and_not_joined() -> None:
     texts = [f"{HEAD}{words}"[:100] for words in ("failed call to cuInit: CUDA_ERROR_NO_DEVICE", "Loaded runtime CuDNN library: 7.6.5 but", "x" * 60)]
     made = list(lines(io.BytesIO("\n".join([*texts, "2020-01-01 00:00:00.0: short"]).encode()).read))
-    assert [line.text for line in made[:3]] == texts and all(line.torn for line in made[:3])
-    assert not made[3].torn
+    assert [line.text for line in made if line.text != CUT_OFF] == [*texts, "2020-01-01 00:00:00.0: short"]
+    assert [line.torn for line in made] == [True, False, True, True, False]
+    # The reader says it once, behind the first of them.
+    assert (made[1].number, made[1].text) == (1, CUT_OFF)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_cut"),
+    [
+        ("x" * 30 + HEAD + "y" * 80, False),
+        ((HEAD + "Loaded runtime CuDNN library: 7.6.5 but source was compiled")[:80], True),
+        ((HEAD + "Loaded runtime")[:80] + "\n  a traceback's line", True),
+        ((HEAD + "Loaded runtime CuDNN library")[:80] + "\nlibrary: 7.6.5 but source", False),
+        ("=" * 80 + "\nTraceback (most recent call last):", False),
+        ((HEAD + "Loaded runtime CuDNN library")[:77], False),
+    ],
+)
+def test_one_line_as_wide_as_a_window_that_nothing_continues_was_cut(text: str, is_cut: bool) -> None:
+    made = list(lines(io.BytesIO(text.encode()).read))
+    assert any(line.edge for line in made) is is_cut is (CUT_OFF in [line.text for line in made])
+    assert not any(line.torn for line in made)
+
+
+def test_where_lines_were_cut_off_nothing_is_guessed_nor_called_harmless() -> None:
+    machine = {"os": "Linux", "install_method": "docker"}
+    words = "2018-12-31 16:49:38.667433: F tensorflow/core/platform/some_file_of_its_own.cc:37] says what nobody knows"
+    assert hear(words, machine).causes == ["container-without-gpu", "cuda-compat-lib"]
+    assert hear(words[:80], machine).causes == []
+    noise = "Using TensorFlow backend.\n"
+    assert [(one.cause, one.certainty) for one in hear(noise + words[:80]).answer.causes] == [("benign-noise", "cannot-tell")]
+
+
+def test_a_shared_line_is_not_likely_one_cause_where_lines_were_cut_off() -> None:
+    said = "nvidia-container-cli: initialization error: load library failed: libnvidia-ml.so.1: cannot open shared object file"
+    machine = {"os": "Windows 10", "gpu": "RTX 3090", "install_method": "docker desktop, WSL2"}
+    assert "likely" not in [one.certainty for one in hear(said[:80], machine).answer.causes]
+    torch = "17:22:50-122539 ERROR    Could not load torch: cuDNN version incompatibility: PyTorch was compiled"
+    assert [one.certainty for one in hear(torch[:80]).answer.causes] == ["cannot-tell", "cannot-tell"]
 
 
 def test_a_name_of_which_little_is_left_may_be_any() -> None:

@@ -62,7 +62,7 @@ def test_a_line_that_a_terminal_broke_is_one_line_again() -> None:
 
 
 def test_full_lines_that_begin_anew_stay_apart() -> None:
-    first = "2020-01-01 00:00:00.000000: E " + "a" * 50
+    first = "2020-01-01 00:00:00.000000: E " + "a" * 49
     assert [line.text for line in read(f"{first}\n{first}\n".encode())] == [first, first]
 
 

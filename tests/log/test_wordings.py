@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pytest
 
+from fixer.rules.events import CUT_OFF
 from tests.log.heard import Heard, hear
 from tests.log.wordings import FORMS, Wording, filled, wordings
 
@@ -87,7 +88,8 @@ def test_the_form_of_a_paste_changes_nothing(form: str) -> None:
     for at, wording in enumerate(ALL):
         text = filled(wording, at % TURNS)
         plain, other = hear(text), hear(FORMS[form](text))
-        lost = plain.symptoms - other.symptoms
+        # A line that is as wide as a window in one form is not in another.
+        lost = plain.symptoms - other.symptoms - {CUT_OFF}
         if lost or plain.causes[:1] != other.causes[:1]:
             wrong[wording.id] = (text, sorted(lost), plain.causes[:2], other.causes[:2])
     assert not wrong
