@@ -20,6 +20,8 @@ _NAME = (
 _VERSION = r"(\d+\.\d+(?:\.\d+)*(?:[.+-]?[a-z]+[\w.]*)?)"
 _WHOLE = r"(\d+\.\d+\.[\w.+]+)"
 _LONGEST_ROW = 160
+# How the lines begin that name a package, or tell of one: "Requirement", "Successfully", "Name", "Version".
+_FIRST = frozenset("tTkKnNpPmMhHwWjJcCrRsSvV")
 # A row of pip's table or of conda's: what follows the version is a build and a channel, or a folder.
 _ROW = re.compile(rf"\s*({_NAME})\s+{_WHOLE}(?:\s+\S+){{0,2}}\s*", re.IGNORECASE)
 _SATISFIED = re.compile(rf"\s*Requirement already satisfied: ({_NAME})\b.* \({_VERSION}\)\s*", re.IGNORECASE)
@@ -42,6 +44,10 @@ class Listings:
     def __iter__(self) -> Iterator[Line]:
         shown, frozen = None, False
         for line in self._lines:
+            if not frozen and shown is None and line.text.lstrip()[:1] not in _FIRST and "reeze" not in line.text.lower():
+                # Most lines list nothing, which their first character tells.
+                yield line
+                continue
             frozen = _FREEZE.search(line.text) is not None or frozen and (not line.text.strip() or _FROZEN.fullmatch(line.text) is not None)
             package = _FROZEN_PACKAGE.fullmatch(line.text) if frozen and len(line.text) <= _LONGEST_ROW else None
             if package is not None:

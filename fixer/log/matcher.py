@@ -126,7 +126,8 @@ class Matcher:
             if at < fresh and not is_last:
                 continue
             ends, fronts = parts.places(line)
-            before = [(place, _Signs(place in ends, is_last, line.edge and place == len(line.text))) for place in sorted({*ends, len(line.text)})]
+            length = len(line.text)
+            before = [(place, _Signs(place in ends, is_last, line.edge and place == length)) for place in sorted({*ends, length})]
             behind = [(place, _Signs(place in fronts, False)) for place in sorted({0, *fronts})]
             for hear, places in ((self._parts.before, before), (self._parts.behind, behind)):
                 for place, signs in places:

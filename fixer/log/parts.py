@@ -25,6 +25,7 @@ STATING = ("fact", "success")
 _MOST_OF_A_NAME = 0.6
 _KEY = 8
 _GRAM = 6
+_NEAR = 24
 _WINDOW = 600
 _VALUE = 240
 _NO_CHANCE = 6
@@ -90,6 +91,8 @@ class Parts:
 
     def before(self, text: str, end: int, marked: bool) -> list[Part]:
         """The wordings that begin in what stands before ``end``, and go on behind it; unless ``marked``, in the middle of a word."""
+        if not marked and self._is_strange(text[max(0, end - _NEAR) : end], slice(-_GRAM, None)):
+            return []
         piece = _Piece(text, max(0, end - _WINDOW), end)
         if not marked and piece.short[-_GRAM:] not in self._grams:
             return []
@@ -97,10 +100,17 @@ class Parts:
 
     def behind(self, text: str, front: int, marked: bool) -> list[Part]:
         """The wordings that end in what stands from ``front`` on, and began before it; unless ``marked``, in the middle of a word."""
+        if not marked and self._is_strange(text[front : front + _NEAR], slice(None, _GRAM)):
+            return []
         piece = _Piece(text, front, min(len(text), front + _WINDOW))
         if not marked and piece.short[:_GRAM] not in self._grams:
             return []
         return _heard(piece, self._tails, _ended)
+
+    def _is_strange(self, near: str, place: slice) -> bool:
+        """Whether the few characters next to a cut are of no wording; most lines are told by them alone."""
+        short = near.lower().translate(_PASSED_OVER)
+        return len(short) >= _GRAM and short[place] not in self._grams
 
 
 def surest(group: Sequence[Part]) -> list[Part]:

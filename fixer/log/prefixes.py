@@ -57,6 +57,7 @@ KINDS: dict[str, re.Pattern[str]] = {
 }
 # Marks that may also stand within a message, after a line break.
 _MARKS = ("a quotation", "a rank in brackets", "a task of Slurm's", "a comment", "an item", "a line's number", "an error of a test report")
+_BEGINNING = re.compile("|".join(f"(?:{pattern.pattern})" for name, pattern in KINDS.items() if name not in _MARKS))
 
 
 def without(lines: Iterable[Line], kinds: Collection[str] = KINDS) -> Iterator[Line]:
@@ -70,7 +71,7 @@ def without(lines: Iterable[Line], kinds: Collection[str] = KINDS) -> Iterator[L
 
 def begins(text: str) -> bool:
     """Whether ``text`` begins as a service lets a line begin: it was not broken off from the one before."""
-    return any(pattern.match(text) for name, pattern in KINDS.items() if name not in _MARKS)
+    return _BEGINNING.match(text) is not None
 
 
 def _learned(texts: Sequence[str], kinds: Collection[str]) -> tuple[re.Pattern[str], ...]:
