@@ -1,25 +1,35 @@
 """Rules about imports that failed in a log: which module, which name, and out of which file decide the cause.
 
 Python has four sentences for all of it ("No module named X", "module X has no attribute Y", "cannot import name Y from
-X", "partially initialized module X"). The tables tell what is behind them by the module's name: the longest prefix that fits
-wins. A module that stands in no table is the user's own business.
+X", "partially initialized module X"). What is behind them by the module's name stands in ``import_names``.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from fixer.model import compare
-from fixer.model.finding import Certainty, Finding
-from fixer.model.record import record
+from fixer.model.finding import Finding
 from fixer.rules.case import Case
 from fixer.rules.events import Heard, evidence, heard, said
 from fixer.rules.heard import about, candidates, has_the_names_of_one, is_own, named, own_file
+from fixer.rules.import_names import (
+    EVERY_RELEASE_HAS,
+    FOR_A_SESSION,
+    KERAS,
+    KERAS_HAD,
+    LACKING,
+    MISSING,
+    NAMELESS,
+    NOT_TENSORFLOW,
+    OF_ONE,
+    SESSION,
+    Meaning,
+    meaning_of,
+    only,
+)
 
-# Removed from NumPy in 1.20 to 2.0; code that still asks for them is older than the NumPy that is installed.
-_NUMPY = "numpy-abi"
-_KERAS = "keras-tf-mismatch"
 # Python's own modules that TensorFlow and what it imports ask for, and after which people call their scripts.
 _PYTHONS = frozenset((
     "abc", "code", "collections", "copy", "enum", "inspect", "io", "json", "keyword", "logging", "numbers", "operator", "platform",
@@ -28,159 +38,10 @@ _PYTHONS = frozenset((
 ))  # fmt: skip
 _PYTHONS_FOLDER = re.compile(r"(?:^|[/\\])(?:lib|python\d[\d.]*)[/\\][\w.]+$", re.IGNORECASE)
 _SHADOWING = ("tensorflow", "keras", "numpy", "protobuf", "google", "h5py", "jax", "torch", "tf_keras", "typing_extensions")
-
-
-@record(frozen=True)
-class Meaning:
-    """What a module's name says: one cause with its certainty, or several with their weights."""
-
-    causes: Mapping[str, float]
-    certainty: Certainty = "likely"
-
-
-def _one(cause: str, certainty: Certainty = "likely") -> Meaning:
-    return Meaning({cause: 100.0}, certainty)
-
-
-_OF_TENSORFLOW_1 = Meaning({_KERAS: 56, "unresolved-other": 44})
-# "No module named X": X, or X and what lies below it where it ends in a dot.
-MISSING: dict[str, Meaning] = {
-    "tensorflow": Meaning({"tensorflow-missing": 72, "env-not-inherited": 24, "environment-broken": 4}),
-    "tensorflow.": Meaning({"environment-broken": 52, "module-shadowed": 36, "duplicate-tf-packages": 12}),
-    # Code for TensorFlow 1 under TensorFlow 2, and the other way round.
-    "tensorflow.contrib": _OF_TENSORFLOW_1,
-    "tensorflow.contrib.": _OF_TENSORFLOW_1,
-    "tensorflow.examples": _OF_TENSORFLOW_1,
-    "tensorflow.examples.": _OF_TENSORFLOW_1,
-    "tensorflow.compat": _one(_KERAS),
-    "tensorflow.compat.": _one(_KERAS),
-    "tensorflow.keras": Meaning({_KERAS: 46, "environment-broken": 30, "module-shadowed": 24}),
-    "tensorflow.keras.": Meaning({_KERAS: 80, "environment-broken": 20}),
-    "tensorflow.python.keras": _one(_KERAS),
-    "tensorflow.python.keras.": _one(_KERAS),
-    # Inner modules come, move and go with each release: who asks for one was written for another TensorFlow.
-    "tensorflow.python.": Meaning({_KERAS: 60, "environment-broken": 28, "plugin-built-for-other-tf": 12}),
-    # These every TensorFlow has.
-    **dict.fromkeys(
-        (f"tensorflow.python.{name}" for name in ("client", "framework", "ops", "platform", "pywrap_tensorflow", "util")),
-        Meaning({"environment-broken": 52, "module-shadowed": 36, "duplicate-tf-packages": 12}),
-    ),
-    # The file is there: what it needs is not. On Windows that is a DLL, of cuDNN's or CUDA's wrong release too.
-    "_pywrap_tensorflow_internal": Meaning(
-        {"windows-msvc-or-avx": 32, "windows-dll-missing": 26, "cudnn-missing": 14, "cudnn-too-new": 14, "environment-broken": 14}
-    ),
-    "_pywrap_tensorflow": Meaning({"windows-msvc-or-avx": 32, "windows-dll-missing": 30, "cudnn-missing": 20, "environment-broken": 18}),
-    "tensorflow_core.": Meaning({"duplicate-tf-packages": 50, "environment-broken": 50}),
-    "keras": Meaning({_KERAS: 60, "tensorflow-missing": 20, "env-not-inherited": 20}),
-    "keras.": _one(_KERAS),
-    "tf_keras": _one(_KERAS),
-    "keras_applications": _one(_KERAS),
-    "keras_preprocessing": _one(_KERAS),
-    "theano": _one("keras-backend-setting"),
-    "theano.": _one("keras-backend-setting"),
-    "cntk": _one("keras-backend-setting"),
-    "plaidml": _one("keras-backend-setting"),
-    "plaidml.": _one("keras-backend-setting"),
-    "numpy.": _one(_NUMPY),
-    "google.protobuf": Meaning({"environment-broken": 60, "protobuf-too-old": 40}),
-    "google.protobuf.": Meaning({"protobuf-too-old": 60, "environment-broken": 40}),
-    "google.protobuf.runtime_version": _one("protobuf-too-old"),
-    "ml_dtypes": Meaning({"ml-dtypes-mismatch": 56, "environment-broken": 44}),
-    "ml_dtypes.": _one("ml-dtypes-mismatch"),
-    "optree": _one("environment-broken"),
-    "absl": _one("environment-broken"),
-    "absl.": _one("environment-broken"),
-    "astunparse": _one("environment-broken"),
-    "flatbuffers": _one("environment-broken"),
-    "gast": _one("environment-broken"),
-    "opt_einsum": _one("environment-broken"),
-    "tensorflow_estimator": _one("environment-broken"),
-    "tensorflow_estimator.": Meaning({_KERAS: 56, "environment-broken": 44}),
-    "namex": _one("environment-broken"),
-    "distutils": _one("python-unsupported"),
-    "distutils.": _one("python-unsupported"),
-    "imp": _one("python-unsupported"),
-}
-# "module X has no attribute Y".
-LACKING: dict[str, Meaning] = {
-    "ml_dtypes": _one("ml-dtypes-mismatch"),
-    "numpy": _one(_NUMPY),
-    "numpy.": _one(_NUMPY),
-    "google.protobuf.": _one("protobuf-too-old"),
-    "tensorflow.compat.v2": _one(_KERAS),
-    "tensorflow.compat.v2.": _one(_KERAS),
-    "tensorflow._api.v2.compat.v2.": _one(_KERAS),
-    "tensorflow._api.": Meaning({_KERAS: 60, "environment-broken": 40}),
-    # Who asks for such a name was written for another Keras, or is an extension of TensorFlow made for another release.
-    "tensorflow.keras": Meaning({_KERAS: 70, "environment-broken": 18, "plugin-built-for-other-tf": 12}),
-    "tensorflow.keras.": Meaning({_KERAS: 70, "environment-broken": 18, "plugin-built-for-other-tf": 12}),
-    "tensorflow.python.": Meaning({_KERAS: 62, "environment-broken": 38}),
-    "tensorflow.tools.": _one("environment-broken"),
-    "keras": _one(_KERAS),
-    "keras.": _one(_KERAS),
-    "tf_keras.": _one(_KERAS),
-}
-# What code for TensorFlow 1 asks Keras's backend for, and mostly to let the GPU's memory grow.
-_SESSION = "set_session"
-_FOR_A_SESSION = Meaning({"gpu-memory-setting-misused": 56, _KERAS: 44})
-# Every TensorFlow has these: a module that lacks one is no TensorFlow, or half of one.
-_ALWAYS_THERE = ("__version__", "constant", "Variable", "keras", "config", "compat", "io", "math", "nn", "data", "function", "python")
-_OF_ONE = ("ConfigProto", "GPUOptions", "Session", "placeholder", "contrib", "get_default_graph", "app", "flags", "reset_default_graph")
-_NOT_TENSORFLOW = Meaning({"module-shadowed": 46, "environment-broken": 36, "duplicate-tf-packages": 10, "tensorflow-missing": 8})
-# The same of packages whose other names come and go with their releases.
-_NOT_THE_PACKAGE = Meaning({"module-shadowed": 54, "environment-broken": 46})
-_EVERY_RELEASE_HAS = {
-    "tensorflow": (_ALWAYS_THERE, _NOT_TENSORFLOW),
-    "numpy": (
-        ("__version__", "array", "asarray", "ndarray", "dtype", "arange", "zeros", "ones", "concatenate", "mean", "sum", "random", "linalg",
-         "float32", "float64", "int32", "int64", "uint8", "pi", "load", "save"),
-        _NOT_THE_PACKAGE,
-    ),
-    "ml_dtypes": (("__version__", "bfloat16", "float8_e4m3fn", "float8_e5m2", "finfo"), _NOT_THE_PACKAGE),
-}  # fmt: skip
 # The types that ml_dtypes has are the table of its releases.
 _A_TYPE = re.compile(r"(?:float|u?int)\d")
 # How many lines a traceback has between an import that failed and the error.
 _NEAR = 2
-# Names that one generation of Keras had and the next has not, and that no other package has.
-_KERAS_HAD = frozenset((
-    "AtrousConvolution1D", "AtrousConvolution2D", "Deconvolution2D", "Deconvolution3D", "LRN2D", "MaxoutDense", "TimeDistributedDense",
-    "conv_utils", "initializations", "layer_from_config", "multi_gpu_model", "normalize_data_format", "np_utils",
-    "generic_utils", "set_image_dim_ordering", "tf_utils", "_obtain_input_shape", "get_source_inputs", "keras_modules_injection",
-    "InputSpec", "_Merge", "KerasClassifier", "KerasRegressor", "model_to_dot",
-))  # fmt: skip
-# "cannot import name Y from X".
-NAMELESS: dict[str, Meaning] = {
-    "google.protobuf": _one("protobuf-too-old"),
-    "google.protobuf.internal": _one("protobuf-too-old"),
-    "google.protobuf.pyext": Meaning({"protobuf-too-new": 55, "environment-broken": 45}),
-    "ml_dtypes": _one("ml-dtypes-mismatch"),
-    "ml_dtypes.": _one("ml-dtypes-mismatch"),
-    "typing_extensions": Meaning({"tf-torch-pin-conflict": 56, "environment-broken": 44}),
-    "numpy": _one(_NUMPY),
-    "numpy.": _one(_NUMPY),
-    "keras": _one(_KERAS),
-    "keras.": _one(_KERAS),
-    "tf_keras": _one(_KERAS),
-    "tf_keras.": _one(_KERAS),
-    "tensorflow.keras": Meaning({_KERAS: 88, "plugin-built-for-other-tf": 12}),
-    "tensorflow.keras.": Meaning({_KERAS: 88, "plugin-built-for-other-tf": 12}),
-    "tensorflow.python.keras": Meaning({_KERAS: 88, "plugin-built-for-other-tf": 12}),
-    "tensorflow.python.keras.": Meaning({_KERAS: 88, "plugin-built-for-other-tf": 12}),
-    "tensorflow.python.eager.context": _one(_KERAS),
-    "tensorflow.compat.v2.experimental": _one(_KERAS),
-    "tensorflow.python": Meaning({"environment-broken": 60, _KERAS: 40}),
-    "tensorflow.python.": Meaning({_KERAS: 50, "environment-broken": 50}),
-    "tensorflow": Meaning({"environment-broken": 48, "module-shadowed": 32, "duplicate-tf-packages": 20}),
-}
-
-
-def _meaning(table: Mapping[str, Meaning], module: str) -> Meaning | None:
-    """The row of the longest name that ``module`` is, or lies below."""
-    if module in table:
-        return table[module]
-    fitting = [key for key in table if key.endswith(".") and module.startswith(key)]
-    return table[max(fitting, key=len)] if fitting else None
 
 
 def _told(one: Heard, meaning: Meaning, group: str, title: str) -> Iterator[Finding]:
@@ -210,10 +71,10 @@ def module_missing(case: Case) -> Iterator[Finding]:
         if files.get(one.event.line) == module.partition(".")[0]:
             # The file that stands in the package's place has no modules.
             continue
-        meaning = _meaning(MISSING, module)
+        meaning = meaning_of(MISSING, module)
         if module in ("torch", "jax") and module in (_value(frame, "backend") for frame in said(case, "in-keras-backend")):
             # Keras itself looked for the package that a setting names: no import of the person's own failed.
-            meaning = _one("keras-backend-setting")
+            meaning = only("keras-backend-setting")
         if meaning is None:
             continue
         weights = dict(meaning.causes)
@@ -239,18 +100,18 @@ def attribute_missing(case: Case) -> Iterator[Finding]:
         module, name = _module(one), _value(one, "name")
         if one.event.line in early or own_file(case, module) is not None:
             continue
-        meaning = _meaning(LACKING, module)
-        names, otherwise = _EVERY_RELEASE_HAS.get(module, ((), None))
+        meaning = meaning_of(LACKING, module)
+        names, otherwise = EVERY_RELEASE_HAS.get(module, ((), None))
         if name in names:
             meaning = otherwise
-        elif module == "tensorflow" and name in _OF_ONE and has_the_names_of_one(case):
-            meaning = _NOT_TENSORFLOW
+        elif module == "tensorflow" and name in OF_ONE and has_the_names_of_one(case):
+            meaning = NOT_TENSORFLOW
         elif module == "ml_dtypes" and _A_TYPE.match(name):
-            meaning = _one("ml-dtypes-mismatch", "proven")
+            meaning = only("ml-dtypes-mismatch", "proven")
         elif module == "tensorflow" and name in ("get_default_graph", "__internal__"):
-            meaning = _one(_KERAS)
-        elif name == _SESSION and "keras" in module:
-            meaning = _FOR_A_SESSION
+            meaning = only(KERAS)
+        elif name == SESSION and "keras" in module:
+            meaning = FOR_A_SESSION
         if meaning is not None:
             yield from _told(one, meaning, "attribute-missing", f"{module} has no {name}")
 
@@ -264,15 +125,15 @@ def name_missing(case: Case) -> Iterator[Finding]:
             # The same line by its shorter wording.
             continue
         module, name, path = _module(one), _value(one, "name"), _value(one, "path")
-        meaning = _meaning(NAMELESS, module)
+        meaning = meaning_of(NAMELESS, module)
         if module in _PYTHONS and is_own(path) and re.split(r"[/\\]", path)[-1] == f"{module}.py" and not _PYTHONS_FOLDER.search(path):
-            meaning = _one("module-shadowed")
+            meaning = only("module-shadowed")
         if meaning is None or own_file(case, module) is not None:
             continue
         if is_own(path) and module.partition(".")[0] in _SHADOWING:
-            meaning = _one("module-shadowed")
-        elif name == _SESSION and "keras" in module:
-            meaning = _FOR_A_SESSION
+            meaning = only("module-shadowed")
+        elif name == SESSION and "keras" in module:
+            meaning = FOR_A_SESSION
         yield from _told(one, meaning, "name-missing", f"{module} has no {name}")
 
 
@@ -285,8 +146,8 @@ def name_missing_without_module(case: Case) -> Iterator[Finding]:
         if (line, name) in whole:
             continue
         near = [row for row in imports if 0 < line - row.event.line <= _NEAR and name in re.findall(r"\w+", _value(row, "names"))]
-        if near or name in _KERAS_HAD:
-            yield named(_KERAS, "likely", f"Keras has no {name} in this release", evidence((one, *near[-1:])), "said-name-of-keras")
+        if near or name in KERAS_HAD:
+            yield named(KERAS, "likely", f"Keras has no {name} in this release", evidence((one, *near[-1:])), "said-name-of-keras")
 
 
 def addons_of_another_release(case: Case) -> Iterator[Finding]:
@@ -317,7 +178,7 @@ def half_imported(case: Case) -> Iterator[Finding]:
         if is_own(path):
             yield named("module-shadowed", "likely", f"{path} hides the package {module}", (one.evidence,), "said-half-imported")
         elif path:
-            weights = {"environment-broken": 50.0, _KERAS: 34.0, "module-shadowed": 16.0}
+            weights = {"environment-broken": 50.0, KERAS: 34.0, "module-shadowed": 16.0}
             yield from candidates("half-imported", weights, about(one), (one.evidence,))
         else:
             weights = {"module-shadowed": 76.0, "environment-broken": 24.0}
@@ -329,7 +190,7 @@ def not_a_package(case: Case) -> Iterator[Finding]:
     for one in said(case, "not-a-package"):
         module = _value(one, "module")
         inside = module.partition(".")[0] in ("keras", "tensorflow", "tf_keras") and "." in module
-        cause = _KERAS if inside else "module-shadowed"
+        cause = KERAS if inside else "module-shadowed"
         title = f"{module} is a file in this release" if inside else about(one)
         yield named(cause, "likely", title, (one.evidence,), "said-not-a-package")
 
