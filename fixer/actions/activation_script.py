@@ -69,7 +69,7 @@ class ActivationScript(NothingKept):
             return new_files(_new_files(spec), shell, look)
         before = look(path, shell)
         if before is None:
-            raise Unforeseen(f"{path} is not there yet, so its diff is not known")
+            raise Unforeseen(f"{path} is not there yet, so its diff is not known.")
         if before.blocks or before.deactivate is None:
             return ()
         return put_in(path, before, ((before.deactivate, _off(shell, values)), (before.lines, _block(shell, values))))

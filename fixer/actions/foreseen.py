@@ -36,7 +36,7 @@ def with_files(plan: Plan, facts: Facts) -> Plan:
                 notes.append(str(unforeseen))
             except UsageError:
                 # A described machine may lack a home, or a place for its environment: "~/.bashrc" is no path to write to.
-                notes.append(f"the diffs of step {len(made) + 1} are not shown: where its files would lie is not known")
+                notes.append(f"The diffs of step {len(made) + 1} are not shown: where its files would lie is not known.")
         made.append(spec)
     return altered(plan, actions=tuple(made), notes=tuple(dict.fromkeys(notes)))
 
@@ -48,9 +48,9 @@ def _by_facts(facts: Facts) -> Look:
     def look(path: str, shell: str) -> Outline | None:
         one = known.get(path)
         if one is not None and one.there and one.outline is None:
-            raise Unforeseen(f"{path} cannot be read, so its diff is not known")
+            raise Unforeseen(f"{path} cannot be read, so its diff is not known.")
         if one is None and facts.repair_files.is_unknown and not _is_ours(path):
-            raise Unforeseen(f"what is in {path} is not known: apply shows the diff before it asks")
+            raise Unforeseen(f"What is in {path} is not known: apply shows the diff before it asks.")
         return one.outline if one is not None else None
 
     return look
@@ -68,7 +68,7 @@ def new_files(contents: Mapping[str, bytes], shell: str, look: Look) -> tuple[Fi
         if before is None:
             made.append(added(path, content))
         elif before.sha256 != digest(content):
-            raise Unforeseen(f"{path} is there already with other content: take back the run that wrote it first (convfix undo)")
+            raise Unforeseen(f"{path} is there already with other content: take back the run that wrote it first (convfix undo).")
     return tuple(made)
 
 
@@ -77,5 +77,5 @@ def put_in(path: str, before: Outline, pieces: Sequence[tuple[int, bytes]]) -> t
     try:
         return (inserted(path, before, pieces),)
     except ValueError:
-        text = f"the last line of {path} has no line feed, and a plan quotes nobody's lines: apply shows that diff before it asks"
+        text = f"The last line of {path} has no line feed, and a plan quotes nobody's lines: apply shows that diff before it asks."
         raise Unforeseen(text) from None

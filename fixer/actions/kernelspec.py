@@ -50,7 +50,7 @@ class Kernelspec(NothingKept):
     def foresee(self, spec: ActionSpec, look: Look) -> tuple[FileChange, ...]:
         """A diff of JSON has to quote the line that it changes, so the facts do not tell it."""
         path = Params(spec, _KNOWN).path("path")
-        raise Unforeseen(f"what is in {path} is not known: apply shows the diff before it asks")
+        raise Unforeseen(f"What is in {path} is not known: apply shows the diff before it asks.")
 
     def perform(self, spec: ActionSpec, host: Host, work: Workplace) -> None:
         _, path, wanted = _read(spec, host)

@@ -232,4 +232,9 @@ offline = click.option("--offline", is_flag=True, help="Ask no package index; us
 def session(**given: Any) -> Session:
     """A session from a verb's options; the ones it does not know keep their default."""
     known = Session.__dataclass_fields__
+    if given.get("machine") is not None:
+        for name in ("python", "sys_root"):
+            if given.get(name) is not None:
+                option = f"--{name.replace('_', '-')}"
+                raise UsageError("usage", f"{option} looks at this machine and --machine at another: give one of them")
     return Session(**{name: value for name, value in given.items() if name in known})

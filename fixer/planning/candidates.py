@@ -13,7 +13,7 @@ from fixer.dataset.rows import TensorFlowRow
 from fixer.model import architectures, compare
 from fixer.model.plan import Reason
 from fixer.model.record import record
-from fixer.planning import conda
+from fixer.planning import conda, windows_dlls
 from fixer.planning.frameworks import JAX, TORCH, Beside, jax_beside, torch_beside
 from fixer.planning.gates import Verdict
 from fixer.planning.libraries import LibrarySet, Needs, library_set
@@ -73,7 +73,7 @@ def fit(site: Site, option: Option) -> Stack | tuple[Reason, ...]:
         by_conda = conda.libraries(site.dataset, option.row) if site.by_conda else None
         if by_conda is not None:
             libraries = LibrarySet(conda=by_conda.packages)
-        else:
+        elif not windows_dlls.serve(site.dataset, option.row, site.dlls):
             libraries = library_set(site.dataset, option.row, _needs(site, option))
         reasons += libraries.reasons
     packages = _packages(site, option, same, wished) if not reasons else Resolved()

@@ -11,7 +11,7 @@ import shlex
 
 from fixer.model import compare, installers, powershell
 from fixer.model.finding import Finding
-from fixer.planning import metal, people
+from fixer.planning import metal, people, windows_dlls
 from fixer.planning.candidates import Stack
 from fixer.planning.draft import Draft
 from fixer.planning.gates import IDLE
@@ -73,7 +73,7 @@ def unknown(draft: Draft, finding: Finding) -> None:
 def unknown_device(draft: Draft) -> None:
     """Nobody knows whether there is a GPU."""
     draft.note(
-        "whether this machine has an NVIDIA GPU is not known (gpus): it decides what is installed. "
+        "Whether this machine has an NVIDIA GPU is not known (gpus): it decides what is installed. "
         "--device cpu needs no answer."
     )
 
@@ -222,7 +222,10 @@ def ways_out(situation: Situation, draft: Draft, *, gpu_absent: bool) -> None:
         draft.note(people.port_step(situation).summary.replace("For the GPU", "Way out", 1) + ".")
     if situation.owner is not None and not gpu_absent:
         draft.note("Way out: an environment of its own outside the project, which its lock file does not bind.")
-    if not situation.can_fetch_python and not gpu_absent and _for_another_python(draft):
+    for_windows = situation.os == "windows" and situation.wish.device == "gpu"
+    by_hand = windows_dlls.way_out(situation) if for_windows and not gpu_absent else ""
+    draft.note(by_hand)
+    if not situation.can_fetch_python and not gpu_absent and not by_hand and _for_another_python(draft):
         draft.note("Way out: another Python: install uv, which fetches one, or name one with --python.")
     if situation.os == "macos" and situation.wish.device != "cpu":
         metal.way_out(situation, draft)

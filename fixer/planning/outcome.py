@@ -58,13 +58,15 @@ def derive(
     distribution = next((name for name in DISTRIBUTIONS if name in after), None)
     python = compare.feature(str(new.params["python"])) if new is not None else situation.python
     gpu = device == "gpu"
+    # Of what lies outside a new environment it uses what Windows has on PATH, and nothing on Linux.
+    alone = new is not None and situation.os != "windows"
     if situation.platform == "macosx_arm64":
         # TensorFlow loads the plugin whenever it is there.
         device = "metal" if METAL in after else "cpu"
     major = _major(situation, distribution, after)
     brought = conda_libraries(actions)
     wheels = {name: version for name, version in after.items() if name.startswith("nvidia-") and _mine(name, major)}
-    cuda = brought.get("cuda-version") or brought.get("cudatoolkit") or _cuda(situation, wheels, new is not None)
+    cuda = brought.get("cuda-version") or brought.get("cudatoolkit") or _cuda(situation, wheels, alone)
     return PlannedOutcome(
         device=device,
         python=python,
@@ -74,7 +76,7 @@ def derive(
         packages=after,
         cuda=cuda if gpu else None,
         cudnn=(brought.get("cudnn") or _cudnn(situation, wheels, actions)) if gpu else None,
-        libraries_from=(("conda",) if brought else _sources(situation, after, wheels, new is not None)) if gpu else (),
+        libraries_from=(("conda",) if brought else _sources(situation, after, wheels, alone)) if gpu else (),
         driver=driver if gpu else "keep",
         driver_minimum=floor if gpu else None,
     )

@@ -5,6 +5,7 @@ The unit is ``step``. What another tool owns is not edited behind its back, sinc
 
 from __future__ import annotations
 
+import posixpath
 import re
 from typing import Iterable, Mapping
 
@@ -29,6 +30,8 @@ _EXACT = ("tensorflow", "nvidia-")
 _OWNERS_PYTHON = {
     "uv": ("uv", "python", "pin"), "poetry": ("poetry", "env", "use"), "pdm": ("pdm", "use"), "pipenv": ("pipenv", "--python"),
 }  # fmt: skip
+# The option behind the verb that names a project's folder.
+_PROJECT = {"uv": "--project", "pdm": "--project", "pixi": "--manifest-path"}
 
 
 def step(
@@ -71,9 +74,24 @@ def step(
         commands += _both(("pixi", "add"), [one for one in asked if one in by_conda])
         gone, asked = (tuple(one for one in part if one not in by_conda) for part in (gone, asked))
     commands += [*_both(drop, gone), *_both(add, asked), sync]
+    root = situation.patient.project_root if situation.patient is not None else None
+    if root is not None:
+        commands = [_of_project(argv, root) for argv in commands]
     return HumanStep(
         f"Change the project with {name}: {', '.join(wanted) or 'sync it'}", tuple(commands), because, "person"
     )
+
+
+def _of_project(argv: tuple[str, ...], root: str) -> tuple[str, ...]:
+    """The command for the project in the folder ``root``, wherever it is typed."""
+    tool, *words = argv
+    if tool == "pipenv":
+        # It has no such option, and reads this variable.
+        return ("env", f"PIPENV_PIPFILE={posixpath.join(root, 'Pipfile')}", *argv)
+    if tool == "poetry":
+        return (tool, "--directory", root, *words)
+    verbs = 2 if argv[:3] == _OWNERS_PYTHON["uv"] else 1
+    return (tool, *words[:verbs], _PROJECT[tool], root, *words[verbs:])
 
 
 def _both(command: tuple[str, ...], words: Iterable[str]) -> list[tuple[str, ...]]:
@@ -86,9 +104,11 @@ def _relock(situation: Situation, wanted: list[str], remove: tuple[str, ...], be
     """conda-lock locks what an environment.yml asks for, which a person edits."""
     out = f", and take {', '.join(remove)} out" if remove else ""
     text = f"Write {', '.join(wanted) or 'what is missing'} below pip: in environment.yml{out}, then lock and install it"
+    root = situation.patient.project_root if situation.patient is not None else None
+    source, lock = (posixpath.join(root or "", name) for name in ("environment.yml", "conda-lock.yml"))
     commands = (
-        ("conda-lock", "lock", "--file", "environment.yml"),
-        ("conda-lock", "install", "--prefix", situation.prefix, "conda-lock.yml"),
+        ("conda-lock", "lock", "--file", source, *(("--lockfile", lock) if root else ())),
+        ("conda-lock", "install", "--prefix", situation.prefix, lock),
     )
     return HumanStep(text, commands, because, "person")
 

@@ -78,6 +78,8 @@ def _work(situation: Situation, draft: Draft, aim: Target) -> None:
     _packages(situation, draft, aim, blocking, wanting)
     if not draft.decided:
         return
+    if draft.driver_floor is None:
+        draft.driver_floor = _present_floor(situation)
     _settings(situation, draft, blocking)
     ahead.keras_backend(situation, draft)
     _people(situation, draft, blocking)
@@ -165,7 +167,7 @@ def _packages(
     if situation.facts.environment.is_unknown:
         draft.need("environment")
         draft.note(
-            "which environment there is, and what is in it, is not known (environment): it decides what is installed."
+            "Which environment there is, and what is in it, is not known (environment): it decides what is installed."
         )
         return
     changes_tensorflow = (
@@ -209,8 +211,6 @@ def _settings(situation: Situation, draft: Draft, blocking: tuple[Finding, ...])
 def _people(situation: Situation, draft: Draft, blocking: tuple[Finding, ...]) -> None:
     """What is left: the driver by the distribution's commands, the rest by the finding's own remedy."""
     settled = causes.PACKAGES | causes.STACK | causes.LIBRARIES | causes.SETTINGS
-    if draft.driver_floor is None:
-        draft.driver_floor = _present_floor(situation)
     anew = any(one.code in ("driver-drops-gpu", "driver-wrong-module-flavour", "nouveau-active") for one in blocking)
     for finding in blocking:
         if finding.code in causes.BY_PACKAGE:
@@ -272,7 +272,7 @@ def _space(situation: Situation, draft: Draft) -> None:
     draft.actions.clear()
     draft.notes = [text for text in draft.notes if not text.startswith(explain.ENTER)]
     draft.step(people.space_step(situation, needed, free))
-    draft.note(f"the plan needs {needed >> 20} MiB of disk and {free} MiB are free, so nothing is installed")
+    draft.note(f"The plan needs {needed >> 20} MiB of disk and {free} MiB are free, so nothing is installed.")
     if draft.device == "gpu" and situation.wish.device == "any":
         draft.note("For the CPU alone much less is installed: convfix plan --device cpu.")
     draft.device = "cpu" if situation.tensorflow is None else draft.device

@@ -13,6 +13,7 @@ from fixer.model.once import once
 from fixer.model.record import record
 from fixer.planning.packages import matters
 from fixer.planning.situation import METAL, Situation
+from fixer.planning.windows_dlls import Pairs, installed
 from fixer.planning.wishes import Wishes, read
 
 _YES = ("1", "true", "True")
@@ -24,7 +25,7 @@ class Site:
 
     ``capabilities`` are those of the GPUs that are to be served, ``by_conda`` says that conda brings the CUDA libraries.
     ``metal`` that Apple's plugin belongs to the stack. ``packages`` are the installed ones that can matter, sorted;
-    ``nvidia`` the wheels of NVIDIA's, which ``holder`` needs as they are.
+    ``nvidia`` the wheels of NVIDIA's, which ``holder`` needs as they are; ``dlls`` the CUDA of a Windows machine.
     """
 
     dataset: Dataset
@@ -39,6 +40,7 @@ class Site:
     nvidia: tuple[tuple[str, str], ...] = ()
     holder: str = ""
     metal: bool = False
+    dlls: Pairs = ()
 
     @once
     def wishes(self) -> Wishes:
@@ -63,9 +65,10 @@ def site(situation: Situation, gpu: bool, here: bool, asked: Collection[str], me
     legacy = situation.variables.get("TF_USE_LEGACY_KERAS") in _YES
     cards = situation.known_capabilities if gpu else ()
     common = dataset, situation.wish.requirements, situation.glibc_step, cards, by_conda, legacy, here
+    dlls = installed(situation) if gpu else ()
     if not here:
-        return Site(*common, metal=metal)
+        return Site(*common, metal=metal, dlls=dlls)
     # Where the GPU of a Mac is not meant, its plugin asks nothing of the others.
-    installed = sorted(one for one in situation.packages.items() if metal or one[0] != METAL)
-    packages = tuple([one for one in installed if one[0] in asked or one[0] in wished or matters(dataset, *one)])
-    return Site(*common, situation.tensorflow, packages, situation.nvidia_wheels, situation.holder, metal)
+    present = sorted(one for one in situation.packages.items() if metal or one[0] != METAL)
+    packages = tuple([one for one in present if one[0] in asked or one[0] in wished or matters(dataset, *one)])
+    return Site(*common, situation.tensorflow, packages, situation.nvidia_wheels, situation.holder, metal, dlls)

@@ -51,7 +51,7 @@ def target(situation: Situation) -> Target:
     if usable:
         return Target("gpu")
     names = ", ".join(card.name or card.pci_id or "the GPU" for card in situation.cards)
-    return Target("cpu", why=f"no published TensorFlow for {situation.platform} has code for {names}")
+    return Target("cpu", why=f"No published TensorFlow for {situation.platform} has code for {names}")
 
 
 @lru_cache(maxsize=512)

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from fixer.dataset import ask
 from fixer.dataset.questions import Dataset
-from fixer.dataset.rows import PackageFaultRow
+from fixer.dataset.rows import PackageFaultRow, TensorFlowRow
 from fixer.model import compare
 from fixer.model.facts import DEVICE_PLUGIN
 from fixer.model.finding import Certainty, Finding
@@ -43,6 +43,8 @@ _SAME_MINOR = ("tensorflow-text",)
 # (tensorflow/tensorflow#58545).
 _LOADED_AT_IMPORT = ("intel-extension-for-tensorflow", "intel-extension-for-tensorflow-lib")
 _FIRST_NUMBERED = (2, 13)
+# Measured on 2.16.1 and 2.20.0 without keras: import tensorflow and tensors work, tf.keras raises an ImportError.
+_KERAS_ALONE = (2, 16)
 
 
 def package_pairs(case: Case) -> Iterator[Finding]:
@@ -173,6 +175,9 @@ def missing_requirement(case: Case) -> Iterator[Finding]:
     if case.tensorflow is None or row is None or case.by_conda:
         return
     gone = [name for name in case.lacking(BY_TENSORFLOW) if name in row.bounds]
+    if "keras" in gone and compare.minor(case.tensorflow) >= _KERAS_ALONE and not legacy(case):
+        gone.remove("keras")
+        yield _without_keras(case, row)
     if not gone:
         return
     # A machine file that a person wrote seldom names Keras: its silence is no proof of a broken environment.
@@ -194,6 +199,27 @@ def missing_requirement(case: Case) -> Iterator[Finding]:
     )
 
 
+def _without_keras(case: Case, row: TensorFlowRow) -> Finding:
+    """TensorFlow itself is imported and computes, so what stops a GPU comes first; tf.keras ends at its first use."""
+    return finding(
+        "environment-broken",
+        "blocks",
+        # A machine file that a person wrote may have left Keras out.
+        "proven" if case.complete else "likely",
+        f"keras is missing: {case.tensorflow_name} is imported without it, and tf.keras then ends in an error",
+        (
+            fact("environment.packages", "without keras", case.packages_seen),
+            *case.tensorflow_evidence(),
+            fact("tf.keras then says", "Keras cannot be imported. Check that it is installed.", case.packages_seen),
+        ),
+        f"Install keras{row.bounds['keras']}.",
+        code="requirement-missing",
+        rows=case.row_refs,
+        stage="missing",
+        subject={"packages": "keras", "wanted": f"keras{row.bounds['keras']}", "asked_by": case.distribution or ""},
+    )
+
+
 def missing_keras_requirement(case: Case) -> Iterator[Finding]:
     """Keras 3 without the package that it imports itself: TensorFlow imports, and tf.keras fails at its first use."""
     version = case.packages.get("keras")
@@ -212,6 +238,7 @@ def missing_keras_requirement(case: Case) -> Iterator[Finding]:
         "Install what Keras' metadata names.",
         code="requirement-missing",
         rows=(case.dataset.ref(row),),
+        stage="missing",
         subject={"packages": ",".join(gone), "wanted": ";".join(name + row.bounds[name] for name in gone), "asked_by": "keras"},
     )
 

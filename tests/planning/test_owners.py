@@ -57,6 +57,28 @@ def test_another_python_is_the_owners_to_choose(owner: str) -> None:
 
 # Of the reference of pixi 0.74 (prefix-dev/pixi, docs/reference/cli): the options that the steps use, and what follows them.
 _PIXI = {"add": {"--pypi"}, "remove": {"--pypi"}, "install": set()}
+IN_PROJECT = {
+    "uv": (("uv", "add", "--project", "/srv/p", "numpy<2"), ("uv", "sync", "--project", "/srv/p")),
+    "poetry": (("poetry", "--directory", "/srv/p", "add", "numpy<2"), ("poetry", "--directory", "/srv/p", "install")),
+    "pdm": (("pdm", "add", "--project", "/srv/p", "numpy<2"), ("pdm", "sync", "--project", "/srv/p")),
+    "pixi": (("pixi", "add", "--manifest-path", "/srv/p", "--pypi", "numpy<2"), ("pixi", "install", "--manifest-path", "/srv/p")),
+    "pipenv": (
+        ("env", "PIPENV_PIPFILE=/srv/p/Pipfile", "pipenv", "install", "numpy<2"), ("env", "PIPENV_PIPFILE=/srv/p/Pipfile", "pipenv", "sync"),
+    ),
+    "conda-lock": (
+        ("conda-lock", "lock", "--file", "/srv/p/environment.yml", "--lockfile", "/srv/p/conda-lock.yml"),
+        ("conda-lock", "install", "--prefix", "/home/ada/tf", "/srv/p/conda-lock.yml"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("owner", sorted(IN_PROJECT))
+def test_the_commands_name_the_project_s_folder(owner: str) -> None:
+    told = copy.deepcopy(harness.load("live-numpy--a")["machine"])
+    told["environment"] |= {"kind": "project", "owner": owner}
+    told["x-convfix"]["patient"] |= {"project_root": "/srv/p", "prefix": "/home/ada/tf"}
+    (step,) = harness.plan_of(told, Wish(), Dataset.open()).human_steps
+    assert step.commands == IN_PROJECT[owner]
 
 
 def taken_by_pixi(argv: tuple[str, ...]) -> bool:
@@ -166,19 +188,19 @@ class Project:
             self.run(*(word.format(python=patients.need_python("3.11")) for word in argv))
         self.patient = patients.Patient(self.folder / ".venv", str(self.folder / ".venv" / "bin" / "python"))
 
-    def run(self, *argv: str) -> None:
+    def run(self, *argv: str, folder: Path | None = None) -> None:
         """A command of the owner's, which must succeed."""
-        done = subprocess.run(argv, cwd=self.folder, env=self.world, capture_output=True, text=True)
+        done = subprocess.run(argv, cwd=folder or self.folder, env=self.world, capture_output=True, text=True)
         assert done.returncode == 0, f"{argv}\n{done.stdout}\n{done.stderr}"
 
     def carry_out(self, step: Mapping[str, Any]) -> None:
-        """The step's commands, after what they name was put on the index."""
+        """The step's commands, typed outside the project, after what they name was put on the index."""
         for argv in step["commands"]:
             for word in argv:
                 name, sign, version = word.replace(">=", "==").partition("==")
                 if sign and not list(self.wheelhouse.folder.glob(f"{name.replace('-', '_')}-{version}-*.whl")):
                     self.wheelhouse.add(name, version)
-            self.run(*argv)
+            self.run(*argv, folder=self.folder.parent)
 
     @property
     def locked(self) -> str:

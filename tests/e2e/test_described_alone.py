@@ -1,0 +1,15 @@
+"""A described machine is looked at alone: options that look at this one are refused beside it, in one line."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.mark.parametrize("verb", [["doctor"], ["plan"], ["explain", "-"], ["why-not", "tensorflow==2.4"], ["report"]])
+@pytest.mark.parametrize("more", [["--python", "python3"], ["--sys-root", "/"]])
+def test_nothing_of_this_machine_goes_with_a_described_one(convfix, tmp_path, verb, more):
+    machine = tmp_path / "machine.json"
+    machine.write_text('{"schema": "convfix-machine/1"}')
+    told = convfix(*verb, "--machine", str(machine), *more, "--json")
+    (error,) = told.json()["errors"]
+    assert told.code == 2 and more[0] in error["message"] and "--machine" in error["message"]
