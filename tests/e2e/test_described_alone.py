@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 
 
-@pytest.mark.parametrize("verb", [["doctor"], ["plan"], ["explain", "-"], ["why-not", "tensorflow==2.4"], ["report"]])
-@pytest.mark.parametrize("more", [["--python", "python3"], ["--sys-root", "/"]])
+VERBS = (["doctor"], ["plan"], ["why-not", "tensorflow==2.4"], ["report"])
+EACH = [(verb, more) for verb in VERBS for more in (["--python", "python3"], ["--sys-root", "/"])]
+
+
+@pytest.mark.parametrize(("verb", "more"), [*EACH, (["explain", "-"], ["--python", "python3"])])
 def test_nothing_of_this_machine_goes_with_a_described_one(convfix, tmp_path, verb, more):
     machine = tmp_path / "machine.json"
     machine.write_text('{"schema": "convfix-machine/1"}')
