@@ -177,7 +177,8 @@ def missing_requirement(case: Case) -> Iterator[Finding]:
     gone = [name for name in case.lacking(BY_TENSORFLOW) if name in row.bounds]
     if "keras" in gone and compare.minor(case.tensorflow) >= _KERAS_ALONE and not legacy(case):
         gone.remove("keras")
-        yield _without_keras(case, row)
+        if "keras-nightly" not in case.packages:
+            yield _without_keras(case, row)
     if not gone:
         return
     # A machine file that a person wrote seldom names Keras: its silence is no proof of a broken environment.
