@@ -111,7 +111,9 @@ def wrong_sonames(findings: Iterable[Finding]) -> tuple[str, ...]:
 def setting(situation: Situation, finding: Finding, draft: Draft) -> None:
     """A variable that hides the GPU or Keras: changed where the environment is activated, if that is ours to edit."""
     if finding.cause == "wsl-libcuda-path" and situation.facts.driver.is_absent and finding.certainty != "proven":
-        step, draft.driver = people.driver_step(situation, draft.driver_floor, f"{finding.title}.")
+        folder = finding.subject.get("folder", "")
+        why = f"{finding.title}. Where {folder}/libcuda.so.1 is there, only LD_LIBRARY_PATH lacks {folder}."
+        step, draft.driver = people.driver_step(situation, draft.driver_floor, why)
         draft.step(step)
         return
     unset, values, prepend = _change(situation, finding)

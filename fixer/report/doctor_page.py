@@ -81,6 +81,8 @@ def row_of(finding: Finding) -> str:
     sonames = (finding.subject.get("sonames") or "").split()
     if sonames and all(name.startswith("libcudnn") for name in sonames):
         return "cuDNN"
+    if finding.code == "requirement-missing" and finding.subject.get("packages") == "keras":
+        return "Keras"
     for subject, words in _ROW_WORDS.items():
         if finding.cause.startswith(words):
             return subject

@@ -14,7 +14,7 @@ from fixer.model.finding import Evidence, Finding
 from fixer.rules.cards import Card
 from fixer.rules.case import Case
 from fixer.rules.driver_loading import libcuda_apart
-from fixer.rules.say import fact, finding, set_at_start
+from fixer.rules.say import PLAN, fact, finding, set_at_start
 
 BATCH_VARIABLES = {
     "SLURM_JOB_ID": "Slurm",
@@ -287,13 +287,17 @@ def _owner_of(case: Case, path: str) -> tuple[tuple[str, ...], ...]:
 
 
 def _wsl(case: Case, title: str, certainty: str, evidence: tuple[Evidence, ...]) -> Finding:
+    # No driver is to be seen: Windows may have none, and then there is nothing to put on a path.
+    doubt = certainty != "proven" and case.facts.driver.is_absent
+    lacking = f" where {_WSL_FOLDER}/libcuda.so.1 is there; where it is not, install NVIDIA's driver in Windows" if doubt else ""
     return finding(
         "wsl-libcuda-path",
         case.gpu_severity,
         "proven" if certainty == "proven" else "likely",
         title,
         (fact("wsl", "true", case.facts.wsl), *evidence),
-        f"Put {_WSL_FOLDER} on the loader's path.",
+        f"Put {_WSL_FOLDER} on the loader's path{lacking}.",
+        commands=(("ls", f"{_WSL_FOLDER}/libcuda.so.1"), *PLAN) if doubt else None,
         subject={"folder": _WSL_FOLDER},
     )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-
 VERBS = (["doctor"], ["plan"], ["why-not", "tensorflow==2.4"], ["report"])
 EACH = [(verb, more) for verb in VERBS for more in (["--python", "python3"], ["--sys-root", "/"])]
 
