@@ -175,7 +175,9 @@ def missing_requirement(case: Case) -> Iterator[Finding]:
     if case.tensorflow is None or row is None or case.by_conda:
         return
     gone = [name for name in case.lacking(BY_TENSORFLOW) if name in row.bounds]
-    if "keras" in gone and compare.minor(case.tensorflow) >= _KERAS_ALONE and not legacy(case):
+    # A file that names no other package of TensorFlow's was hardly made with Keras in mind: a risk, below.
+    listed = case.complete or any(name in case.packages for name in BY_TENSORFLOW)
+    if "keras" in gone and listed and compare.minor(case.tensorflow) >= _KERAS_ALONE and not legacy(case):
         gone.remove("keras")
         if "keras-nightly" not in case.packages:
             yield _without_keras(case, row)

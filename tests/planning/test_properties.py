@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from fixer import exit_codes
 from fixer.dataset.questions import Dataset
 from fixer.model import codec, installers
+from fixer.model.needed_packages import BY_KERAS, BY_TENSORFLOW
 from fixer.model.plan import Plan
 from tests.planning import checker, harness
 from tests.planning.drawn import machines, wishes
@@ -74,12 +75,18 @@ def _applied(described: dict[str, Any], plan: Plan) -> dict[str, Any]:
         if step.summary.startswith("Take the variable away"):
             variables = {name: value for name, value in variables.items() if name not in _blamed(plan)}
     asked = [name for one in plan.findings if one.code == "requirement-missing" for name in one.subject["packages"].split(",")]
+    if packages.get("tensorflow") != (described.get("environment") or {}).get("packages", {}).get("tensorflow") or _anew(plan):
+        asked += [*BY_TENSORFLOW, *BY_KERAS]
     # The installer brings what metadata asks for, in a version that the dataset does not know either.
     environment["packages"] = {**dict.fromkeys(asked, "1"), **packages}
     beside = dict(described.get("x-convfix") or {})
     if "patient" in beside:
         beside["patient"] = {**beside["patient"], "broken": []}
     return {**described, "environment": environment, "variables": variables, "x-convfix": beside}
+
+
+def _anew(plan: Plan) -> bool:
+    return any(action.kind == "new_environment" for action in plan.actions)
 
 
 def _blamed(plan: Plan) -> set[str]:
