@@ -50,7 +50,7 @@ KINDS: dict[str, re.Pattern[str]] = {
         "an item": r"[-+*\u2022] {1,4}(?=\S)",
         # Of a time the minutes follow.
         "a line's number": r" {0,6}\d{1,6}(?:(?:[.):|]| {0,2}[|\u2502]|\t| ) {1,4}(?=\S)"
-        r"|(?:\t|:(?!\d\d(?:\D|$)))(?=\S|$)|-(?=[A-Za-z\[(/#>$]|\d{4}-\d))",
+        r"|\t|:(?!\d\d(?:\D|$))(?=\S|$)|-(?=[A-Za-z\[(/#>$]|\d{4}-\d))",
         "an error of a test report": r"E {3,12}(?=\S)",
         "a stream in brackets": r"\[(?:stderr|stdout|err|out)\] ?",
     }.items()
