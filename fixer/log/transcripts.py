@@ -24,6 +24,8 @@ _LIST, _COUNT, _TRUTH, _NAME, _VERSION = (
     re.compile(one)
     for one in (r"\[\]", r"0", r"True|False", r"''|\"\"", r"[\"']?(\d{1,4}\.\d{1,4}(?:[.+-]?[0-9a-z]+){0,6})[\"']?")
 )
+# What a shell answers, where the value shows what was asked for.
+_CARDS = re.compile(r"-?\d{1,3}(?:,\d{1,3}){0,31}|(?:GPU|MIG)-[\w-]{1,60}")
 _DEVICES = rf"{_TF}\.config\.(?:experimental\.)?list_(?:physical|logical)_devices{_OF_GPU}"
 # What is asked, what an answer looks like, and how the two are said on one line.
 _ASKED = (
@@ -35,6 +37,7 @@ _ASKED = (
     (r"torch\.cuda\.is_available\(\)", _TRUTH, "torch.cuda.is_available() {}"),
     (rf"{_TF}\.(?:__version__|version\.VERSION|VERSION)", _VERSION, "TensorFlow version: {}"),
     (r"(?:keras|tf\.keras)\.__version__", _VERSION, "keras.__version__: {}"),
+    (r"echo \"?\$\{?CUDA_VISIBLE_DEVICES\}?\"?", _CARDS, "CUDA_VISIBLE_DEVICES: {}"),
     (r"(?:np|numpy)\.__version__", _VERSION, "numpy.__version__: {}"),
 )
 _ANY = "|".join(rf"(?P<q{at}>{asked})" for at, (asked, _, _) in enumerate(_ASKED))
@@ -45,7 +48,7 @@ _SAYS = (
 )
 _TOLD = re.compile(rf"(?:{_ANY})[)\"'` ]{{0,4}} ?{_SAYS} (?:an |just |only )?[`\"']?(?P<value>\[ ?\]|empty|False|True|0)(?![\w.])")
 _QUESTION = re.compile(rf"(?:^|[;:]|print\s*\()\s*(?:{_ANY})\s*\)*\s*[\"']?\s*(?:;|$|#)")
-_HINTS = ("l_devices(", "is_gpu_available", "gpu_device_name", "is_built_with", "cuda.is_available(", "__version__", "VERSION")
+_HINTS = ("l_devices(", "is_gpu_available", "gpu_device_name", "is_built_with", "cuda.is_available(", "__version__", "VERSION", "echo ")
 
 
 class _Waiting(NamedTuple):
@@ -76,7 +79,7 @@ def answered(lines: Iterable[Line]) -> Iterator[Line]:
         waiting = [one for one in waiting if line.number - one.line <= _FARTHEST]
         value = _OUT.sub("", line.text, count=1).strip() if len(line.text) <= _LONGEST else ""
         for at, one in enumerate(waiting):
-            if value and one.answer.fullmatch(value):
+            if value and one.answer.fullmatch(value) and (one.answer is not _CARDS or line.number == one.line + 1):
                 yield Line(line.number, one.words.format(value))
                 del waiting[: at + 1]
                 break

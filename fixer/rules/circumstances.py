@@ -6,6 +6,7 @@ What an answer weighs is ``likelihood``'s.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from fixer.dataset import ask
@@ -27,6 +28,7 @@ _GROWTH = "TF_FORCE_GPU_ALLOW_GROWTH"
 # What any build says of the processor, and how a run tells that it has no GPU.
 _OF_THE_PROCESSOR = {"cpu-instructions", "cpu-frequency", "onednn", "numa-node"}
 _NO_GPU_LISTED = {"gpu-list-empty", "cpu-only-list"}
+_SHORT_IDENTITY = re.compile(r"(?=[a-f]{0,11}[0-9])[0-9a-f]{12}")
 _INSTALLERS = ("setup", "get-pip", "ez_setup")
 
 
@@ -290,6 +292,12 @@ def image_without_cuda(case: Case) -> bool:
     """Of tensorflow/tensorflow's images those for the GPU say so in their tags."""
     tags = [one.event.values.get("tag", "") for one in said(case, "tensorflow-image")]
     return bool(tags) and not any("gpu" in tag or "rocm" in tag for tag in tags)
+
+
+def named_like_a_container(case: Case) -> bool:
+    """The host's name is the short identity that Docker gives a container; what tells of one otherwise says no more by it."""
+    hosts = [one.event.values.get("host", "") for one in said(case, "kernel-driver-not-running")]
+    return not case.container and any(_SHORT_IDENTITY.fullmatch(host) for host in hosts)
 
 
 def is_intel_mac(case: Case) -> bool:

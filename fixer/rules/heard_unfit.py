@@ -75,6 +75,9 @@ def library_symbol(case: Case) -> Iterator[Finding]:
             title = f"{name.rpartition('/')[2]} asks for a function that this TensorFlow has not"
             yield named("plugin-built-for-other-tf", "likely", title, (one.evidence,), "said-plugin-symbol")
             return
+        if _OF_A_PLUGIN.search(name.replace("\\", "/")) and symbol.startswith(OF_LIBSTDCXX):
+            yield from candidates("library-symbol", {**_OLD_RUNTIME, "plugin-built-for-other-tf": 10.0}, title, (one.evidence,))
+            return
         if _LIBCUDA.match(file_name(name)):
             yield from candidates("library-symbol", _OLDER_DRIVER, title, (one.evidence,), ("nvidia-smi",))
             return

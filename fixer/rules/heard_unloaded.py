@@ -211,7 +211,11 @@ def toolkit_fits(case: Case, wanted: CudaVersion | None) -> tuple[bool | None, t
     if not versions or not sought:
         return None, ()
     seen = tuple(fact("toolkits", f"CUDA {one.version}", case.facts.toolkits) for one in toolkits)
-    return any(all(_has(str(one), library, builds) for library, builds in sought) for one in versions), seen
+    return any(_serves(str(one), sought) for one in versions), seen
+
+
+def _serves(toolkit: str, sought: list[tuple[str, Sequence[str]]]) -> bool:
+    return all(_has(toolkit, library, builds) for library, builds in sought)
 
 
 def _has(toolkit: str, library: str, builds: Sequence[str]) -> bool:
@@ -256,7 +260,8 @@ def _elsewhere(case: Case, gone: list[Lost], wanted: CudaVersion | None) -> dict
             weights = {"cuda-libs-wrong-version": 56.0, "cuda-libs-missing": 30.0, "ld-library-path-missing": 14.0}
         path = case.variables.get("LD_LIBRARY_PATH", "")
         named_versions = [compare.cuda(text) for text in re.findall(r"/cuda-(\d+\.\d+)", path)]
-        if wanted is not None and named_versions and all(one is not None and one.major != wanted.major for one in named_versions):
+        sought = _sought(case, wanted)
+        if sought and named_versions and not any(_serves(str(one), sought) for one in named_versions if one is not None):
             weights = {"cuda-libs-wrong-version": 76.0, "ld-library-path-missing": 16.0, "cuda-libs-missing": 8.0}
     if _started_elsewhere(case) and fits is not False:
         weights["env-not-inherited"] = weights.get("env-not-inherited", 6.0) * _ELSEWHERE

@@ -85,6 +85,8 @@ HINTS: tuple[Hint, ...] = (
     Hint("device files of one group alone", lambda case: bool(said(case, "device-file-closed")), {"device-permissions": 8}),
     Hint("device files open to everybody", lambda case: bool(said(case, "device-file-open")), {"device-permissions": 0.02}),
     # A daemon whose default runtime is NVIDIA's needs no option, which is rare.
+    Hint("a host that is called like a container", known.named_like_a_container,
+         {"container-without-gpu": 6, "secure-boot": 0.1, "nouveau-active": 0.1}),
     Hint("a container's command asks for no GPU", known.no_gpu_asked, {"container-without-gpu": 20, "libcuda-stub-loaded": 0.3}),
     Hint("a container's command asks for the GPU", lambda case: bool(said(case, "container-run-with-gpu")), {"container-without-gpu": 0.4}),
     Hint("an image of TensorFlow without CUDA", known.image_without_cuda, {"cpu-build-selected": 8, "cuda-libs-missing": 2}),
