@@ -302,7 +302,7 @@ def named_like_a_container(case: Case) -> bool:
 
 def is_intel_mac(case: Case) -> bool:
     """A Mac that is known to have a processor of Intel's, on which an instruction is not known."""
-    illegal = said(case, "illegal-instruction", "illegal-instruction-4", "illegal-hardware-instruction")
+    illegal = said(case, "illegal-instruction", "illegal-instruction-4", "illegal-hardware-instruction", "cpu-feature", "jaxlib-avx")
     return case.os == "macos" and case.facts.arch.is_found and case.arch == "x86_64" and bool(illegal)
 
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import cast
 
+from fixer.dataset import ask
 from fixer.model import compare
 from fixer.model.finding import Certainty, Evidence, Finding
 from fixer.rules.advice import ADVICE
@@ -41,6 +42,7 @@ _FURTHER_MODULE = re.compile(r"nvidia[\w-]*[_-](?:uvm|modeset|drm|peermem)\b")
 _RAISES = re.compile(r"\s*(?:-+>\s*\d+\s+|\d+\s+)?raise \w+\(")
 _ENDS = re.compile(r"\s*[\w.]*(?:Error|Exception)\b: ")
 _OF_A_TRACEBACK = 4
+_FIRST_WITH_PROTOBUF_4 = (2, 12)
 _IMPORTED = re.compile(r"while importing ([\w.]{1,80})")
 # Native modules of the frameworks and of what they import.
 _NATIVE_MODULE = re.compile(r"_?pywrap|tensorflow|numpy|umath|jaxlib|xla|torch|_C\b|h5py|^defs$|protobuf|_message|ml_dtypes", re.IGNORECASE)
@@ -53,7 +55,8 @@ def said_outright(case: Case) -> Iterator[Finding]:
     """A line that names one cause."""
     for one in heard(case):
         if len(one.row.causes) == 1 and one.row.kind not in _SILENT and one.row.id not in GIVEN_AWAY and not left_out(case, one):
-            certainty = cast(Certainty, "likely" if _is_for_another(one) else one.row.certainty)
+            sure = not _is_for_another(one) and not (one.row.id in _DOUBTED and _DOUBTED[one.row.id](case, one))
+            certainty = cast(Certainty, one.row.certainty if sure or one.row.certainty != "proven" else "likely")
             yield named(next(iter(one.row.causes)), certainty, about(one), (one.evidence,), f"said-{one.row.id}")
 
 
@@ -134,6 +137,39 @@ def is_own(path: str) -> bool:
     return path.endswith(".py") and not any(part in path for part in _SITE) and "/lib/python" not in path.replace("\\", "/").lower()
 
 
+def _of_no_known_processor(case: Case, one: Heard) -> bool:
+    """Whether the system is not told: Rosetta lacks the instructions too, on a Mac whose processor is Apple's."""
+    return not case.facts.os.is_found
+
+
+def _allows_protobuf_4(case: Case, one: Heard) -> bool:
+    """Whether the code that is too old for this protobuf is not TensorFlow's own, which takes newer ones."""
+    return case.tensorflow is not None and compare.minor(case.tensorflow) >= _FIRST_WITH_PROTOBUF_4
+
+
+def _driver_is_told_newer(case: Case, one: Heard) -> bool:
+    """Whether the driver that is told serves a newer CUDA than the libcuda that answered: then another libcuda answered."""
+    number, told = one.event.values.get("cuda", ""), compare.driver(case.driver_version)
+    if not number.isdigit() or told is None:
+        return False
+    answered = (int(number) // 1000, int(number) % 1000 // 10)
+    newer = [row.linux_driver for row in ask.cuda_releases(case.dataset) if compare.minor(row.version) > answered]
+    needed = [driver for driver in map(compare.driver, newer) if driver is not None]
+    return case.os == "linux" and not case.wsl and any(driver.branch <= told.branch for driver in needed)
+
+
+def _runtime_is_newer(case: Case, one: Heard) -> bool:
+    written, runtime = (one.event.values.get(name, "") for name in ("gencode", "runtime"))
+    return bool(written and runtime) and compare.release(runtime) >= compare.release(written)
+
+
+# What takes "proven" from a line that is the program's own word.
+_DOUBTED: Mapping[str, Callable[[Case, Heard], bool]] = {
+    "cpu-feature": _of_no_known_processor,
+    "jaxlib-avx": _of_no_known_processor,
+    "protobuf-descriptors": _allows_protobuf_4,
+    "torch-driver-old": _driver_is_told_newer,
+}
 _UNLESS: Mapping[str, Callable[[Case, Heard], bool]] = {
     "plugin-io": _runtime_is_too_old,
     # PyTorch says in the same breath where the other copy lies.
@@ -141,6 +177,9 @@ _UNLESS: Mapping[str, Callable[[Case, Heard], bool]] = {
     "dll-init": _of_no_framework,
     "stub-in-cache": _is_hidden,
     "tf1-memory-snippet": lambda case, one: own_file(case, "tensorflow") is not None or has_the_names_of_one(case),
+    "cpu-feature": lambda case, one: case.os == "macos",
+    "jaxlib-avx": lambda case, one: case.os == "macos",
+    "protobuf-runtime-older": _runtime_is_newer,
     "plugin-symbol": _of_tensorflow_itself,
     "numpy-import": lambda case, one: bool(said(case, "dll-not-win32")),
     "module-not-found": _module_is_there,

@@ -220,8 +220,10 @@ def python_module_in_the_way(case: Case) -> Iterator[Finding]:
 
 def protobuf_majors(case: Case) -> Iterator[Finding]:
     """Generated code and runtime of two major versions: the older of the two is behind."""
-    for one in said(case, "protobuf-majors-differ"):
+    for one in said(case, "protobuf-majors-differ", "protobuf-runtime-older"):
         written, runtime = (compare.release(_value(one, name)) for name in ("gencode", "runtime"))
+        if one.row.id == "protobuf-runtime-older" and (not _value(one, "runtime") or runtime[:1] <= written[:1]):
+            continue
         cause = "protobuf-too-old" if written > runtime else "protobuf-too-new"
         yield named(cause, "likely", f"protobuf {_value(one, 'runtime')} runs code made by {_value(one, 'gencode')}", (one.evidence,),
                     "said-protobuf-majors")  # fmt: skip

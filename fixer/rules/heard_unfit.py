@@ -50,6 +50,15 @@ _OF_TENSORFLOWS_OWN = re.compile(r"-packages/tensorflow/|/(?:lib|_pywrap_)tensor
 _IN_TENSORFLOW = re.compile(rf"-packages/(?:keras|jaxlib|torch)/|{_OF_TENSORFLOWS_OWN.pattern}")
 
 
+def instructions_under_rosetta(case: Case) -> Iterator[Finding]:
+    """A program for Intel's processors says on a Mac that it lacks instructions: under Rosetta every Mac of Apple's does."""
+    seen = said(case, "cpu-feature", "jaxlib-avx")
+    if seen and case.os == "macos":
+        intel = case.facts.arch.is_found and case.arch == "x86_64"
+        weights = {"cpu-without-avx": 96.0, "apple-silicon": 4.0} if intel else {"apple-silicon": 88.0, "cpu-without-avx": 4.0}
+        yield from candidates("instructions-on-a-mac", weights, about(seen[0]), (seen[0].evidence,), ("uname", "-m"))
+
+
 def loader_trace(case: Case) -> Iterator[Finding]:
     """The loader's own trace: what an environment's library needs is sought in LD_LIBRARY_PATH's CUDA first."""
     needed = said(case, "loader-needed-by")

@@ -48,6 +48,7 @@ OF_A_LOG: tuple[Rule, ...] = (
     heard_xla.ptxas_missing,
     heard_xla.ptxas_unknown_gpu,
     heard_xla.kernel_not_in_module,
+    heard_unfit.instructions_under_rosetta,
     heard_unfit.loader_trace,
     surroundings.silent_log,
     heard_unloaded.driver_library_not_loaded,
