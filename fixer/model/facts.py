@@ -45,7 +45,8 @@ class Gpu:
     ``kernel_driver`` is the module that holds the card (nvidia, nouveau, vfio-pci); "" when none does. ``uuid`` is the name
     that nvidia-smi -L prints (GPU-...). ``compute_mode`` is default, exclusive or prohibited; ``programs`` how many compute on
     it now. ``mig`` holds the names of its MIG instances (MIG-...): () is MIG without an instance, None no MIG or unknown.
-    ``vgpu`` is licensed, unlicensed or unknown for a virtual GPU seen from its guest, None for any other card.
+    ``vgpu`` is licensed, unlicensed or unknown for a virtual GPU seen from its guest, None for any other card. ``fabric`` is how far
+    the card has come with the NVSwitch fabric: not started, in progress or completed; None where it has none, or nobody says.
     """
 
     name: str | None = None
@@ -60,6 +61,7 @@ class Gpu:
     programs: int | None = None
     mig: tuple[str, ...] | None = None
     vgpu: str | None = None
+    fabric: str | None = None
 
     @property
     def handed_over(self) -> bool:
@@ -334,6 +336,17 @@ class Process:
 
 
 @record(frozen=True)
+class Fabric:
+    """The NVSwitches between this machine's GPUs, by their places on the bus; ``managed`` says whether their fabric manager runs.
+
+    None where other processes cannot be seen, as in a container.
+    """
+
+    switches: tuple[str, ...]
+    managed: bool | None = None
+
+
+@record(frozen=True)
 class ComputeCache:
     """The folder in which the driver keeps kernels that it has compiled for this user.
 
@@ -410,6 +423,7 @@ class Facts:
     device_nodes: Observed[Mapping[str, bool]] = _unknown()
     nvidia_smi: Observed[SmiAnswer] = _unknown()
     kernel_log: Observed[tuple[KernelLine, ...]] = _unknown()
+    fabric: Observed[Fabric] = _unknown()
     compute_cache: Observed[ComputeCache] = _unknown()
     cdi: Observed[Mapping[str, str]] = _unknown()
     repair_files: Observed[tuple[RepairFile, ...]] = _unknown()

@@ -17,6 +17,7 @@ from fixer.host.base import Host
 from fixer.model.facts import (
     ComputeCache,
     Driver,
+    Fabric,
     Facts,
     Gpu,
     Interpreter,
@@ -187,6 +188,14 @@ def _compute_cache(at: Look) -> Observed[ComputeCache]:
     return compute_cache.observe(at.host)
 
 
+def _fabric(at: Look) -> Observed[Fabric]:
+    if at.made["gpus"].is_absent:
+        return unknown("not looked for: there is no NVIDIA GPU", "gpus")
+    from fixer.probes import fabric
+
+    return fabric.observe(at.host)
+
+
 def _launchers(at: Look) -> Observed[tuple[Launcher, ...]]:
     from fixer.probes import launchers
 
@@ -264,6 +273,7 @@ TABLE: tuple[tuple[str, Callable[[Look], Observed[Any]]], ...] = (
     ("kernel_modules", lambda at: driver.modules(at.host)),
     ("device_nodes", lambda at: driver.device_nodes(at.host)),
     ("kernel_log", _kernel_log),
+    ("fabric", _fabric),
     ("compute_cache", _compute_cache),
     ("cdi", lambda at: driver.cdi(at.host)),
     ("interpreters", _interpreters),

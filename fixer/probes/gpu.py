@@ -159,5 +159,6 @@ def _merged(dataset: Dataset, device: Device | None, card: nvml.Card | None) -> 
             programs=card.programs,
             mig=card.mig,
             vgpu=card.vgpu,
+            fabric=card.fabric,
         )
     return made

@@ -28,6 +28,8 @@ _FIELDS = ("name", "pci.device_id", "pci.bus_id", "memory.total", "memory.free",
 _UUID = r"(?:GPU|MIG)-[0-9A-Za-z/-]{1,80}"
 # nvmlComputeMode_t; exclusive is per process or, until CUDA 8, per thread.
 _MODES: Mapping[int | None, str] = {0: "default", 1: "exclusive", 2: "prohibited", 3: "exclusive"}
+# nvmlGpuFabricState_t; 0 is a card without a fabric.
+_FABRIC: Mapping[int | None, str] = {1: "not started", 2: "in progress", 3: "completed"}
 _DRIVER = re.compile(r"\d{2,4}(\.\d{1,4}){1,3}")
 _CUDA = re.compile(r"\d{1,2}\.\d{1,2}")
 
@@ -47,6 +49,7 @@ class Card:
     programs: int | None = None
     mig: tuple[str, ...] | None = None
     vgpu: str | None = None
+    fabric: str | None = None
 
 
 @record(frozen=True)
@@ -154,6 +157,7 @@ def _card(told: dict[str, object]) -> Card:
         programs=number("programs"),
         mig=_instances(told.get("mig")),
         vgpu=words("vgpu", "licensed|unlicensed|unknown"),
+        fabric=_FABRIC.get(number("fabric")),
     )
 
 

@@ -46,6 +46,12 @@ class Features(ctypes.Structure):
     _fields_ = [("supported", ctypes.c_int), ("count", ctypes.c_uint), ("features", Feature * 3)]
 
 
+class FabricInfo(ctypes.Structure):
+    """nvmlGpuFabricInfo_t: the cluster, how the registration ended, and how far it is."""
+
+    _fields_ = [("cluster", ctypes.c_ubyte * 16), ("status", ctypes.c_int), ("clique", ctypes.c_uint), ("state", ctypes.c_ubyte)]
+
+
 def call(nvml: Any, name: str, *arguments: Any) -> int:
     """NVML's return value; 13 (FUNCTION_NOT_FOUND) for a call that this library lacks."""
     try:
@@ -78,8 +84,11 @@ def card(nvml: Any, index: int) -> dict[str, Any] | None:
 
 
 def sharing(nvml: Any, handle: ctypes.c_void_p) -> dict[str, Any]:
-    """How the card is shared: its compute mode, how many programs compute on it (never which), its MIG instances."""
+    """How the card is shared: its fabric, its compute mode, how many programs compute on it (never which), its MIG instances."""
     made: dict[str, Any] = {}
+    fabric = FabricInfo()
+    if call(nvml, "nvmlDeviceGetGpuFabricInfo", handle, ctypes.byref(fabric)) == 0:
+        made["fabric"] = fabric.state
     mode, count, current, pending = ctypes.c_uint(), ctypes.c_uint(0), ctypes.c_uint(), ctypes.c_uint()
     if call(nvml, "nvmlDeviceGetComputeMode", handle, ctypes.byref(mode)) == 0:
         made["compute_mode"] = mode.value

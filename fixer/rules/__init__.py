@@ -105,6 +105,7 @@ OF_CARDS: tuple[Rule, ...] = (
     driver_versions.driver_too_old,
     driver_versions.driver_cannot_compile,
     driver_state.uvm_or_driver_state,
+    driver_state.fabric_not_ready,
     sharing.gpu_busy,
     sharing.mig_without_instance,
     sharing.vgpu_without_licence,

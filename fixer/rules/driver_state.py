@@ -100,6 +100,40 @@ def uvm_or_driver_state(case: Case) -> Iterator[Finding]:
     )
 
 
+def fabric_not_ready(case: Case) -> Iterator[Finding]:
+    """The switches between the GPUs are not set up: cuInit answers 802 until their fabric manager has done so, though nvidia-smi lists all.
+
+    A card that MIG has split uses no switch.
+    """
+    driver, cards = case.driver, [card for card in case.cards if card.gpu.mig is None and not card.gpu.handed_over]
+    if driver is None or not driver.kernel_module.is_found or case.wsl or not cards or len(cards) != len(case.cards):
+        return
+    fabric = case.facts.fabric.value
+    waiting = all(card.gpu.fabric in ("not started", "in progress") for card in cards)
+    unmanaged = fabric is not None and fabric.managed is False and all(card.gpu.fabric is None for card in cards)
+    if not waiting and not unmanaged:
+        return
+    states = sorted({card.gpu.fabric for card in cards if card.gpu.fabric is not None})
+    here = not case.container
+    yield finding(
+        "uvm-or-driver-state",
+        case.gpu_severity,
+        "likely",
+        f"the GPUs are not registered with their NVSwitch fabric ({joined(states)}): CUDA answers 802, system not yet initialized"
+        if waiting
+        else "this machine has NVSwitches and no fabric manager runs: CUDA answers 802, system not yet initialized",
+        (
+            *(fact(f"gpus[{card.place}].fabric", card.gpu.fabric, case.facts.gpus) for card in cards if card.gpu.fabric is not None),
+            *((fact("fabric", f"{len(fabric.switches)} NVSwitches, fabric manager not running", case.facts.fabric),) if fabric is not None and unmanaged else ()),
+        ),
+        "Have the administrator start nvidia-fabricmanager, of exactly the driver's release (systemctl enable --now nvidia-fabricmanager)"
+        f"{'' if here else ', on the host'}; nvidia-smi -q then shows the Fabric State as Completed, or verify passes. No library or package is at fault.",
+        code="fabric-not-ready",
+        commands=(("systemctl", "status", "nvidia-fabricmanager"),) if here else (("nvidia-smi", "-q"),),
+        plan="advise",
+    )
+
+
 def nv_compute_cache(case: Case) -> Iterator[Finding]:
     """The driver can keep no compiled kernel: the folder is somebody else's, is no folder, or its disk is full."""
     seen = case.facts.compute_cache

@@ -158,6 +158,7 @@ beside = record(
         lambda closed, free, remote: {"path": "/home/ada/.nv/ComputeCache", "closed": closed, "why": "it belongs to root", "free_mib": free, "remote": remote},
         mixed(st.just("/home/ada/.nv")), mixed(st.sampled_from([0, 5000])), st.sampled_from(["", "nfs4"]),
     )),
+    fabric=mixed(st.builds(lambda managed: {"switches": ["0000:c4:00.0"], "managed": managed}, mixed(st.booleans()))),
     open_run=mixed(st.just({"run": "7", "journal": "/j"})),
     tensorflow_build=mixed(
         record(version=mixed(odd), is_cuda_build=mixed(st.booleans()), cuda=mixed(odd), cudnn=mixed(odd))

@@ -11,6 +11,7 @@
  *   FAKEGPU_PEER=0             1: the cards reach each other's memory
  *   FAKEGPU_MIG=MIG-...        the one MIG instance that the first card is split into
  *   FAKEGPU_MIG_MODE=0         1: MIG is on for the first card; FAKEGPU_MIG is its one instance
+ *   FAKEGPU_FABRIC=0           how far the cards are registered with an NVSwitch fabric (NVML's number); 0: they have none
  *   FAKEGPU_VGPU=0             1: the cards are virtual GPUs with a licence, 2: without
  *
  * Of each card; with _1 behind the name of the second card on the bus, where that is otherwise, and so on:
