@@ -35,7 +35,7 @@ def repair_loader(situation: Situation, draft: Draft, findings: tuple[Finding, .
     if row is None or situation.not_editable is not None:
         return False
     wrong = wrong_sonames(findings)
-    if not wrong or any(one.code in _NEEDS_FILES or one.cause in _NEEDS_WHEELS for one in findings):
+    if not wrong or any(one.code in _NEEDS_FILES or one.cause in _NEEDS_WHEELS or "reinstall" in one.subject for one in findings):
         return False
     nvidia = {name: version for name, version in situation.packages.items() if name.startswith("nvidia-")}
     first = preload(situation, row, nvidia, situation.site_packages, wrong)

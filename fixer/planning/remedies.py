@@ -64,6 +64,8 @@ def demands(situation: Situation, findings: Iterable[Finding]) -> Demands:
             asking = subject.get("asked_by", "")
             if asking in situation.packages and any(not releases(situation.dataset, one) for one in missing):
                 complete[asking] = situation.packages[asking]
+        elif subject.get("reinstall") in situation.packages:
+            again[subject["reinstall"]] = situation.packages[subject["reinstall"]]
         elif subject.get("remove"):
             remove += [one for one in subject["remove"].split(",") if one in situation.packages]
         elif name == METAL and not situation.metal:

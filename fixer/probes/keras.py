@@ -1,7 +1,8 @@
 """Which backend Keras will choose, and where that is written. The unit is one ``KerasSetting``.
 
 Keras reads keras.json first, then KERAS_BACKEND over it (keras/src/backend/config.py of Keras 3.0 to 3.15).
-A keras.json that is no JSON is passed over by Keras itself. Absent means that nothing sets it.
+A keras.json that is no JSON is passed over by Keras itself; one that may not be read, or that is JSON and no object, ends its
+import (it catches a ValueError alone). Absent means that nothing sets it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from fixer.model.observed import Observed, absent, found, unknown
 from fixer.probes.plain import clean
 
 _LIMIT = 1 << 20
+# What JSON calls what is no object.
+_KINDS: dict[type, str] = {list: "a list", str: "a text", bool: "true or false", type(None): "null"}
 # What Keras checks of the file when it is imported (keras/src/backend/config.py of 3.0 to 3.15, keras/src/backend.py of 2.13 to 2.15,
 # keras/backend.py of 2.10, tensorflow/python/keras/backend.py of 2.4). Its epsilon must be a number with a point.
 _ALLOWED = {"floatx": ("float16", "float32", "float64"), "image_data_format": ("channels_last", "channels_first")}
@@ -24,7 +27,7 @@ def observe(host: Host) -> Observed[KerasSetting]:
     path = settings_path(host)
     values, why = _read(host, path)
     if values is None:
-        return unknown(why, path)
+        return found(KerasSetting(host.environ.get("KERAS_BACKEND") or "tensorflow", path, refused=why, refused_in=path), path)
     variable = host.environ.get("KERAS_BACKEND", "")
     backend = values.get("backend", "tensorflow")
     if values and not isinstance(backend, str):
@@ -63,15 +66,27 @@ def settings_path(host: Host) -> str:
 def _read(host: Host, path: str) -> tuple[dict[str, object] | None, str]:
     if not host.exists(path):
         return {}, ""
+    if host.is_dir(path):
+        return None, "a folder"
     text = host.text(path, _LIMIT)
     if text is None:
-        return {}, f"{path} cannot be read"
+        return _unread(host, path)
     import json
 
     try:
         values = json.loads(text)
     except (ValueError, RecursionError):
         return {}, f"{path} is not JSON: Keras passes over it"
-    return (
-        (values, "") if isinstance(values, dict) else (None, f"{path} holds no JSON object: import keras fails on it")
-    )
+    return (values, "") if isinstance(values, dict) else (None, _KINDS.get(type(values), "a number"))
+
+
+def _unread(host: Host, path: str) -> tuple[dict[str, object] | None, str]:
+    """Whether it is this user's rights that keep Keras from the file, or something that only we ran into."""
+    try:
+        host.read(path, 1)
+    except PermissionError:
+        return None, "a file that this user may not read"
+    except (OSError, ValueError):
+        pass
+    return {}, f"{path} cannot be read"
+

@@ -193,11 +193,14 @@ def answers(case: Case, one: Library, row: LibraryRow, soname: str) -> bool:
 
 
 def _in_environment(case: Case, path: str) -> bool:
-    """Whether a path is the environment's own: below its prefix, an nvidia wheel's folder, or a conda prefix."""
-    if case.patient is not None and path.startswith(case.patient.prefix.rstrip("/") + "/"):
-        return case.patient.prefix not in ("/usr", "/usr/local", "/")
-    if "-packages/nvidia/" in path:
-        return True
+    """Whether a path is the environment's own: below its prefix, an nvidia wheel's folder that it reads, or a conda prefix."""
+    wheel, patient = "-packages/nvidia/" in path, case.patient
+    if patient is not None and path.startswith(patient.prefix.rstrip("/") + "/"):
+        return wheel or patient.prefix not in ("/usr", "/usr/local", "/")
+    if wheel:
+        # Another environment's wheels are no more this one's than a toolkit is; those of the user's own folder may be.
+        roots = () if patient is None else (patient.site_packages, patient.base_prefix or patient.site_packages)
+        return patient is None or "/.local/lib/" in path or any(path.startswith(root.rstrip("/") + "/") for root in roots)
     return case.kind == "conda" and bool(_CONDA_FOLDER.search(path.rpartition("/")[0]))
 
 

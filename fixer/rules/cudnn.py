@@ -240,8 +240,17 @@ def _missing(case: Case, opening: Opening, title: str, sonames: str, code: str =
         f"Install the complete cuDNN {wanted_cudnn(case)} for CUDA {(case.cuda_built or '').split('.')[0]}.",
         code=code,
         rows=case.row_refs,
-        subject={"package": "cudnn", "wanted": wanted_cudnn(case), "sonames": sonames},
+        subject={"package": "cudnn", "wanted": wanted_cudnn(case), "sonames": sonames, **_torn_wheel(case, opening)},
     )
+
+
+def _torn_wheel(case: Case, opening: Opening) -> dict[str, str]:
+    """The wheel whose own file wins and does not serve: its metadata is right, so that only installing it again helps."""
+    row = ask.library(case.dataset, opening.soname)
+    if row is None or opening.winner is None or not opening.winner.in_environment:
+        return {}
+    name = next((one for one in row.wheels if one in case.packages), None)
+    return {"reinstall": name, "version": case.packages[name]} if name is not None else {}
 
 
 def cudnn_drops_gpu(case: Case) -> Iterator[Finding]:

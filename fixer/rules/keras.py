@@ -118,19 +118,28 @@ def legacy_keras(case: Case) -> Iterator[Finding]:
         )
 
 
+# What stands in the place of the whole file's object, beside a value in it.
+_WHOLE = ("a list", "a text", "a number", "a folder", "a file", "null", "true or false")
+
+
 def refused_value(case: Case) -> Iterator[Finding]:
     """keras.json holds a value that Keras does not take: its import ends there, and TensorFlow's with it."""
     setting = case.facts.keras_setting.value
     if setting is None or setting.refused is None or case.tensorflow is None:
         return
-    path = setting.refused_in or "keras.json"
+    what, path = setting.refused, setting.refused_in or "keras.json"
+    whole = what.startswith(_WHOLE)
     yield finding(
         "keras-backend-setting",
         "blocks",
         "proven",
-        f"Keras does not take {setting.refused}, and ends its import there",
-        (fact("keras_setting.refused", f"{setting.refused} in {path}", case.facts.keras_setting), *case.tensorflow_evidence()),
-        f"Correct that line of {path}, or take it away: floatx is float16, float32 or float64, epsilon a number with a point, "
+        f"Keras does not take {what}{f' as {path}' if whole else ''}, and ends its import there",
+        (fact("keras_setting.refused", f"{what} in {path}", case.facts.keras_setting), *case.tensorflow_evidence()),
+        f"Give {path} back to its user, or rename it: Keras then makes a new one."
+        if what.startswith("a file")
+        else f"Rename {path}: Keras then makes a new one. What it reads there is one JSON object, such as {{\"backend\": \"tensorflow\"}}."
+        if whole
+        else f"Correct that line of {path}, or take it away: floatx is float16, float32 or float64, epsilon a number with a point, "
         "image_data_format channels_last or channels_first.",
         code="keras-file-refused",
         plan="advise",

@@ -17,6 +17,7 @@ from fixer.model import compare
 from fixer.model.facts import DEVICE_PLUGIN
 from fixer.model.finding import Certainty, Finding
 from fixer.model.needed_packages import BY_KERAS, BY_TENSORFLOW
+from fixer.model.pep440 import normal_name
 from fixer.rules.case import Case
 from fixer.rules.causes import CAUSES
 from fixer.rules.keras import is_keras_3, legacy
@@ -174,7 +175,7 @@ def missing_requirement(case: Case) -> Iterator[Finding]:
     row = case.row
     if case.tensorflow is None or row is None or case.by_conda:
         return
-    gone = [name for name in case.lacking(BY_TENSORFLOW) if name in row.bounds]
+    gone = [name for name in case.lacking(BY_TENSORFLOW) if name in row.bounds and not _supplied(case, name, row.bounds[name])]
     # A file that names no other package of TensorFlow's was hardly made with Keras in mind: a risk, below.
     listed = case.complete or any(name in case.packages for name in BY_TENSORFLOW)
     if "keras" in gone and listed and compare.minor(case.tensorflow) >= _KERAS_ALONE and not legacy(case):
@@ -223,13 +224,19 @@ def _without_keras(case: Case, row: TensorFlowRow) -> Finding:
     )
 
 
+def _supplied(case: Case, name: str, bound: str) -> bool:
+    """Whether a folder outside the environment gives the package, in a version that fits."""
+    strays = case.patient.strays if case.patient is not None else ()
+    return any(normal_name(one.name) == name and (not bound or compare.within(bound, one.version) is not False) for one in strays)
+
+
 def missing_keras_requirement(case: Case) -> Iterator[Finding]:
     """Keras 3 without the package that it imports itself: TensorFlow imports, and tf.keras fails at its first use."""
     version = case.packages.get("keras")
     if case.tensorflow is None or version is None or not case.complete or case.by_conda or not is_keras_3(case) or legacy(case):
         return
     row = next((one for one in ask.package_releases(case.dataset, "keras") if one.version == version), None)
-    gone = [name for name in BY_KERAS if row is not None and name in row.bounds and case.lacks(name)]
+    gone = [name for name in BY_KERAS if row is not None and name in row.bounds and case.lacks(name) and not _supplied(case, name, row.bounds[name])]
     if row is None or not gone:
         return
     yield finding(

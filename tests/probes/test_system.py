@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from fixer.host.real import RealHost
 from fixer.model.facts import Distro
 from fixer.probes import driver, keras, kernel_log, managers, system, variables
 from tests.probes.trees import described, live, plant
@@ -143,7 +144,7 @@ def test_variables_are_taken_as_they_are_and_secrets_are_left() -> None:
         ('{"backend": "torch"}', {"KERAS_BACKEND": ""}, "found", "torch"),
         ('{"backend": "tensor', {}, "absent", None),
         ("[" * 100000, {}, "absent", None),
-        ("[]", {}, "unknown", None),
+        ("[]", {}, "found", "tensorflow"),
         ('{"backend": 3}', {}, "unknown", None),
         ('{"floatx": "float32"}', {}, "found", "tensorflow"),
     ],
@@ -155,6 +156,31 @@ def test_the_keras_backend(tmp_path: Path, text: str | None, environ: dict[str, 
     seen = keras.observe(live({"HOME": str(tmp_path / "home"), **environ}))
     assert seen.state == state
     assert (seen.value.backend if seen.value else None) == backend
+
+
+@pytest.mark.parametrize(
+    ("text", "refused"),
+    [("[]", "a list"), ('"tensorflow"', "a text"), ("null", "null"), ("3", "a number"), ("{}", None), ('{"backend": "tensorf', None)],
+)
+def test_a_keras_file_that_is_json_and_no_object_ends_its_import(tmp_path: Path, text: str, refused: str | None) -> None:
+    plant(tmp_path, {".keras/keras.json": text})
+    seen = keras.observe(live({"HOME": str(tmp_path)}))
+    path = str(tmp_path / ".keras" / "keras.json")
+    told = (seen.value.refused, seen.value.refused_in) if seen.value else (None, None)
+    assert told == (refused, path if refused else None)
+
+
+def test_a_keras_file_that_may_not_be_read_ends_its_import(tmp_path: Path) -> None:
+    class Closed(RealHost):
+        def read(self, path: str, limit: int = 1 << 20) -> bytes:
+            if path.endswith("keras.json"):
+                raise PermissionError(13, "Permission denied", path)
+            return super().read(path, limit)
+
+    plant(tmp_path, {".keras/keras.json": "{}"})
+    seen = keras.observe(Closed(environ={"HOME": str(tmp_path)}, timeout=5))
+    assert seen.value is not None and seen.value.refused == "a file that this user may not read"
+    assert seen.value.refused_in == str(tmp_path / ".keras" / "keras.json")
 
 
 def test_keras_home_wins_over_home(tmp_path: Path) -> None:
