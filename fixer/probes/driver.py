@@ -26,6 +26,7 @@ _IN_CDI = re.compile(r"/libcuda\.so\.(\d{2,4}(?:\.\d{1,4}){1,3})\b")
 MODULES = ("nvidia", "nvidia_uvm", "nvidia_modeset", "nvidia_drm", "nvidia_peermem", "nouveau", "nova_core", "nova_drm",
            "vfio_pci", "bbswitch")  # fmt: skip
 _NODE = re.compile(r"nvidia(\d{1,3}|ctl|-uvm|-uvm-tools|-modeset|-nvswitch\d{1,2}|-nvswitchctl)|dxg")
+_A_LIBCUDA = re.compile(r"libcuda\.so(\.[\d.]+)?")
 _OUTSIDER = 65534
 _RELEASE = re.compile(r"\d{2,4}(?:\.\d{1,4}){1,3}")
 _IN_PROC = re.compile(r"Kernel Module(?: for \S+)?\s+(\d{2,4}(?:\.\d{1,4}){1,3})")
@@ -35,7 +36,7 @@ def observe(host: Host, answer: nvml.Answer | None, wsl: bool) -> Observed[Drive
     """Both halves, each with its own source."""
     said = host.text(PROC, 4096)
     module, opened = _module(host, said), _flavour(said)
-    path = nvml.library_path(host, LIBCUDA)
+    path = _preloaded(host) or nvml.library_path(host, LIBCUDA)
     hidden = nvml.apart(host, LIBCUDA) if path is None else None
     if wsl and module.is_absent:
         module = absent(MODULE, PROC, detail="WSL2: the kernel half is part of Windows")
@@ -51,6 +52,12 @@ def observe(host: Host, answer: nvml.Answer | None, wsl: bool) -> Observed[Drive
     made = Driver(_library(host, path or hidden, answer), module, opened, place, ceiling, _witnesses(host, said, answer))
     sources = [one for one in (PROC if said is not None else None, path) if one is not None]
     return found(made, *(sources or [answer.source if answer is not None else MODULE]), detail=_smi_words(answer))
+
+
+def _preloaded(host: Host) -> str | None:
+    """A libcuda that LD_PRELOAD puts into every process: what has that soname already is never searched for (ld.so(8))."""
+    named = re.split(r"[ :]+", host.environ.get("LD_PRELOAD", ""))
+    return next((one for one in named if os.path.isabs(one) and _A_LIBCUDA.fullmatch(os.path.basename(one)) and host.exists(one)), None)
 
 
 def _smi_words(answer: nvml.Answer | None) -> str:

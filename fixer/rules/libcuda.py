@@ -117,9 +117,16 @@ def driver_library_mismatch(case: Case) -> Iterator[Finding]:
 def _put_away(case: Case) -> str:
     """How the stray copy loses: by the variable that leads to it, where that is what leads to it."""
     path = _path(case) or "the container image's own copy"
+    if _is_preloaded(case, path):
+        return f"Take {path} out of LD_PRELOAD, where it is set"
     if _by_variable(case, path):
         return f"Take {path.rpartition('/')[0]} off LD_LIBRARY_PATH, where it is set"
     return f"Take {path} off the loader's path or remove it"
+
+
+def _is_preloaded(case: Case, path: str) -> bool:
+    """Whether LD_PRELOAD puts this copy into every process."""
+    return path in case.variables.get("LD_PRELOAD", "").replace(":", " ").split()
 
 
 def _by_variable(case: Case, path: str) -> bool:
@@ -130,7 +137,7 @@ def _by_variable(case: Case, path: str) -> bool:
 
 def _moved_away(case: Case, path: str) -> str:
     """How a copy that hides the driver's own loses: by the variable that leads to it, else out of the folder that ld.so.cache lists."""
-    return _put_away(case) if _by_variable(case, path) else f"As root move {path} away and run ldconfig"
+    return _put_away(case) if _by_variable(case, path) or _is_preloaded(case, path) else f"As root move {path} away and run ldconfig"
 
 
 def _both(case: Case) -> tuple[Evidence, ...]:
@@ -326,12 +333,19 @@ def libcuda_stub_loaded(case: Case) -> Iterator[Finding]:
         seen.append(fact("libraries", wins, case.facts.libraries))
     if entries:
         seen.append(fact("variables.LD_LIBRARY_PATH", ":".join(entries), case.facts.variables))
+    preloaded = wins is not None and _is_preloaded(case, wins)
+    if preloaded:
+        seen.append(fact("variables.LD_PRELOAD", case.variables["LD_PRELOAD"], case.facts.variables))
     yield finding(
         "libcuda-stub-loaded",
         case.gpu_severity if wins else "risks",
         "proven" if wins and wins == path else "likely" if wins else "possible",
         "the toolkit's stub of libcuda hides the driver's own" if wins else "LD_LIBRARY_PATH names a folder of stubs",
         seen,
-        "Take the stubs folder off LD_LIBRARY_PATH and out of ld.so.conf: it serves linking, never running.",
+        f"{_put_away(case)}: a toolkit's stub serves linking, never running."
+        if preloaded
+        else "Take the stubs folder off LD_LIBRARY_PATH and out of ld.so.conf: it serves linking, never running.",
+        code="libcuda-preloaded" if preloaded else None,
+        plan="advise" if preloaded else None,
         subject={"folders": ":".join(entries), "path": wins or ""},
     )

@@ -54,6 +54,7 @@ CARDS = {
     "GTX 680": Card("NVIDIA GeForce GTX 680", "10de:1180", "3.0", 2048, 8),
     "Tesla K80": Card("Tesla K80", "10de:102d", "3.7", 11441, 13),
     "A100": Card("NVIDIA A100-SXM4-40GB", "10de:20b0", "8.0", 40960, 108),
+    "H100": Card("NVIDIA H100 80GB HBM3", "10de:2330", "9.0", 81559, 132),
     "Tesla V100": Card("Tesla V100-SXM2-16GB", "10de:1db1", "7.0", 16384, 80),
 }
 _NODES = {"nvidia0": (195, 0), "nvidiactl": (195, 255), "nvidia-uvm": (510, 0), "nvidia-uvm-tools": (510, 1)}

@@ -47,6 +47,29 @@ TOOLKITS: dict[str, tuple[str, dict[str, str]]] = {
             "libcusparse.so.11": "11.4.1.1152",
         },
     ),
+    "11.8": (
+        "11.8.89",
+        {
+            "libcublas.so.11": "11.11.3.6",
+            "libcublasLt.so.11": "11.11.3.6",
+            "libcufft.so.10": "10.9.0.58",
+            "libcurand.so.10": "10.3.0.86",
+            "libcusolver.so.11": "11.4.1.48",
+            "libcusparse.so.11": "11.7.5.86",
+        },
+    ),
+    "12.2": (
+        "12.2.140",
+        {
+            "libcublas.so.12": "12.2.5.6",
+            "libcublasLt.so.12": "12.2.5.6",
+            "libcufft.so.11": "11.0.8.103",
+            "libcurand.so.10": "10.3.3.141",
+            "libcusolver.so.11": "11.5.2.141",
+            "libcusparse.so.12": "12.1.2.141",
+            "libnvJitLink.so.12": "12.2.140",
+        },
+    ),
 }
 
 

@@ -65,6 +65,7 @@ _CU11_SONAMES = {
     "curand": ("libcurand.so.10",),
     "cusolver": ("libcusolver.so.11",),
     "cusparse": ("libcusparse.so.11",),
+    "nccl": ("libnccl.so.2",),
 }
 _ORDER = ("cublas", "cuda-cupti", "cuda-nvcc", "cuda-nvrtc", "cuda-runtime", "cudnn", "cufft", "curand", "cusolver", "cusparse")
 _CU12_ORDER = (*_ORDER, "nccl", "nvjitlink")
@@ -74,8 +75,25 @@ def _cu12(cuda: str, versions: str) -> tuple[Wheel, ...]:
     return _set("cu12", cuda, dict(zip(_CU12_ORDER, versions.split())), _CU12_SONAMES)
 
 
+_CU11_ORDER = (*(name for name in _ORDER if name != "cuda-nvrtc"), "nccl")
+_HAND_CU11 = _set(
+    "cu11",
+    "11.8",
+    dict(
+        zip(
+            ("cublas", "cuda-runtime", "cudnn", "cufft", "curand", "cusolver", "cusparse"),
+            "11.11.3.6 11.8.89 8.6.0.163 10.9.0.58 10.3.0.86 11.4.1.48 11.7.5.86".split(),
+        )
+    ),
+    _CU11_SONAMES,
+)
+
 SETS = {
+    # no extra names these: TensorFlow 2.12 and 2.13 are built for CUDA 11.8 and cuDNN 8.6
+    "2.12.1": _HAND_CU11,
+    "2.13.1": _HAND_CU11,
     # tensorflow[and-cuda] of the release, exact pins
+    "2.14.1": _set("cu11", "11.8", dict(zip(_CU11_ORDER, "11.11.3.6 11.8.87 11.8.89 11.8.89 8.7.0.84 10.9.0.58 10.3.0.86 11.4.1.48 11.7.5.86 2.16.5".split())), _CU11_SONAMES),
     "2.15.1": _cu12("12.2", "12.2.5.6 12.2.142 12.2.140 12.2.140 12.2.140 8.9.4.25 11.0.8.103 10.3.3.141 11.5.2.141 12.1.2.141 2.16.5 12.2.140"),
     "2.16.1": _cu12("12.3", "12.3.4.1 12.3.101 12.3.107 12.3.107 12.3.101 8.9.7.29 11.0.12.1 10.3.4.107 11.5.4.101 12.2.0.103 2.19.3 12.3.101"),
     "2.17.1": _cu12("12.3", "12.3.4.1 12.3.101 12.3.107 12.3.107 12.3.101 8.9.7.29 11.0.12.1 10.3.4.107 11.5.4.101 12.2.0.103 2.19.3 12.3.101"),
@@ -84,18 +102,6 @@ SETS = {
     # from 2.20 on the pins are ranges; these are their lower ends
     "2.20.0": _cu12("12.5", "12.5.3.2 12.5.82 12.5.82 12.5.82 12.5.82 9.3.0.75 11.2.3.61 10.3.6.82 11.6.3.83 12.5.1.3 2.25.1 12.5.82"),
     "2.21.0": _cu12("12.5", "12.5.3.2 12.5.82 12.5.82 12.5.82 12.5.82 9.3.0.75 11.2.3.61 10.3.6.82 11.6.3.83 12.5.1.3 2.27.7 12.5.82"),
-    # no extra names these: TensorFlow 2.12 to 2.14 are built for CUDA 11.8 and cuDNN 8.6
-    "2.13.1": _set(
-        "cu11",
-        "11.8",
-        dict(
-            zip(
-                ("cublas", "cuda-runtime", "cudnn", "cufft", "curand", "cusolver", "cusparse"),
-                "11.11.3.6 11.8.89 8.6.0.163 10.9.0.58 10.3.0.86 11.4.1.48 11.7.5.86".split(),
-            )
-        ),
-        _CU11_SONAMES,
-    ),
 }
 
 

@@ -6,8 +6,8 @@ without a fault. The table is what ``tests/machines`` was recorded from, and wha
 
 from __future__ import annotations
 
-from tests.lab.scenarios import beside, by_hand, drivers, ground, libraries, loading, packages, several, sharing
+from tests.lab.scenarios import beside, between, by_hand, drivers, ground, libraries, loading, packages, several, sharing
 from tests.lab.scenarios.scenario import Scenario
 
-SCENARIOS: tuple[Scenario, ...] = (*beside.SCENARIOS, *by_hand.SCENARIOS, *drivers.SCENARIOS, *ground.SCENARIOS, *libraries.SCENARIOS, *loading.SCENARIOS, *packages.SCENARIOS, *several.SCENARIOS, *sharing.SCENARIOS)
+SCENARIOS: tuple[Scenario, ...] = (*beside.SCENARIOS, *between.SCENARIOS, *by_hand.SCENARIOS, *drivers.SCENARIOS, *ground.SCENARIOS, *libraries.SCENARIOS, *loading.SCENARIOS, *packages.SCENARIOS, *several.SCENARIOS, *sharing.SCENARIOS)
 __all__ = ["SCENARIOS", "Scenario"]

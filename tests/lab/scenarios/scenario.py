@@ -20,7 +20,7 @@ from tests.lab import wheels
 from tests.lab.build import Builder
 from tests.lab.machine import Machine
 
-PYTHONS = {"1.15.5": "3.7", "2.3.4": "3.8", "2.4.4": "3.8", "2.10.1": "3.10"}
+PYTHONS = {"1.15.5": "3.7", "2.3.4": "3.8", "2.4.4": "3.8", "2.6.5": "3.9", "2.8.4": "3.10", "2.10.1": "3.10"}
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ class Scenario:
         local.mkdir()
         release = self.release
         python = self.python or PYTHONS.get(release or "", "3.11")
-        old = ("protobuf<3.21",) if release in ("1.15.5", "2.3.4", "2.4.4") else ()
+        old = ("protobuf<3.21",) if release in ("1.15.5", "2.3.4", "2.4.4", "2.6.5") else ()
         # Of 1.15 the package without the suffix is built without CUDA from 1.15.5 on.
         name = "tensorflow-gpu" if release == "1.15.5" else "tensorflow"
         wanted = (f"{name}=={release}", *old, *self.extra) if release else ()
