@@ -124,10 +124,15 @@ def fabric_not_ready(case: Case) -> Iterator[Finding]:
         else "this machine has NVSwitches and no fabric manager runs: CUDA answers 802, system not yet initialized",
         (
             *(fact(f"gpus[{card.place}].fabric", card.gpu.fabric, case.facts.gpus) for card in cards if card.gpu.fabric is not None),
-            *((fact("fabric", f"{len(fabric.switches)} NVSwitches, fabric manager not running", case.facts.fabric),) if fabric is not None and unmanaged else ()),
+            *(
+                (fact("fabric", f"{len(fabric.switches)} NVSwitches, fabric manager not running", case.facts.fabric),)
+                if fabric is not None and unmanaged
+                else ()
+            ),
         ),
         "Have the administrator start nvidia-fabricmanager, of exactly the driver's release (systemctl enable --now nvidia-fabricmanager)"
-        f"{'' if here else ', on the host'}; nvidia-smi -q then shows the Fabric State as Completed, or verify passes. No library or package is at fault.",
+        f"{'' if here else ', on the host'}; nvidia-smi -q then shows the Fabric State as Completed, or verify passes. No library or "
+        "package is at fault.",
         code="fabric-not-ready",
         commands=(("systemctl", "status", "nvidia-fabricmanager"),) if here else (("nvidia-smi", "-q"),),
         plan="advise",

@@ -236,7 +236,8 @@ def missing_keras_requirement(case: Case) -> Iterator[Finding]:
     if case.tensorflow is None or version is None or not case.complete or case.by_conda or not is_keras_3(case) or legacy(case):
         return
     row = next((one for one in ask.package_releases(case.dataset, "keras") if one.version == version), None)
-    gone = [name for name in BY_KERAS if row is not None and name in row.bounds and case.lacks(name) and not _supplied(case, name, row.bounds[name])]
+    bounds = row.bounds if row is not None else {}
+    gone = [name for name in BY_KERAS if name in bounds and case.lacks(name) and not _supplied(case, name, bounds[name])]
     if row is None or not gone:
         return
     yield finding(
