@@ -21,11 +21,15 @@ _OUT = re.compile(r"\s*(?:Out ?\[\d*\]:|=>|->)?\s*")
 _TF = r"(?:tf|tensorflow)"
 _OF_GPU = r"\(\s*(?:device_type\s*=\s*)?[\"']GPU[\"']\s*\)"
 _LIST, _COUNT, _TRUTH, _NAME, _VERSION = (
-    re.compile(one)
-    for one in (r"\[\]", r"0", r"True|False", r"''|\"\"", r"[\"']?(\d{1,4}\.\d{1,4}(?:[.+-]?[0-9a-z]+){0,6})[\"']?")
+    re.compile(one) for one in (r"\[\]", r"0", r"True|False", r"''|\"\"", r"[\"']?(\d{1,4}\.\d{1,4}(?:[.+-]?[0-9a-z]+){0,6})[\"']?")
 )
 # What a shell answers, where the value shows what was asked for.
 _CARDS = re.compile(r"-?\d{1,3}(?:,\d{1,3}){0,31}|(?:GPU|MIG)-[\w-]{1,60}")
+# The names of all devices come one to a line, that of the processor first: which of them is a GPU's only a later line tells.
+_PROCESSOR = re.compile(
+    r"[\[\"' u]{0,4}/(?:device:)?(?:XLA_)?cpu:\d{1,3}(?:[\"', u]{1,6}/device:(?:XLA_)?cpu:\d{1,3}){0,4}[\"'\]]{0,2}", re.IGNORECASE
+)
+_GPU = re.compile(r"/(?:device:)?gpu:\d", re.IGNORECASE)
 _DEVICES = rf"{_TF}\.config\.(?:experimental\.)?list_(?:physical|logical)_devices{_OF_GPU}"
 # What is asked, what an answer looks like, and how the two are said on one line.
 _ASKED = (
@@ -33,6 +37,7 @@ _ASKED = (
     (_DEVICES, _LIST, "GPUs available: {}"),
     (rf"{_TF}\.test\.is_gpu_available\([^()]{{0,80}}\)", _TRUTH, "GPU available: {}"),
     (rf"{_TF}\.test\.gpu_device_name\(\)", _NAME, "no GPU has a name, GPUs available: []"),
+    (r"\[\w{1,40}\.name for \w{1,40} in (?:[\w.]{1,60}\.)?list_local_devices\(\)\]", _PROCESSOR, "no GPU is listed, GPUs available: []"),
     (rf"{_TF}\.test\.is_built_with_(?:cuda|gpu_support)\(\)", _TRUTH, "is_built_with_cuda(): {}"),
     (r"torch\.cuda\.is_available\(\)", _TRUTH, "torch.cuda.is_available() {}"),
     (rf"{_TF}\.(?:__version__|version\.VERSION|VERSION)", _VERSION, "TensorFlow version: {}"),
@@ -60,7 +65,14 @@ class _Waiting(NamedTuple):
 def answered(lines: Iterable[Line]) -> Iterator[Line]:
     """The lines, and behind each answer the question and the answer together."""
     waiting: list[_Waiting] = []
+    listed: Line | None = None
     for line in lines:
+        if listed is not None and not _PROCESSOR.fullmatch(line.text.strip()):
+            if _GPU.search(line.text) is not None:
+                yield Line(listed.number, "[PhysicalDevice(name='/physical_device:GPU:0', device_type='GPU')]")
+            elif "gpu:" not in line.text.lower():
+                yield listed
+            listed = None
         yield line
         text = line.text
         hinted = ("_" in text or "(" in text or "VERSION" in text) and any(map(text.__contains__, _HINTS))
@@ -80,9 +92,15 @@ def answered(lines: Iterable[Line]) -> Iterator[Line]:
         value = _OUT.sub("", line.text, count=1).strip() if len(line.text) <= _LONGEST else ""
         for at, one in enumerate(waiting):
             if value and one.answer.fullmatch(value) and (one.answer is not _CARDS or line.number == one.line + 1):
-                yield Line(line.number, one.words.format(value))
+                answer = Line(line.number, one.words.format(value))
+                if one.answer is _PROCESSOR:
+                    listed = answer
+                else:
+                    yield answer
                 del waiting[: at + 1]
                 break
+    if listed is not None:
+        yield listed
 
 
 def _questions(line: Line, start: int) -> Iterator[_Waiting]:

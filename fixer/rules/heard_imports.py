@@ -15,6 +15,7 @@ from fixer.rules.case import Case
 from fixer.rules.events import Heard, evidence, heard, said
 from fixer.rules.heard import about, candidates, has_the_names_of_one, is_own, named, own_file
 from fixer.rules.import_names import (
+    CAME_WITH,
     EVERY_RELEASE_HAS,
     FOR_A_SESSION,
     KERAS,
@@ -36,12 +37,17 @@ _PYTHONS = frozenset((
     "profile", "queue", "random", "re", "select", "signal", "socket", "string", "struct", "test", "threading", "token", "tokenize",
     "types", "typing", "warnings",
 ))  # fmt: skip
+# Packages in every release: who finds a file in their place, or half of them, was stopped in the midst of the import.
+_HALF_LOADED = ("tensorflow.python", "tensorflow")
+_HALF_OF_TENSORFLOW = {"environment-broken": 56.0, "module-shadowed": 44.0}
 _PYTHONS_FOLDER = re.compile(r"(?:^|[/\\])(?:lib|python\d[\d.]*)[/\\][\w.]+$", re.IGNORECASE)
 _SHADOWING = ("tensorflow", "keras", "numpy", "protobuf", "google", "h5py", "jax", "torch", "tf_keras", "typing_extensions")
 # The types that ml_dtypes has are the table of its releases.
 _A_TYPE = re.compile(r"(?:float|u?int)\d")
 # How many lines a traceback has between an import that failed and the error.
 _NEAR = 2
+# How many lines lie between a line of code in a traceback, or at a prompt, and the error.
+_NEAR_CODE = 4
 
 
 def _told(one: Heard, meaning: Meaning, group: str, title: str) -> Iterator[Finding]:
@@ -102,7 +108,9 @@ def attribute_missing(case: Case) -> Iterator[Finding]:
             continue
         meaning = meaning_of(LACKING, module)
         names, otherwise = EVERY_RELEASE_HAS.get(module, ((), None))
-        if name in names:
+        if module == "tensorflow" and case.tensorflow is not None and compare.minor(case.tensorflow) < CAME_WITH.get(name, (0, 0)):
+            meaning = only(KERAS)
+        elif name in names:
             meaning = otherwise
         elif module == "tensorflow" and name in OF_ONE and has_the_names_of_one(case):
             meaning = NOT_TENSORFLOW
@@ -114,6 +122,18 @@ def attribute_missing(case: Case) -> Iterator[Finding]:
             meaning = FOR_A_SESSION
         if meaning is not None:
             yield from _told(one, meaning, "attribute-missing", f"{module} has no {name}")
+
+
+def attribute_of_tensorflow_missing(case: Case) -> Iterator[Finding]:
+    """Before Python 3.5 the sentence does not say whose name is missing: the line of code above it does."""
+    asked = said(case, "tensorflow-name-used")
+    for one in said(case, "no-attribute-old"):
+        name, line = _value(one, "name"), one.event.line
+        near = [row for row in asked if 0 < line - row.event.line <= _NEAR_CODE and _value(row, "name") == name]
+        if near and own_file(case, "tensorflow") is None:
+            title = f"tensorflow has no {name}"
+            yield from candidates("attribute-missing", NOT_TENSORFLOW.causes, title, evidence((one, near[-1])))
+            return
 
 
 def name_missing(case: Case) -> Iterator[Finding]:
@@ -187,8 +207,13 @@ def half_imported(case: Case) -> Iterator[Finding]:
 
 def not_a_package(case: Case) -> Iterator[Finding]:
     """A file stands where a package is expected: the user's own, or inside a package one that another release has as a file."""
+    if _hides_a_module_of_pythons(case) is not None:
+        return
     for one in said(case, "not-a-package"):
         module = _value(one, "module")
+        if module == "tensorflow.python":
+            yield from candidates("not-a-package", _HALF_OF_TENSORFLOW, f"{module} is not whole", (one.evidence,))
+            continue
         inside = module.partition(".")[0] in ("keras", "tensorflow", "tf_keras") and "." in module
         cause = KERAS if inside else "module-shadowed"
         title = f"{module} is a file in this release" if inside else about(one)
@@ -208,7 +233,13 @@ def own_file_in_the_way(case: Case) -> Iterator[Finding]:
 
 
 def python_module_in_the_way(case: Case) -> Iterator[Finding]:
-    """One of Python's own modules lacks a name, and the traceback goes through a file of the user's that is called like it."""
+    """A traceback goes through a file of the user's that is called like one of Python's own modules, which lacks a name, or
+    TensorFlow, which imports that module, stops in the midst of its own import."""
+    hiding = _hides_a_module_of_pythons(case)
+    if hiding is not None:
+        title = f"the user's own {hiding.event.values.get('file', '')} is imported in the place of Python's"
+        yield named("module-shadowed", "likely", title, (hiding.evidence,), "said-own-file")
+        return
     lacking = {_value(one, "module") for one in said(case, "no-attribute")} & _PYTHONS
     for one in said(case, "own-python-file") if lacking else ():
         path, file = one.event.values.get("path", ""), one.event.values.get("file", "")
@@ -216,6 +247,19 @@ def python_module_in_the_way(case: Case) -> Iterator[Finding]:
             title = f"the user's own {file} is imported in the place of Python's"
             yield named("module-shadowed", "likely", title, (one.evidence,), "said-own-file")
             return
+
+
+def _hides_a_module_of_pythons(case: Case) -> Heard | None:
+    """A line through a script of the user's that is called like a module which TensorFlow imports, where TensorFlow is half loaded."""
+    stopped = [*said(case, "half-imported", "half-imported-name"), *said(case, "not-a-package")]
+    if not any(_module(one) in _HALF_LOADED for one in stopped):
+        return None
+    for one in said(case, "own-python-file"):
+        path, file = one.event.values.get("path", ""), one.event.values.get("file", "")
+        # Python's own folder named test holds no module that anybody but Python needs.
+        if file != "test.py" and is_own(path + file) and not _PYTHONS_FOLDER.search(path + file):
+            return one
+    return None
 
 
 def protobuf_majors(case: Case) -> Iterator[Finding]:

@@ -28,6 +28,8 @@ def only(cause: str, certainty: Certainty = "likely") -> Meaning:
     return Meaning({cause: 100.0}, certainty)
 
 
+# One half of TensorFlow does not know what the other asks it for.
+_TWO_RELEASES = Meaning({"environment-broken": 56, "duplicate-tf-packages": 26, KERAS: 18})
 _OF_TENSORFLOW_1 = Meaning({KERAS: 56, "unresolved-other": 44})
 # "No module named X": X, or X and what lies below it where it ends in a dot.
 MISSING: dict[str, Meaning] = {
@@ -100,7 +102,20 @@ LACKING: dict[str, Meaning] = {
     # Who asks for such a name was written for another Keras, or is an extension of TensorFlow made for another release.
     "tensorflow.keras": Meaning({KERAS: 70, "environment-broken": 18, "plugin-built-for-other-tf": 12}),
     "tensorflow.keras.": Meaning({KERAS: 70, "environment-broken": 18, "plugin-built-for-other-tf": 12}),
-    "tensorflow.python.": Meaning({KERAS: 62, "environment-broken": 38}),
+    "tensorflow.python.": Meaning({KERAS: 56, "environment-broken": 34, "duplicate-tf-packages": 10}),
+    # These are asked for by TensorFlow's own files alone: two releases lie in one folder.
+    **dict.fromkeys(
+        (
+            *(f"tensorflow.python.{name}." for name in ("autograph", "data", "lib", "saved_model", "training")),
+            *(f"tensorflow.python.{name}" for name in ("pywrap_tensorflow", "pywrap_tensorflow_internal", "pywrap_tfe")),
+            "tensorflow.python._",
+        ),
+        _TWO_RELEASES,
+    ),
+    "_pywrap_tensorflow_internal": _TWO_RELEASES,
+    "_pywrap_tensorflow": _TWO_RELEASES,
+    # TensorFlow has it since 1.13.
+    "tensorflow.compat": only(KERAS),
     "tensorflow.tools.": only("environment-broken"),
     "keras": only(KERAS),
     "keras.": only(KERAS),
@@ -112,6 +127,8 @@ FOR_A_SESSION = Meaning({"gpu-memory-setting-misused": 56, KERAS: 44})
 # Every TensorFlow has these: a module that lacks one is no TensorFlow, or half of one.
 _ALWAYS_THERE = ("__version__", "constant", "Variable", "keras", "config", "compat", "io", "math", "nn", "data", "function", "python")
 OF_ONE = ("ConfigProto", "GPUOptions", "Session", "placeholder", "contrib", "get_default_graph", "app", "flags", "reset_default_graph")
+# Names that came with a release: an older TensorFlow is whole without them, and the code is for a newer one.
+CAME_WITH = {"keras": (1, 4), "data": (1, 4)}
 NOT_TENSORFLOW = Meaning({"module-shadowed": 46, "environment-broken": 36, "duplicate-tf-packages": 10, "tensorflow-missing": 8})
 # The same of packages whose other names come and go with their releases.
 _NOT_THE_PACKAGE = Meaning({"module-shadowed": 54, "environment-broken": 46})
@@ -161,5 +178,5 @@ def meaning_of(table: Mapping[str, Meaning], module: str) -> Meaning | None:
     """The row of the longest name that ``module`` is, or lies below."""
     if module in table:
         return table[module]
-    fitting = [key for key in table if key.endswith(".") and module.startswith(key)]
+    fitting = [key for key in table if key.endswith((".", "._")) and module.startswith(key)]
     return table[max(fitting, key=len)] if fitting else None

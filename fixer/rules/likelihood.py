@@ -152,6 +152,11 @@ HINTS: tuple[Hint, ...] = (
     Hint("the card answered", known.card_answered,
          {"driver-not-loaded": 0.05, "secure-boot": 0.02, "nouveau-active": 0.02, "no-nvidia-gpu": 0.02, "container-without-gpu": 0.05,
           "cpu-build-selected": 0.02, "windows-native-no-gpu": 0.02, "apple-silicon": 0.02, "gpu-powered-off": 0.05}),
+    # It is linked with its own copy of the runtime: what it shows is the driver and the card, and nothing of TensorFlow's libraries.
+    Hint("CUDA's own example reaches the card", lambda case: bool(said(case, "device-query-answers")),
+         {"driver-not-loaded": 0.05, "secure-boot": 0.02, "nouveau-active": 0.02, "no-nvidia-gpu": 0.02, "container-without-gpu": 0.05,
+          "driver-too-old": 0.4, "driver-library-mismatch": 0.1, "uvm-or-driver-state": 0.5, "gpu-powered-off": 0.05,
+          "driver-wrong-module-flavour": 0.05}),
     Hint("a CUDA that is only told, and wheels that could bring it", known.cuda_from_wheels, {"cuda-libs-wrong-version": 0.4}),
     Hint("a CUDA build is silent", known.silent_cuda_build,
          {"cuda-libs-missing": 0.15, "cuda-libs-wrong-version": 0.15, "pip-nvidia-libs-not-found": 0.15, "cudnn-missing": 0.15,

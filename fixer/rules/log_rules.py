@@ -62,6 +62,7 @@ OF_A_LOG: tuple[Rule, ...] = (
     heard_unfit.library_wrong_class,
     heard_imports.module_missing,
     heard_imports.attribute_missing,
+    heard_imports.attribute_of_tensorflow_missing,
     heard_imports.name_missing,
     heard_imports.name_missing_without_module,
     heard_imports.half_imported,
