@@ -36,6 +36,8 @@ def command(ctx: click.Context, /, **given: Any) -> Outcome:
     others = [name for name in ("machine", "environment", "this_machine") if given[name]]
     if len(others) > 1:
         raise UsageError("usage", "give one of --machine, --environment and --this-machine: they describe one machine")
+    if given["python"] is not None and not given["this_machine"]:
+        raise UsageError("usage", "--python names a Python of this machine: give --this-machine with it")
     other = _other_witness(session, given)
     answer = _heard(session, given["log"], other)
     view = None

@@ -15,3 +15,9 @@ def test_nothing_of_this_machine_goes_with_a_described_one(convfix, tmp_path, ve
     told = convfix(*verb, "--machine", str(machine), *more, "--json")
     (error,) = told.json()["errors"]
     assert told.code == 2 and more[0] in error["message"] and "--machine" in error["message"]
+
+
+def test_a_log_without_this_machine_has_no_python_to_look_at(convfix):
+    told = convfix("explain", "-", "--python", "python3", "--json")
+    (error,) = told.json()["errors"]
+    assert told.code == 2 and "--python" in error["message"] and "--this-machine" in error["message"]
