@@ -77,4 +77,3 @@ def _without_wish(situation: Situation) -> Situation:
     """The same machine without a wish for a release: advice looks at what there is."""
     bare = altered(situation.wish, requirements=())
     return Situation(situation.facts, situation.findings, situation.dataset, bare)
-

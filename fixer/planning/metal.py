@@ -65,4 +65,3 @@ def way_out(situation: Situation, draft: Draft) -> None:
             f"arm64). For an Intel Mac with an AMD GPU {METAL} 1.0.0 was the last, on Python 3.8 to 3.11; Apple's table pairs it "
             "with TensorFlow 2.13."
         )
-

@@ -344,5 +344,3 @@ def _on_cpu(case: _Case) -> bool:
     plain = _Case(case.situation, Target("cpu"))
     plain.judge_all()
     return bool(plain.sound)
-
-

@@ -89,4 +89,3 @@ def _unread(host: Host, path: str) -> tuple[dict[str, object] | None, str]:
     except (OSError, ValueError):
         pass
     return {}, f"{path} cannot be read"
-

@@ -328,4 +328,3 @@ def _is_weak(found: Finding) -> bool:
 def _said_key(found: Finding) -> tuple[int, int, int]:
     """An earlier stage hides the later ones; inside one, the surer."""
     return (STAGES.index(found.stage), -_TRUST[found.certainty], ORDER[found.cause])
-

@@ -229,4 +229,3 @@ def test_a_replacement_is_seen_whole_or_not_at_all(swift: Path) -> None:
     assert os.waitpid(child, os.WNOHANG) == (0, 0)
     os.kill(child, 9)
     os.waitpid(child, 0)
-

@@ -199,5 +199,3 @@ def test_a_folder_that_is_gone(place: Path) -> None:
         answer = run(argv, {"HOME": str(place)}, str(place / "folder"), before=leave)
         clean(answer)
         assert answer.code in (0, 1, 2)
-
-
