@@ -33,8 +33,9 @@ def test_the_beginning_may_be_missing_in_the_middle_of_a_word() -> None:
 
 
 def test_a_whole_line_proves_what_its_part_does_not() -> None:
-    whole = "The TensorFlow library was compiled to use AVX instructions, but these aren't available on your machine."
-    assert certain(whole) == {"cpu-without-avx": "proven"} and certain(whole[12:]) == {"cpu-without-avx": "likely"}
+    whole = "ValueError: Memory growth cannot differ between GPU devices"
+    assert certain(whole) == {"gpu-memory-setting-misused": "proven"}
+    assert certain(whole[20:]) == {"gpu-memory-setting-misused": "likely"}
 
 
 @pytest.mark.parametrize("end", ["...", " ...", "\u2026", " [...]"])
