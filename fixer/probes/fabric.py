@@ -12,11 +12,11 @@ from fixer.host.base import Host
 from fixer.model.facts import Fabric
 from fixer.model.observed import Observed, absent, found
 from fixer.probes.plain import clean, line
+from fixer.probes.system import container_of
 
 SWITCHES = "/proc/driver/nvidia-nvswitch/devices"
 # The kernel keeps fifteen letters of a program's name.
 _MANAGER = "nv-fabricmanager"[:15]
-_MARKS = ("/.dockerenv", "/run/.containerenv")
 
 
 def observe(host: Host) -> Observed[Fabric]:
@@ -28,5 +28,5 @@ def observe(host: Host) -> Observed[Fabric]:
     if _MANAGER in running:
         return found(Fabric(switches, True), SWITCHES, "/proc/*/comm")
     # Where the first process is no system's, this is a container, and what runs beside it is not shown.
-    whole = line(host, "/proc/1/comm") in ("systemd", "init") and not any(map(host.exists, _MARKS))
+    whole = line(host, "/proc/1/comm") in ("systemd", "init") and container_of(host).is_absent
     return found(Fabric(switches, False if whole else None), SWITCHES, "/proc/*/comm")

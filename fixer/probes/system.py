@@ -38,7 +38,7 @@ _LOADERS = ("/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1", "/usr/l
 
 def observe(host: Host) -> dict[str, Observed[Any]]:
     """The system's part of Facts, by field name."""
-    container = _container(host)
+    container = container_of(host)
     return {
         "os": found("linux", "sys.platform"),
         "distro": _distro(host),
@@ -106,7 +106,8 @@ def is_wsl(host: Host) -> Observed[bool]:
     return found(False, "/proc/version")
 
 
-def _container(host: Host) -> Observed[str]:
+def container_of(host: Host) -> Observed[str]:
+    """What kind of container this is, by what each leaves in it; absent where nothing tells of one."""
     for path, name in _CONTAINER_MARKS.items():
         if host.exists(path):
             # distrobox puts its own program into a container of docker's or podman's, and its home and life are the host's.

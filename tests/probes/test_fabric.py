@@ -19,6 +19,7 @@ WHOLE = {**SWITCH, "proc/1/comm": "systemd\n"}
         ({**WHOLE, "proc/812/comm": "nv-fabricmanage\n"}, True),
         ({**WHOLE, "proc/812/comm": "nv-hostengine\n"}, False),
         ({**WHOLE, ".dockerenv": ""}, None),
+        ({**WHOLE, "run/systemd/container": "lxc\n"}, None),
         ({**SWITCH, "proc/1/comm": "bash\n"}, None),
         (SWITCH, None),
     ],
