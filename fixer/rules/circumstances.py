@@ -12,19 +12,14 @@ from collections.abc import Callable
 from fixer.dataset import ask
 from fixer.model import architectures, compare
 from fixer.model.versions import CudaVersion
-from fixer.rules import reserve
 from fixer.rules.case import Case, is_reported
 from fixer.rules.copies import toolkit_serves
 from fixer.rules.events import heard, said
 from fixer.rules.heard_cudnn import fits_compiled, number
+from fixer.rules.memory_told import amount
 
 _FIRST_WITHOUT_WINDOWS = (2, 11)
-_PLENTY_BYTES = 512 << 20
-_AMPLE_BYTES = 1 << 30
 _FIRST_WITHOUT_PASCAL = 91100
-_MOST_FREE, _LITTLE_FREE = 0.7, 0.2
-_SMALL_MIB = 2560
-_GROWTH = "TF_FORCE_GPU_ALLOW_GROWTH"
 # What any build says of the processor, and how a run tells that it has no GPU.
 _OF_THE_PROCESSOR = {"cpu-instructions", "cpu-frequency", "onednn", "numa-node"}
 _NO_GPU_LISTED = {"gpu-list-empty", "cpu-only-list"}
@@ -40,40 +35,6 @@ def cache_is_closed(case: Case) -> bool | None:
 
 def os_is(os: str) -> Callable[[Case], bool]:
     return lambda case: case.facts.os.is_found and case.os == os
-
-
-def plenty_free(case: Case) -> bool:
-    """Much was free: most of the card, or more than any start of cuDNN takes; what an allocator leaves over is not much."""
-    told = [(_number(one.event.values.get("free")), _number(one.event.values.get("total"))) for one in said(case, "cudnn-memory-usage")]
-    return any(free > _AMPLE_BYTES or free > _PLENTY_BYTES and 2 * free > total for free, total in told)
-
-
-def none_free(case: Case) -> bool:
-    usage = said(case, "cudnn-memory-usage")
-    return bool(usage) and not plenty_free(case)
-
-
-def grows(case: Case) -> bool:
-    """Memory growth was on before a line failed; set after all of them it is a remedy that was tried."""
-    asked = said(case, "growth-variable", "growth-in-code", "growth-overridden")
-    on = [one for one in asked if one.event.values.get("value", "true").lower() == "true"]
-    last = max((one.event.last for one in heard(case) if one.row.kind in ("error", "headline")), default=0)
-    if not asked:
-        return case.variables.get(_GROWTH) == "true"
-    return any(one.event.line <= last for one in on)
-
-
-def smi_shows_free(case: Case) -> bool:
-    """nvidia-smi lists the cards, and one of them is all but unused."""
-    told = [(_number(one.event.values.get("used")), _number(one.event.values.get("total"))) for one in said(case, "smi-memory")]
-    return any(0 < total and used < (1 - _MOST_FREE) * total for used, total in told)
-
-
-def _number(text: str | None) -> float:
-    try:
-        return float(text or 0)
-    except ValueError:
-        return 0.0
 
 
 def new_card(case: Case) -> bool:
@@ -200,7 +161,7 @@ def searches_no_wheels(case: Case) -> bool:
 
 def dropped_by_cudnn(case: Case) -> bool:
     """cuDNN 9.11 and later has no code below compute capability 7.5; the run says which one it loaded."""
-    loaded = [_number(one.event.values.get("version")) for one in said(case, "loaded-cudnn-version")]
+    loaded = [amount(one, "version") for one in said(case, "loaded-cudnn-version")]
     numbers = [architectures.capability(card.capability) for card in case.cards if card.capability]
     return any(one >= _FIRST_WITHOUT_PASCAL for one in loaded) and any(one is not None and one[:2] < (7, 5) for one in numbers)
 
@@ -209,30 +170,6 @@ def loaded_fits(case: Case) -> bool:
     """The run names the cuDNN that it loaded and the compiled one, and they fit each other."""
     pairs = [(one.event.values.get("loaded", ""), one.event.values.get("compiled", "")) for one in said(case, "cudnn-loaded-compiled")]
     return bool(pairs) and all(fits_compiled(number(loaded), number(compiled)) for loaded, compiled in pairs)
-
-
-def _share_free(case: Case) -> float | None:
-    """The least share of a card's memory that was free at the start; None where nobody says."""
-    shares = [card.gpu.free_mib / card.gpu.memory_mib for card in case.cards if card.gpu.free_mib is not None and card.gpu.memory_mib]
-    made = [start.least_free / start.total for start in reserve.starts(case) if start.total and not start.chosen]
-    return min((*shares, *made), default=None)
-
-
-def mostly_free(case: Case) -> bool:
-    """Most of each card was free at the start."""
-    return (_share_free(case) or 0.0) > _MOST_FREE
-
-
-def hardly_free(case: Case) -> bool:
-    """Little of a card was free at the start."""
-    share = _share_free(case)
-    return share is not None and share < _LITTLE_FREE
-
-
-def small_card(case: Case) -> bool:
-    """The largest card has little more memory than a context and cuDNN's work take."""
-    known = [card.gpu.memory_mib for card in case.cards if card.gpu.memory_mib]
-    return bool(known) and max(known) <= _SMALL_MIB
 
 
 def capability_below(case: Case, limit: tuple[int, int]) -> bool | None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from fixer.model.record import record
 from fixer.rules import circumstances as known
-from fixer.rules import reserve
+from fixer.rules import memory_told, reserve
 from fixer.rules.case import Case
 from fixer.rules.events import said
 from fixer.rules.libcuda import impossible_ceiling
@@ -101,12 +101,12 @@ HINTS: tuple[Hint, ...] = (
     Hint("a distribution whose NVIDIA module is not signed", lambda case: known.distro(case) == "fedora", {"secure-boot": 2.5}),
     Hint("Secure Boot is on", lambda case: case.facts.secure_boot.value is True, {"secure-boot": 10}),
     Hint("Secure Boot is off", lambda case: case.facts.secure_boot.value is False, {"secure-boot": 0.01}),
-    Hint("memory was free", known.plenty_free, {"gpu-memory-growth": 0.08, "gpu-memory-held": 0.03, "gpu-too-small": 0.05}),
-    Hint("memory growth is on", known.grows, {"gpu-memory-growth": 0.03}),
-    Hint("nvidia-smi shows a card that is free", known.smi_shows_free, {"gpu-memory-held": 0.15}),
+    Hint("memory was free", memory_told.plenty_free, {"gpu-memory-growth": 0.08, "gpu-memory-held": 0.03, "gpu-too-small": 0.05}),
+    Hint("memory growth is on", memory_told.grows, {"gpu-memory-growth": 0.03}),
+    Hint("nvidia-smi shows a card that is free", memory_told.smi_shows_free, {"gpu-memory-held": 0.15}),
     # Its growth at the start no longer starves cuDNN: a gigabyte and more is left to it, where a card before Volta gets half of one.
     Hint("a release that leaves CUDA's libraries a reserve", reserve.leaves_room, {"gpu-memory-growth": 0.35}),
-    Hint("no memory was free", known.none_free, {"gpu-memory-growth": 5, "gpu-memory-held": 1.5}),
+    Hint("no memory was free", memory_told.none_free, {"gpu-memory-growth": 5, "gpu-memory-held": 1.5}),
     Hint("cuBLAS was called, so the libraries were there", lambda case: bool(said(case, "cublas-execution-failed", "cublas-arch")),
          {"cuda-libs-wrong-version": 0.25, "cuda-libs-missing": 0.1}),
     Hint("the card is newer than the CUDA", known.new_card, {"gpu-arch-too-new": 30, "gpu-arch-too-old": 0.1}),
@@ -137,10 +137,10 @@ HINTS: tuple[Hint, ...] = (
     Hint("a release that does not search its own wheels", known.searches_no_wheels, {"pip-nvidia-libs-not-found": 3}),
     Hint("the loaded cuDNN fits the compiled one", known.loaded_fits,
          {"cudnn-too-old": 0.02, "cudnn-too-new": 0.02, "cudnn-shadowed": 0.3}),
-    Hint("most of the card was free", known.mostly_free, {"gpu-memory-held": 0.15}),
-    Hint("little of the card was free", known.hardly_free,
+    Hint("most of the card was free", memory_told.mostly_free, {"gpu-memory-held": 0.15}),
+    Hint("little of the card was free", memory_told.hardly_free,
          {"gpu-memory-held": 5, "gpu-too-small": 0.5}),
-    Hint("a card of little memory", known.small_card, {"gpu-too-small": 8}),
+    Hint("a card of little memory", memory_told.small_card, {"gpu-too-small": 8}),
     Hint("a card that every binary still serves", lambda case: known.capability_below(case, _SERVED_BY_ALL) is False,
          {"gpu-arch-too-old": 0.04, "cudnn-drops-gpu": 0.05}),
     Hint("a PyTorch without CUDA", lambda case: bool(said(case, "torch-cpu-build") and said(case, "torch-sees-no-gpu")),
