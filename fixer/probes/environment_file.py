@@ -16,7 +16,6 @@ from fixer.model.events import Event
 from fixer.model.facts import SOME_PACKAGES, Distro, Driver, Environment, Facts, Gpu, Launcher, Library, Toolkit
 from fixer.model.observed import absent, found
 from fixer.model.pep440 import is_version
-from fixer.model.subject import unsaid
 from fixer.probes import machine_file
 
 _SOURCE = "environment file"
@@ -113,11 +112,12 @@ def _commands(texts: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _launchers(texts: Mapping[str, str]) -> dict[str, Any]:
-    """What started the program, where the report names it among its ways of installing."""
-    method = texts.get("install_method", "").lower()
-    told = [kind for kind, words in _LAUNCHERS.items() if re.search(words, method)]
-    source = f"{_SOURCE}: install_method"
-    return {"launchers": found(tuple(Launcher(kind, kind, "", "") for kind in told), source)} if told else {}
+    """What started the program: reports name it among their ways of installing, beside the system or beside Python."""
+    for key in ("install_method", "os", "distro", "python"):
+        told = [kind for kind, words in _LAUNCHERS.items() if re.search(words, texts.get(key, "").lower())]
+        if told:
+            return {"launchers": found(tuple(Launcher(kind, kind, "", "") for kind in told), f"{_SOURCE}: {key}")}
+    return {}
 
 
 def _system(texts: Mapping[str, str]) -> dict[str, Any]:
@@ -210,12 +210,18 @@ def _packages(texts: Mapping[str, str]) -> dict[str, str]:
     text = texts.get("tensorflow", "")
     if not re.search(r"wanted|->|[<>]|after|source|chosen", text.lower()):
         for name, version in _TENSORFLOW.findall(text):
-            known = name.lower() if name.lower() not in ("", "tf") else unsaid(version)
+            known = name.lower() if name.lower() not in ("", "tf") else _unsaid(version)
             packages.setdefault("tensorflow-rocm" if known == "rocm" else known, version)
     keras = re.match(r"\s*v?(\d+\.\d+(?:\.\d+)?)\s*$", texts.get("keras", ""))
     if keras:
         packages["keras"] = keras.group(1)
     return {name: version for name, version in packages.items() if is_version(version)}
+
+
+def _unsaid(version: str) -> str:
+    """The distribution that a bare version means: before 2.1 the one with CUDA had a name of its own."""
+    numbers = [int(part) for part in re.findall(r"\d{1,4}", version)[:2]]
+    return "tensorflow-gpu" if numbers < [2, 1] else "tensorflow"
 
 
 def _cuda(texts: Mapping[str, str]) -> dict[str, Any]:

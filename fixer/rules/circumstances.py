@@ -144,14 +144,14 @@ def a_toolkit_serves(case: Case) -> bool | None:
 
 
 def told_cudnn(case: Case) -> int:
-    """The named cuDNN beside the compiled one: -1 too old, 1 fits, 2 of a newer major, 0 unknown."""
+    """The named cuDNN beside the compiled one: -1 too old, 1 fits, 2 newer than it takes, 0 unknown."""
     told = [compare.cudnn(one.version) for one in case.facts.libraries.or_else(()) if one.name == "cudnn"]
     known, built = next((one for one in told if one is not None and len(one.parts) > 1), None), case.cudnn_built
     if known is None or built is None:
         return 0
-    if known.major != built.major:
-        return 2 if known.major > built.major else -1
-    return 1 if known.minor >= built.minor else -1
+    if fits_compiled(known, built):
+        return 1
+    return 2 if (known.major, known.minor) > (built.major, built.minor) else -1
 
 
 def searches_no_wheels(case: Case) -> bool:

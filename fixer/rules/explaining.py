@@ -102,11 +102,11 @@ class _Reading:
         self.past += _contradicted([found for found in findings if found not in self.past and self._speaks(found)])
         standing = [found for found in findings if found not in self.past]
         shared = [found for found in standing if "group" in found.subject]
-        # What surroundings suggest is for a log that says nothing: beside lines that share causes it is silent.
-        spoken = [found for found in shared if found.subject["group"] != SURROUNDINGS]
-        self.shared = spoken or shared
         alone = [found for found in standing if "group" not in found.subject]
         self.said = [found for found in alone if self._speaks(found) and not _is_weak(found)]
+        # What surroundings suggest is for a log that says nothing: beside lines that name causes, or share them, it is silent.
+        spoken = [found for found in shared if found.subject["group"] != SURROUNDINGS]
+        self.shared = spoken if spoken or self.said else shared
         self.raised = [found for found in alone if self._speaks(found) and _is_weak(found)]
         self.facts = [
             found

@@ -150,20 +150,20 @@ def _right_copies(case: Case, compiled: CudnnVersion) -> tuple[Evidence, ...]:
     for name, version in case.packages.items():
         if name.startswith("nvidia-cudnn") or name == "cudnn":
             known = compare.cudnn(version)
-            if known is not None and known.satisfies(compiled):
+            if fits_compiled(known, compiled):
                 found.append(case.package(name))
     for one in said(case, "wheels-listed"):
         known = compare.cudnn(one.event.values.get("version"))
-        if known is not None and known.satisfies(compiled):
+        if fits_compiled(known, compiled):
             found.append(one.evidence)
     majors, minors = said(case, "cudnn-header-major"), said(case, "cudnn-header-minor")
     if majors and minors:
         # Who prints the header asks which cuDNN is installed; the one that was loaded is another.
         known = compare.cudnn(f"{majors[-1].event.values['number']}.{minors[-1].event.values['number']}")
-        if known is not None and known.satisfies(compiled):
+        if fits_compiled(known, compiled):
             found += [majors[-1].evidence, minors[-1].evidence]
     for library in case.facts.libraries.or_else(()):
         known = compare.cudnn(library.version) if library.name == "cudnn" else None
-        if known is not None and len(known.parts) > 1 and known.satisfies(compiled):
+        if known is not None and len(known.parts) > 1 and fits_compiled(known, compiled):
             found.append(fact("libraries", f"cuDNN {library.version}", case.facts.libraries))
     return tuple(found)

@@ -59,9 +59,6 @@ HINTS: tuple[Hint, ...] = (
     Hint("an ARM processor", lambda case: case.arch == "aarch64", {"cpu-without-avx": 0.01}),
     Hint("on macOS", known.os_is("macos"), {**_all(_WINDOWS + _LINUX + _NVIDIA, 0.05), "apple-silicon": 8, "cpu-without-avx": 0.3}),
     Hint("a Mac without Apple's processor", known.is_intel_mac, {"apple-silicon": 0.005, "cpu-without-avx": 12}),
-    # Since 2.11 every wheel for Windows is without CUDA; before, who wanted none asked for tensorflow-cpu.
-    Hint("a TensorFlow on Windows whose release nobody tells", lambda case: known.os_is("windows")(case) and case.tensorflow is None,
-         {"windows-native-no-gpu": 4}),
     Hint("TensorFlow without CUDA on Windows", lambda case: case.os == "windows" and known.tensorflow_without_windows(case),
          {"windows-native-no-gpu": 40, "cpu-build-selected": 0.2}),
     Hint("TensorFlow with CUDA on Windows",
@@ -134,7 +131,7 @@ HINTS: tuple[Hint, ...] = (
          {"cuda-libs-wrong-version": 0.2, "ld-library-path-missing": 1.6}),
     Hint("the toolkit does not serve this TensorFlow", lambda case: known.a_toolkit_serves(case) is False, {"cuda-libs-wrong-version": 4}),
     Hint("the cuDNN that is told is too old", lambda case: known.told_cudnn(case) < 0, {"cudnn-too-old": 8, "cudnn-missing": 0.5}),
-    Hint("the cuDNN that is told is of a newer major", lambda case: known.told_cudnn(case) > 1, {"cudnn-too-new": 8, "cudnn-missing": 0.7}),
+    Hint("the cuDNN that is told is too new", lambda case: known.told_cudnn(case) > 1, {"cudnn-too-new": 8, "cudnn-missing": 0.7}),
     Hint("the cuDNN that is told fits", lambda case: known.told_cudnn(case) == 1,
          {"cudnn-too-old": 0.4, "cudnn-too-new": 0.2, "cudnn-missing": 0.6, "cudnn-shadowed": 1.6}),
     Hint("a release that does not search its own wheels", known.searches_no_wheels, {"pip-nvidia-libs-not-found": 3}),
