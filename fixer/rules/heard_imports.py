@@ -16,6 +16,7 @@ from fixer.rules.events import Heard, evidence, heard, said
 from fixer.rules.heard import about, candidates, has_the_names_of_one, is_own, named, own_file
 from fixer.rules.import_names import (
     CAME_WITH,
+    EVERY_PROTOBUF_HAS,
     EVERY_RELEASE_HAS,
     FOR_A_SESSION,
     KERAS,
@@ -25,6 +26,8 @@ from fixer.rules.import_names import (
     NAMELESS,
     NOT_TENSORFLOW,
     OF_ONE,
+    PROTOBUF,
+    PROTOBUF_IN_PIECES,
     SESSION,
     Meaning,
     meaning_of,
@@ -154,6 +157,8 @@ def name_missing(case: Case) -> Iterator[Finding]:
             meaning = only("module-shadowed")
         elif name == SESSION and "keras" in module:
             meaning = FOR_A_SESSION
+        elif module == PROTOBUF and name in EVERY_PROTOBUF_HAS:
+            meaning = PROTOBUF_IN_PIECES
         yield from _told(one, meaning, "name-missing", f"{module} has no {name}")
 
 
@@ -260,17 +265,6 @@ def _hides_a_module_of_pythons(case: Case) -> Heard | None:
         if file != "test.py" and is_own(path + file) and not _PYTHONS_FOLDER.search(path + file):
             return one
     return None
-
-
-def protobuf_majors(case: Case) -> Iterator[Finding]:
-    """Generated code and runtime of two major versions: the older of the two is behind."""
-    for one in said(case, "protobuf-majors-differ", "protobuf-runtime-older"):
-        written, runtime = (compare.release(_value(one, name)) for name in ("gencode", "runtime"))
-        if one.row.id == "protobuf-runtime-older" and (not _value(one, "runtime") or runtime[:1] <= written[:1]):
-            continue
-        cause = "protobuf-too-old" if written > runtime else "protobuf-too-new"
-        yield named(cause, "likely", f"protobuf {_value(one, 'runtime')} runs code made by {_value(one, 'gencode')}", (one.evidence,),
-                    "said-protobuf-majors")  # fmt: skip
 
 
 def windows_runtime(case: Case) -> Iterator[Finding]:

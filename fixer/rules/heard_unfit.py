@@ -15,7 +15,7 @@ from fixer.rules.heard import OF_LIBSTDCXX, about, candidates, named
 from fixer.rules.lost_libraries import OF_CUDNN, file_name, kind_of
 
 # Packages with operations of their own, compiled for one TensorFlow.
-_OF_A_PLUGIN = re.compile(r"tensorflow_(?:text|addons|io|recommenders|decision_forests|compression|quantum|graphics)/|horovod/tensorflow/")
+OF_A_PLUGIN = re.compile(r"tensorflow_(?:text|addons|io|recommenders|decision_forests|compression|quantum|graphics)/|horovod/tensorflow/")
 # C++ names of TensorFlow and its parts, as a linker writes them: a length before each.
 _OF_TENSORFLOW = re.compile(r"\d(?:tensorflow|tflite|tsl|xla|absl|perftools|stream_executor)|^TF_|^TFE_")
 _TWO_RELEASES = {
@@ -80,11 +80,11 @@ def library_symbol(case: Case) -> Iterator[Finding]:
             continue
         name, symbol = one.event.values.get("library", ""), one.event.values.get("symbol", "")
         title = f"{name} lacks {symbol}" if name and symbol else about(one)
-        if _OF_A_PLUGIN.search(name.replace("\\", "/")) and _OF_TENSORFLOW.search(symbol):
+        if OF_A_PLUGIN.search(name.replace("\\", "/")) and _OF_TENSORFLOW.search(symbol):
             title = f"{name.rpartition('/')[2]} asks for a function that this TensorFlow has not"
             yield named("plugin-built-for-other-tf", "likely", title, (one.evidence,), "said-plugin-symbol")
             return
-        if _OF_A_PLUGIN.search(name.replace("\\", "/")) and symbol.startswith(OF_LIBSTDCXX):
+        if OF_A_PLUGIN.search(name.replace("\\", "/")) and symbol.startswith(OF_LIBSTDCXX):
             yield from candidates("library-symbol", {**_OLD_RUNTIME, "plugin-built-for-other-tf": 10.0}, title, (one.evidence,))
             return
         if _LIBCUDA.match(file_name(name)):

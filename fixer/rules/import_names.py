@@ -55,9 +55,24 @@ MISSING: dict[str, Meaning] = {
     ),
     # The file is there: what it needs is not. On Windows that is a DLL, of cuDNN's or CUDA's wrong release too.
     "_pywrap_tensorflow_internal": Meaning(
-        {"windows-msvc-or-avx": 32, "windows-dll-missing": 26, "cudnn-missing": 14, "cudnn-too-new": 14, "environment-broken": 14}
+        {
+            "windows-msvc-or-avx": 32,
+            "windows-dll-missing": 22,
+            "windows-dll-search-path": 12,
+            "cudnn-missing": 12,
+            "cudnn-too-new": 11,
+            "environment-broken": 11,
+        }
     ),
-    "_pywrap_tensorflow": Meaning({"windows-msvc-or-avx": 32, "windows-dll-missing": 30, "cudnn-missing": 20, "environment-broken": 18}),
+    "_pywrap_tensorflow": Meaning(
+        {
+            "windows-msvc-or-avx": 32,
+            "windows-dll-missing": 24,
+            "windows-dll-search-path": 14,
+            "cudnn-missing": 16,
+            "environment-broken": 14,
+        }
+    ),
     "tensorflow_core.": Meaning({"duplicate-tf-packages": 50, "environment-broken": 50}),
     "keras": Meaning({KERAS: 60, "tensorflow-missing": 20, "env-not-inherited": 20}),
     "keras.": only(KERAS),
@@ -148,6 +163,10 @@ KERAS_HAD = frozenset((
     "generic_utils", "set_image_dim_ordering", "tf_utils", "_obtain_input_shape", "get_source_inputs", "keras_modules_injection",
     "InputSpec", "_Merge", "KerasClassifier", "KerasRegressor", "model_to_dot",
 ))  # fmt: skip
+# Modules that protobuf has had in every release: who lacks one has half of it, or another package called google.
+PROTOBUF = "google.protobuf"
+EVERY_PROTOBUF_HAS = frozenset(("descriptor", "message", "reflection", "descriptor_pb2", "text_format", "service"))
+PROTOBUF_IN_PIECES = Meaning({"environment-broken": 64, "module-shadowed": 20, "protobuf-too-old": 16})
 # "cannot import name Y from X".
 NAMELESS: dict[str, Meaning] = {
     "google.protobuf": only("protobuf-too-old"),
