@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from fixer.model import compare
 from fixer.model.finding import Finding
 from fixer.rules.case import Case
-from fixer.rules.events import Heard, evidence, heard, said
+from fixer.rules.events import Heard, evidence, said
 from fixer.rules.heard import about, candidates, has_the_names_of_one, is_own, named, own_file
 from fixer.rules.import_names import (
     CAME_WITH,
@@ -265,19 +265,6 @@ def _hides_a_module_of_pythons(case: Case) -> Heard | None:
         if file != "test.py" and is_own(path + file) and not _PYTHONS_FOLDER.search(path + file):
             return one
     return None
-
-
-def windows_runtime(case: Case) -> Iterator[Finding]:
-    """TensorFlow's own module needs a DLL that Windows does not find; before Python 3.8 the sentence does not say which module."""
-    seen, traced = said(case, "dll-load-old"), said(case, "tensorflow-runtime", "native-runtime")
-    if seen and (traced or case.tensorflow):
-        title = "TensorFlow's native library could not be loaded on Windows"
-        weights = {"windows-msvc-or-avx": 70.0, "windows-dll-missing": 30.0}
-        yield from candidates("dll-load-old", weights, title, evidence((*seen[:1], *traced[:1])), ("where", "msvcp140_1.dll"))
-    elif seen and all(one.row.id == "dll-load-old" for one in heard(case) if one.row.kind in ("error", "headline")):
-        # Nobody says whose module it was, and nothing else failed.
-        weights = {"windows-msvc-or-avx": 52.0, "windows-dll-missing": 26.0, "windows-dll-search-path": 12.0, "environment-broken": 10.0}
-        yield from candidates("dll-load-old", weights, about(seen[0]), evidence(seen[:1]), ("where", "msvcp140_1.dll"))
 
 
 def user_site_in_traceback(case: Case) -> Iterator[Finding]:
