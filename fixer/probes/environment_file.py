@@ -42,6 +42,7 @@ _CALLS = (
         re.compile(r"(?:pip3? install (?:-{1,2}[\w-]+ )*|(?:pip|uv|poetry|pdm|pipenv|venv), )tensorflow(?![\w-])", re.IGNORECASE),
     ),
 )
+_CPU_ALONE = re.compile(r"\bcpu\b", re.IGNORECASE)
 _PROVIDER = re.compile(r"\b(?:colab|colaboratory|kaggle)\b", re.IGNORECASE)
 _WSL_ONE = re.compile(r"\bwsl[ -]?1\b", re.IGNORECASE)
 _LAUNCHERS = {
@@ -52,7 +53,6 @@ _LAUNCHERS = {
     "cron": r"\bcron",
 }
 # Boards and modules whose processor is an ARM one, whatever else is said.
-_JETSON = re.compile(r"\b(?:jetson|jetpack|tegra|l4t)\b", re.IGNORECASE)
 _ARM = re.compile(r"\b(?:jetson|jetpack|tegra|raspbian|raspberry|xavier|orin|aarch64|armv[78]l?|grace hopper|gh200)\b", re.IGNORECASE)
 # A Mac with one of these has no processor of Apple's.
 _INTEL_MAC = re.compile(r"\b(?:intel|x86_64|x86-64|iris|radeon|amd|core i\d|xeon)\b", re.IGNORECASE)
@@ -109,9 +109,6 @@ def _commands(texts: Mapping[str, str]) -> dict[str, Any]:
     system = f"{texts.get('os', '')} {texts.get('distro', '')}".strip()
     if _WSL_ONE.search(system):
         events += (Event("wsl-one", system, f"{_SOURCE}: os"),)
-    every = " ".join(texts.values())
-    if _JETSON.search(every):
-        events += (Event("jetson", every[:120], f"{_SOURCE}: gpu"),)
     return {"events": found(events, source)} if events else {}
 
 
@@ -150,10 +147,8 @@ def _system(texts: Mapping[str, str]) -> dict[str, Any]:
     if name is not None:
         version = _NUMBER.search(text)
         made["distro"] = found(Distro(name, version.group() if version else None), f"{_SOURCE}: {key}")
-    where = f"{method} {distro}".lower()
-    if re.search(r"docker|container|image|kubernetes|podman|singularity|apptainer", where) and "colab" not in method.lower():
-        of_apptainer = re.search(r"singularity|apptainer", where) and not re.search(r"docker run|podman|kubernetes", where)
-        made["container"] = found("apptainer" if of_apptainer else "docker", f"{_SOURCE}: install_method")
+    if re.search(r"docker|container|image|kubernetes|podman|singularity", f"{method} {distro}".lower()) and "colab" not in method.lower():
+        made["container"] = found("docker", f"{_SOURCE}: install_method")
     return made
 
 
@@ -216,7 +211,7 @@ def _packages(texts: Mapping[str, str]) -> dict[str, str]:
     text = texts.get("tensorflow", "")
     if not re.search(r"wanted|->|[<>]|after|source|chosen", text.lower()):
         for name, version in _TENSORFLOW.findall(text):
-            known = name.lower() if name.lower() not in ("", "tf") else _unsaid(version)
+            known = name.lower() if name.lower() not in ("", "tf") else _unsaid(version, text)
             packages.setdefault("tensorflow-rocm" if known == "rocm" else known, version)
     keras = re.match(r"\s*v?(\d+\.\d+(?:\.\d+)?)\s*$", texts.get("keras", ""))
     if keras:
@@ -224,10 +219,13 @@ def _packages(texts: Mapping[str, str]) -> dict[str, str]:
     return {name: version for name, version in packages.items() if is_version(version)}
 
 
-def _unsaid(version: str) -> str:
-    """The distribution that a bare version means: before 2.1 the one with CUDA had a name of its own."""
+def _unsaid(version: str, text: str) -> str:
+    """The distribution that a bare version means: before 2.1 the one with CUDA had a name of its own, from then on the one without."""
     numbers = [int(part) for part in re.findall(r"\d{1,4}", version)[:2]]
-    return "tensorflow-gpu" if numbers < [2, 1] else "tensorflow"
+    without_cuda = _CPU_ALONE.search(text) is not None and "gpu" not in text.lower()
+    if numbers < [2, 1]:
+        return "tensorflow" if without_cuda else "tensorflow-gpu"
+    return "tensorflow-cpu" if without_cuda else "tensorflow"
 
 
 def _cuda(texts: Mapping[str, str]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from fixer.rules.case import Case, is_reported
 from fixer.rules.copies import toolkit_serves
 from fixer.rules.events import heard, said
 from fixer.rules.heard_cudnn import fits_compiled, number
+from fixer.rules.heard_unloaded import toolkit_fits
 from fixer.rules.memory_told import amount
 
 _FIRST_WITHOUT_WINDOWS = (2, 11)
@@ -134,13 +135,18 @@ def recent_tensorflow(case: Case) -> bool:
 
 
 def a_toolkit_serves(case: Case) -> bool | None:
-    """Whether one of the named toolkits has the libraries that this TensorFlow opens; None where one of the two is unknown."""
+    """Whether one of the named toolkits has the libraries that this TensorFlow opens; None where one of the two is unknown.
+
+    Nor is it known where the libraries that lines name say otherwise: a nightly, or another's build, opens other ones.
+    """
     built = case.cuda_built
     versions = [one.version for one in case.facts.toolkits.or_else(()) if one.version]
     if not built or not versions:
         return None
     # cuSOLVER alone changed its soname inside a major: what serves it serves the others.
-    return any(toolkit_serves(version, built, "cusolver") for version in versions)
+    serves = any(toolkit_serves(version, built, "cusolver") for version in versions)
+    named, _ = toolkit_fits(case, None)
+    return None if named is not None and named != serves else serves
 
 
 def told_cudnn(case: Case) -> int:

@@ -127,9 +127,14 @@ def own_file(case: Case, module: str) -> Heard | None:
     """A traceback's line through a file of the user's that is called like ``module``, and is imported in its place."""
     for one in said(case, "own-file"):
         path = one.event.values.get("path", "") + one.event.values.get("file", "")
-        if is_own(path) and path.endswith(f"{module.partition('.')[0]}.py"):
+        if is_own(path) and file_of(path) == f"{module.partition('.')[0]}.py":
             return one
     return None
+
+
+def file_of(path: str) -> str:
+    """The last part of a path of either system."""
+    return re.split(r"[/\\]", path)[-1]
 
 
 def is_own(path: str) -> bool:
@@ -181,7 +186,6 @@ _UNLESS: Mapping[str, Callable[[Case, Heard], bool]] = {
     "jaxlib-avx": lambda case, one: case.os == "macos",
     "protobuf-runtime-older": _runtime_is_newer,
     "plugin-symbol": _of_tensorflow_itself,
-    "plugin-framework": _of_tensorflow_itself,
     "numpy-import": lambda case, one: bool(said(case, "dll-not-win32")),
     "module-not-found": _module_is_there,
     "module-symbol": _module_is_there,

@@ -13,7 +13,7 @@ from fixer.model import compare
 from fixer.model.finding import Finding
 from fixer.rules.case import Case
 from fixer.rules.events import Heard, evidence, said
-from fixer.rules.heard import about, candidates, has_the_names_of_one, is_own, named, own_file
+from fixer.rules.heard import about, candidates, file_of, has_the_names_of_one, is_own, named, own_file
 from fixer.rules.import_names import (
     CAME_WITH,
     EVERY_PROTOBUF_HAS,
@@ -149,7 +149,7 @@ def name_missing(case: Case) -> Iterator[Finding]:
             continue
         module, name, path = _module(one), _value(one, "name"), _value(one, "path")
         meaning = meaning_of(NAMELESS, module)
-        if module in _PYTHONS and is_own(path) and re.split(r"[/\\]", path)[-1] == f"{module}.py" and not _PYTHONS_FOLDER.search(path):
+        if module in _PYTHONS and is_own(path) and file_of(path) == f"{module}.py" and not _PYTHONS_FOLDER.search(path):
             meaning = only("module-shadowed")
         if meaning is None or own_file(case, module) is not None:
             continue
@@ -248,7 +248,7 @@ def python_module_in_the_way(case: Case) -> Iterator[Finding]:
     lacking = {_value(one, "module") for one in said(case, "no-attribute")} & _PYTHONS
     for one in said(case, "own-python-file") if lacking else ():
         path, file = one.event.values.get("path", ""), one.event.values.get("file", "")
-        if file.removesuffix(".py") in lacking and is_own(path + file) and not _PYTHONS_FOLDER.search(path + file):
+        if file.removesuffix(".py") in lacking and _is_called(path, file):
             title = f"the user's own {file} is imported in the place of Python's"
             yield named("module-shadowed", "likely", title, (one.evidence,), "said-own-file")
             return
@@ -262,9 +262,14 @@ def _hides_a_module_of_pythons(case: Case) -> Heard | None:
     for one in said(case, "own-python-file"):
         path, file = one.event.values.get("path", ""), one.event.values.get("file", "")
         # Python's own folder named test holds no module that anybody but Python needs.
-        if file != "test.py" and is_own(path + file) and not _PYTHONS_FOLDER.search(path + file):
+        if file != "test.py" and _is_called(path, file):
             return one
     return None
+
+
+def _is_called(path: str, file: str) -> bool:
+    """Whether a file of the user's has that very name, which others may only end in, and is not Python's own."""
+    return file_of(path + file) == file and is_own(path + file) and not _PYTHONS_FOLDER.search(path + file)
 
 
 def user_site_in_traceback(case: Case) -> Iterator[Finding]:
