@@ -53,6 +53,7 @@ _LAUNCHERS = {
     "cron": r"\bcron",
 }
 # Boards and modules whose processor is an ARM one, whatever else is said.
+_JETSON = re.compile(r"\b(?:jetson|jetpack|tegra|l4t)\b", re.IGNORECASE)
 _ARM = re.compile(r"\b(?:jetson|jetpack|tegra|raspbian|raspberry|xavier|orin|aarch64|armv[78]l?|grace hopper|gh200)\b", re.IGNORECASE)
 # A Mac with one of these has no processor of Apple's.
 _INTEL_MAC = re.compile(r"\b(?:intel|x86_64|x86-64|iris|radeon|amd|core i\d|xeon)\b", re.IGNORECASE)
@@ -109,6 +110,9 @@ def _commands(texts: Mapping[str, str]) -> dict[str, Any]:
     system = f"{texts.get('os', '')} {texts.get('distro', '')}".strip()
     if _WSL_ONE.search(system):
         events += (Event("wsl-one", system, f"{_SOURCE}: os"),)
+    every = " ".join(texts.values())
+    if _JETSON.search(every):
+        events += (Event("jetson", every[:120], f"{_SOURCE}: gpu"),)
     return {"events": found(events, source)} if events else {}
 
 
@@ -147,8 +151,10 @@ def _system(texts: Mapping[str, str]) -> dict[str, Any]:
     if name is not None:
         version = _NUMBER.search(text)
         made["distro"] = found(Distro(name, version.group() if version else None), f"{_SOURCE}: {key}")
-    if re.search(r"docker|container|image|kubernetes|podman|singularity", f"{method} {distro}".lower()) and "colab" not in method.lower():
-        made["container"] = found("docker", f"{_SOURCE}: install_method")
+    where = f"{method} {distro}".lower()
+    if re.search(r"docker|container|image|kubernetes|podman|singularity|apptainer", where) and "colab" not in method.lower():
+        of_apptainer = re.search(r"singularity|apptainer", where) and not re.search(r"docker run|podman|kubernetes", where)
+        made["container"] = found("apptainer" if of_apptainer else "docker", f"{_SOURCE}: install_method")
     return made
 
 

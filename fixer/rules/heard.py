@@ -186,6 +186,7 @@ _UNLESS: Mapping[str, Callable[[Case, Heard], bool]] = {
     "jaxlib-avx": lambda case, one: case.os == "macos",
     "protobuf-runtime-older": _runtime_is_newer,
     "plugin-symbol": _of_tensorflow_itself,
+    "plugin-framework": _of_tensorflow_itself,
     "numpy-import": lambda case, one: bool(said(case, "dll-not-win32")),
     "module-not-found": _module_is_there,
     "module-symbol": _module_is_there,

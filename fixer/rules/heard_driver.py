@@ -2,11 +2,13 @@
 
 Two halves of different releases: in a container a newer libcuda is a compatibility library of the image. A
 "possibly insufficient driver" is the version that counts, never the adjective. A stub of libcuda answers -1; where the
-device files are missing too, it answers because no driver is there.
+device files are missing too, it answers because no driver is there. A module beside the driver's own that does not
+load leaves CUDA without it.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import cast
 
@@ -18,8 +20,18 @@ from fixer.rules.driver_loading import GIVE_BACK, LOOK
 from fixer.rules.events import evidence, heard, said
 from fixer.rules.heard import GIVEN_AWAY, about, candidates, named
 from fixer.rules.libcuda import is_refused_compat
+from fixer.rules.lost_libraries import lost
 from fixer.rules.say import finding
 
+# Functions that the driver's own module gives its others.
+_OF_THE_DRIVER = ("nvUvm", "nvidia_", "nvKms", "rm_")
+_FITTING_DRIVER = (
+    "Install a driver that is made for the running kernel, or start the kernel before it: nvidia_uvm, without which CUDA "
+    "does not start, cannot be loaded into this one."
+)
+# What a version of PyTorch says of its CUDA: 2.5.1+cu121.
+_BUILT_FOR = re.compile(r"\+cu(\d{1,2})(\d)(?!\d)")
+_ONE_FOR_ALL = 11
 _HALVES = ("driver-halves-differ", "libcuda-reported", "kernel-reported")
 
 
@@ -61,6 +73,20 @@ def insufficient_by_number(case: Case) -> Iterator[Finding]:
         yield named("driver-too-old", "likely", title, evidence(seen), "insufficient-by-number")
 
 
+def torch_newer_than_the_driver(case: Case) -> Iterator[Finding]:
+    """PyTorch sees no GPU, and its version or its report names a CUDA that the driver does not serve."""
+    ceiling = compare.cuda(case.driver.cuda.value) if case.driver is not None else None
+    blind = said(case, "torch-sees-no-gpu", "torch-reports-no-gpu")
+    for one in said(case, "torch-cuda-build") if ceiling is not None and blind else ():
+        digits = _BUILT_FOR.search(one.event.text)
+        built = compare.cuda(f"{digits[1]}.{digits[2]}" if digits else one.event.values.get("cuda"))
+        # From 11 on the drivers of a major version serve each of its releases.
+        if built is not None and ceiling is not None and (built.major > ceiling.major or built > ceiling and built.major < _ONE_FOR_ALL):
+            title = f"this PyTorch is built for CUDA {built}, and the driver serves up to {ceiling}"
+            yield named("driver-too-old", "likely", title, (one.evidence,), "torch-newer-than-driver")
+            return
+
+
 def container_wants_another_release(case: Case) -> Iterator[Finding]:
     """The container's runtime asks for a file of a release of the driver that is not there: a whole version stands in its name."""
     for one in said(case, "container-driver-file"):
@@ -76,6 +102,7 @@ def wsl_one(case: Case) -> Iterator[Finding]:
     """WSL 1 has no kernel of its own and gives no program a GPU: https://learn.microsoft.com/windows/wsl/compare-versions."""
     seen = said(case, "wsl-one")
     failed = [one for one in heard(case) if one.row.kind in ("error", "headline") and "no-nvidia-gpu" in one.row.causes]
+    failed += [one.line for one in lost(case) if one.kind == "driver"]
     if seen and failed:
         title, told = "WSL 1 gives no program a GPU; WSL 2 does", (failed[0].evidence, seen[0].evidence)
         summary = "Make the distribution one of WSL 2, in Windows: wsl --set-version NAME 2. WSL 1 gives no program a GPU."
@@ -105,3 +132,18 @@ def card_given_away(case: Case) -> Iterator[Finding]:
         yield finding(
             "driver-not-loaded", "blocks", certainty, about(one), (one.evidence,), GIVE_BACK, code=f"said-{one.row.id}", commands=LOOK
         )
+
+
+def further_module_symbol(case: Case) -> Iterator[Finding]:
+    """The kernel could not load nvidia_uvm: what it lacks is the kernel's, or the driver's own module's, which is then not there."""
+    for one in said(case, "further-module-symbol"):
+        symbol = one.event.values.get("symbol", "")
+        if symbol.startswith(_OF_THE_DRIVER):
+            title = f"nvidia_uvm finds no {symbol}, which the driver's own module gives: that one is not loaded, or of another release"
+            weights = {"driver-not-loaded": 58.0, "driver-library-mismatch": 24.0, "uvm-or-driver-state": 18.0}
+            yield from candidates("further-module", weights, title, (one.evidence,), ("lsmod",))
+        else:
+            title = f"nvidia_uvm does not load into this kernel, which gives it no {symbol}"
+            code = "said-further-module"
+            yield finding("uvm-or-driver-state", "blocks", "likely", title, (one.evidence,), _FITTING_DRIVER, code=code)
+        return

@@ -1,4 +1,5 @@
-"""Rules about what a log says of Keras models: a layer's word or a saved name that another release of Keras has.
+"""Rules about what a log says of Keras models: a layer's word or a saved name that another release of Keras has, a file that its
+h5py reads in another way.
 
 Keras says the same of a class of its own that another release has and of one that the user wrote: a name is judged only
 where Keras is known to have it.
@@ -8,12 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from fixer.model import compare
 from fixer.model.finding import Finding
 from fixer.rules.case import Case
-from fixer.rules.events import said
-from fixer.rules.heard import named
+from fixer.rules.events import evidence, said
+from fixer.rules.heard import candidates, named
+from fixer.rules.say import finding
 
 _KERAS = "keras-tf-mismatch"
+# From this release on Keras takes what h5py 3 gives; measured: tables/package_faults.json, h5py-3-before-2.5.
+_FIRST_WITH_H5PY_3 = (2, 5)
+_OLDER_H5PY = "Install h5py below 3 in this environment, or a TensorFlow from 2.5 on: older ones read HDF5 as h5py 2 gave it."
+# How many lines of a traceback lie between the frame that reads the file and the error.
+_NEAR = 6
 # Keras's own layers, and what its saving writes for a graph of them and for TensorFlow's functions in it.
 _LAYERS = frozenset((
     "Activation", "ActivityRegularization", "Add", "AdditiveAttention", "AlphaDropout", "Attention", "Average", "AveragePooling1D",
@@ -61,3 +69,21 @@ def saved_class(case: Case) -> Iterator[Finding]:
         if name in _LAYERS or name in _FUNCTIONS:
             title = f"the model was saved by another Keras, which writes {name} in another way"
             yield named(_KERAS, "likely", title, (one.evidence,), "said-keras-class")
+
+
+def hdf5_read_as_bytes(case: Case) -> Iterator[Finding]:
+    """Keras before TensorFlow 2.5 decodes what it reads out of an HDF5 file, and h5py 3 gives it as text."""
+    if case.tensorflow is not None and compare.minor(case.tensorflow) >= _FIRST_WITH_H5PY_3:
+        return
+    reads = said(case, "keras-reads-hdf5")
+    for one in said(case, "text-has-no-decode"):
+        near = [row for row in reads if 0 <= one.event.line - row.event.line <= _NEAR]
+        if near:
+            title, lines = "this Keras is older than h5py 3, which gives text where it wants bytes", evidence((near[-1], one))
+            yield finding(_KERAS, "blocks", "likely", title, lines, _OLDER_H5PY, code="said-keras-hdf5")
+            return
+        if case.tensorflow is not None:
+            # A program's own code, written for Python 2, fails with the same words.
+            title = "text was taken for bytes: a Keras this old does so with h5py 3"
+            yield from candidates("keras-hdf5", {_KERAS: 56.0, "unresolved-other": 44.0}, title, (one.evidence,), ("pip", "show", "h5py"))
+            return

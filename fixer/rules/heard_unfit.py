@@ -10,12 +10,14 @@ from collections.abc import Iterator
 
 from fixer.model.finding import Finding
 from fixer.rules.case import Case
-from fixer.rules.events import said
+from fixer.rules.events import Heard, evidence, said
 from fixer.rules.heard import OF_LIBSTDCXX, about, candidates, named
 from fixer.rules.lost_libraries import OF_CUDNN, file_name, kind_of
 
 # Packages with operations of their own, compiled for one TensorFlow.
-OF_A_PLUGIN = re.compile(r"tensorflow_(?:text|addons|io|recommenders|decision_forests|compression|quantum|graphics)/|horovod/tensorflow/")
+OF_A_PLUGIN = re.compile(
+    r"tensorflow_(?:text|addons|io|recommenders|decision_forests|compression|quantum|graphics)/|horovod/tensorflow/|tensorflow-plugins/"
+)
 # C++ names of TensorFlow and its parts, as a linker writes them: a length before each.
 _OF_TENSORFLOW = re.compile(r"\d(?:tensorflow|tflite|tsl|xla|absl|perftools|stream_executor)|^TF_|^TFE_")
 _TWO_RELEASES = {
@@ -57,6 +59,20 @@ def instructions_under_rosetta(case: Case) -> Iterator[Finding]:
         intel = case.facts.arch.is_found and case.arch == "x86_64"
         weights = {"cpu-without-avx": 96.0, "apple-silicon": 4.0} if intel else {"apple-silicon": 88.0, "cpu-without-avx": 4.0}
         yield from candidates("instructions-on-a-mac", weights, about(seen[0]), (seen[0].evidence,), ("uname", "-m"))
+
+
+def emulated(case: Case) -> Iterator[Finding]:
+    """A program of an image for Intel's processors ended under qemu: so do Macs of Apple's run it, and ARM machines that are none."""
+    ended = said(case, "qemu-signal")
+    other = [one for one in said(case, "image-for-other-processor") if _is_arm(one, "host") and not _is_arm(one, "image")]
+    if ended and (other or case.os == "macos"):
+        title = "an image for Intel's processors runs under emulation, which lacks their later instructions"
+        weights = {"apple-silicon": 84.0, "unresolved-other": 12.0, "cpu-without-avx": 4.0}
+        yield from candidates("emulated", weights, title, evidence((*other[:1], ended[0])), ("uname", "-m"))
+
+
+def _is_arm(one: Heard, name: str) -> bool:
+    return one.event.values.get(name, "").lower().startswith(("arm64", "aarch64"))
 
 
 def loader_trace(case: Case) -> Iterator[Finding]:

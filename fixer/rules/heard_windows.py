@@ -1,11 +1,13 @@
-"""Rules about a native module that Windows does not load: a DLL that it needs is not found, and the sentence does not say which.
+"""Rules about DLLs that a log says Windows did not load: whose module wanted them decides what may be missing.
 
-Up to 2.0 TensorFlow's own module was linked with CUDA and cuDNN, so that one of theirs stopped the import. Later ones open
-them when a GPU is sought, and the import needs the runtime of Visual C++ alone.
+Python has one sentence for it, before 3.8 without the module's name, and ctypes another. Up to 2.0 TensorFlow's own module was
+linked with CUDA and cuDNN, so that one of theirs stopped the import. Later ones open them when a GPU is sought, and the import
+needs the runtime of Visual C++ alone.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from fixer.model import compare
@@ -16,6 +18,12 @@ from fixer.rules.events import evidence, heard, said
 from fixer.rules.heard import about, candidates
 from fixer.rules.say import fact
 
+# Modules and libraries of other programs that are linked with CUDA, by their names; TensorFlow's own sentence has a rule of its own.
+_FOR_THE_GPU = re.compile(
+    r"cuda|cudnn|cupy|cublas|onnxruntime|torch|dlib|mxnet|paddle|tensorrt|nvinfer|jaxlib|ctranslate2|llama|ggml|dgl|lightgbm|xgboost"
+    r"|^_driver$|^_C$",
+    re.IGNORECASE,
+)
 _FIRST_THAT_OPENS_CUDA_LATER = (2, 1)
 # Before 2.1 the build with CUDA had a name of its own.
 _WITHOUT_CUDA = ("tensorflow", "tensorflow-cpu")
@@ -44,6 +52,16 @@ def windows_runtime(case: Case) -> Iterator[Finding]:
     kits = _toolkits(case)
     weights = _LINKED[a_toolkit_serves(case)] if kits else _OF_TENSORFLOW if is_tensorflows else _OF_ANYBODY
     yield from candidates("dll-load-old", weights, title, (*lines, *kits), _DECIDE)
+
+
+def dll_of_another_module(case: Case) -> Iterator[Finding]:
+    """A module of another program for the GPU needs a DLL that Windows does not find, and this Python does not search PATH."""
+    for one in said(case, "dll-of-another-module"):
+        if _FOR_THE_GPU.search(one.event.values.get("module", "")):
+            weights = {"windows-dll-search-path": 44.0, "windows-dll-missing": 32.0, "windows-msvc-or-avx": 24.0}
+            decide = ("where", "cudart64_*.dll")
+            yield from candidates("dll-of-another-module", weights, about(one), (one.evidence,), decide)
+            return
 
 
 def _toolkits(case: Case) -> tuple[Evidence, ...]:

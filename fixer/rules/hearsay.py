@@ -91,7 +91,8 @@ def is_past(case: Case, group: Sequence[Finding]) -> bool:
     last = max(one.event.last for one in lines)
     later = [one for one in heard(case) if one.event.last > last]
     if "import" in stages:
-        return any(one.row.id in _RAN or _is_running(one) for one in later)
+        # A fact that is told again keeps the text of its first line, which may be the failure itself.
+        return any(one.row.id in _RAN or (one.row.kind != "fact" or one.event.line > last) and _is_running(one) for one in later)
     if all(found.cause == "gpu-memory-setting-misused" for found in group) and any(one.row.id == "cudnn-loaded-compiled" for one in later):
         # Programs catch what a setting of the memory raises and go on; with the wrong cuDNN they do not.
         return True

@@ -70,6 +70,9 @@ HINTS: tuple[Hint, ...] = (
     Hint("no WSL", lambda case: case.facts.wsl.value is False or known.os_is("windows")(case), {"wsl-libcuda-path": 0.02}),
     Hint("a container", lambda case: bool(case.container), {"container-without-gpu": 6, "secure-boot": 0.1, "nouveau-active": 0.1,
          "cuda-compat-lib": 3, "driver-library-mismatch": 0.4}),
+    # It shows the host's own device files; libcuda, which answered, came with --nv.
+    Hint("Apptainer, in which libcuda answered", lambda case: case.container == "apptainer" and bool(said(case, "cuda-unknown")),
+         {"container-without-gpu": 0.1}),
     Hint("no NVIDIA card", lambda case: case.no_gpu, {**_all(_NVIDIA, 0.08), "no-nvidia-gpu": 20, "cpu-build-selected": 0.5}),
     Hint("a card, a driver or a toolkit", known.gpu_stated, {"no-nvidia-gpu": 0.08, "benign-noise": 0.2}),
     Hint("nvidia-smi works", known.smi_works, {"driver-not-loaded": 0.1, "secure-boot": 0.02, "nouveau-active": 0.02,
@@ -94,6 +97,9 @@ HINTS: tuple[Hint, ...] = (
     # What pip adds there is of another CUDA or newer than the image's cuDNN; the libraries themselves are in place.
     Hint("a provider's image", lambda case: bool(said(case, "colab")), {"cudnn-too-old": 4, "cuda-libs-wrong-version": 3,
          "cuda-libs-missing": 0.3, "ld-library-path-missing": 0.3, "driver-not-loaded": 0.3, "driver-library-mismatch": 0.3}),
+    # They cannot be had otherwise: a wheel that asks for another CUDA is one for another JetPack.
+    Hint("a Jetson, whose libraries come with its system", lambda case: bool(said(case, "jetson")),
+         {"cuda-libs-wrong-version": 4, "cuda-libs-missing": 0.4, "pip-nvidia-libs-not-found": 0.05, "no-nvidia-gpu": 0.05}),
     Hint("somebody says that there is no GPU", lambda case: bool(said(case, "no-gpu-in-words")), {"no-nvidia-gpu": 12}),
     Hint("a failure that has nothing to do with the GPU", lambda case: bool(said(case, "unrelated-exception")),
          {"no-nvidia-gpu": 8, "benign-noise": 8}),
