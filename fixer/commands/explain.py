@@ -53,6 +53,7 @@ def _heard(session: options.Session, path: str, other: Facts | None) -> Explanat
     from fixer.log import facts as told
     from fixer.log.listings import Listings
     from fixer.log.matcher import Matcher
+    from fixer.log.outputs import Outputs
     from fixer.log.reader import lines
     from fixer.probes import log_file
     from fixer.rules import every_rule
@@ -65,10 +66,11 @@ def _heard(session: options.Session, path: str, other: Facts | None) -> Explanat
     stream = log_file.opened(path)
     try:
         read = Listings(lines(stream.read))
-        hits, count = Matcher(session.dataset.symptoms()).hits(read)
+        printed = Outputs(read)
+        hits, count = Matcher(session.dataset.symptoms()).hits(printed)
     finally:
         stream.close()
-    log = told.hear(hits, read.packages)
+    log = told.hear(hits, read.packages, printed.told)
     case = Case(log if other is None else told.joined(log, other), session.dataset, session.wish)
     answer = explain(case, (found for rule in every_rule() for found in rule(case)), count)
     differ = contradictions(log, other) if other is not None else ()

@@ -9,40 +9,70 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
 from fixer.log.matcher import Hit
+from fixer.log.outputs import Told
 from fixer.model.events import Event
-from fixer.model.facts import SOME_PACKAGES, Driver, Environment, Facts, Gpu, SmiAnswer, TensorFlowBuild
+from fixer.model.facts import (
+    SOME_NAMED,
+    SOME_PACKAGES,
+    Distro,
+    Driver,
+    Environment,
+    Facts,
+    Gpu,
+    Library,
+    SmiAnswer,
+    TensorFlowBuild,
+    Toolkit,
+)
 from fixer.model.observed import Observed, absent, found
 from fixer.model.pep440 import normal_name
+from fixer.model.subject import TENSORFLOWS, unsaid
 
 _SHOWN = 400
 _SHELL_NAME = re.compile(r"\$\{?\w+\}?")
 # A line of a program that is switched off sets nothing.
 _SWITCHED_OFF = re.compile(r"\s*#+\s*(?:os\.|import\b|\w+ = )")
+_TENSORFLOW = "package.tensorflow"
 _GAP = re.compile(r"\{([a-z_]+)\}")
+_TEXTS = ("os", "arch", "kernel", "glibc", "container")
 _FLAGS = ("wsl", "secure_boot")
 _DRIVER = ("version", "kernel_module", "open_module", "cuda")
 _GPU = ("name", "compute_capability", "memory_mib", "free_mib")
 _ENVIRONMENT = ("kind", "python")
 # Every fact that a row of the dataset may state; ``variables.`` and ``package.`` take any name behind them.
 STATED = frozenset((
-    "os", *_FLAGS, "kernel_modules", "nvidia_smi", *(f"driver.{name}" for name in _DRIVER), *(f"gpu.{name}" for name in _GPU),
-    *(f"environment.{name}" for name in _ENVIRONMENT), "tensorflow_build.cudnn", "tensorflow_build.is_cuda_build",
+    *_TEXTS, *_FLAGS, "distro", "toolkit", "cudnn", "kernel_modules", "nvidia_smi",
+    *(f"driver.{name}" for name in _DRIVER), *(f"gpu.{name}" for name in _GPU), *(f"environment.{name}" for name in _ENVIRONMENT),
+    "tensorflow_build.cuda", "tensorflow_build.cudnn", "tensorflow_build.is_cuda_build",
 ))  # fmt: skip
 
 
-def hear(hits: Iterable[Hit], listed: Mapping[str, tuple[str, int]] = MappingProxyType({}), name: str = "log") -> Facts:
-    """Facts from the recognised lines of one log and the packages that it lists; ``name`` is what its lines are called ("log line 12")."""
-    told = _Told(name)
+def hear(
+    hits: Iterable[Hit],
+    listed: Mapping[str, tuple[str, int]] = MappingProxyType({}),
+    printed: Sequence[Told] = (),
+    name: str = "log",
+) -> Facts:
+    """Facts from the recognised lines of one log, the packages that it lists, and what its commands ``printed`` of the system.
+
+    ``name`` is what its lines are called ("log line 12").
+    """
+    heard = _Heard(name)
     for package, (version, line) in listed.items():
-        told.values[f"package.{package}"] = (version, f"{name} line {line}")
-    for hit in hits:
-        told.take(hit)
-    return told.facts()
+        heard.values[f"package.{package}"] = (version, f"{name} line {line}")
+    # The later line of the two kinds holds.
+    every: list[Told | Hit] = [*printed, *hits]
+    for one in sorted(every, key=lambda one: one.line):
+        if isinstance(one, Told):
+            heard.state(one.facts, f"{name} line {one.line}")
+        else:
+            heard.take(one)
+    return heard.facts()
 
 
 def stated(hit: Hit) -> dict[str, str]:
@@ -63,7 +93,7 @@ def stated(hit: Hit) -> dict[str, str]:
     return {fact: value for fact, value in made.items() if not (fact.startswith("variables.") and _SHELL_NAME.fullmatch(value))}
 
 
-class _Told:
+class _Heard:
     """What was stated so far, by fact."""
 
     def __init__(self, name: str) -> None:
@@ -72,12 +102,18 @@ class _Told:
         self.events: list[Event] = []
         self.gpus: list[dict[str, str]] = []
         self.gpu_source = ""
+        # What may be there several times, each with the lines that tell it.
+        self.toolkits: dict[str, str] = {}
+        self.cudnns: dict[str, str] = {}
 
     def take(self, hit: Hit) -> None:
         source = f"{self.name} line {hit.line}"
         values = dict(hit.values)
         self.events.append(Event(hit.symptom.id, hit.text[:_SHOWN], source, hit.line, values, hit.times, hit.part, hit.among, hit.last))
-        made = stated(hit)
+        self.state(stated(hit), source)
+
+    def state(self, made: Mapping[str, str], source: str) -> None:
+        """What a line states, and where it stands."""
         gpu = {key.removeprefix("gpu."): value for key, value in made.items() if key.startswith("gpu.")}
         if "name" in gpu:
             # "name: GeForce 940MX, pci bus id: ...": no card has a comma in its name.
@@ -85,22 +121,41 @@ class _Told:
         if gpu:
             self._gpu(gpu, source)
         for fact, value in made.items():
-            if not fact.startswith("gpu."):
+            if fact == "toolkit":
+                self.toolkits.setdefault(_minor(value), source)
+            elif fact == "cudnn":
+                self.cudnns.setdefault(value, source)
+            elif fact == _TENSORFLOW:
+                self._tensorflow(value, source)
+            elif not fact.startswith("gpu."):
                 self.values[fact] = (value, source)
 
+    def _tensorflow(self, version: str, source: str) -> None:
+        """The version that the module tells: of which distribution it is, a list of them knows better."""
+        listed = any(f"package.{name}" in self.values for name in TENSORFLOWS)
+        if not listed or _TENSORFLOW in self.values:
+            self.values[_TENSORFLOW if listed else f"package.{unsaid(version)}"] = (version, source)
+
     def _gpu(self, gpu: dict[str, str], source: str) -> None:
-        """Lines about one card follow each other: a line without a name, or with the same, completes the last card."""
+        """Lines about one card follow each other: one without a name completes the last card, another the card that is called so."""
         self.gpu_source = self.gpu_source or source
-        last = self.gpus[-1] if self.gpus else None
-        if last is not None and ("name" not in gpu or last.get("name") in (None, gpu["name"])):
-            last.update({key: value for key, value in gpu.items() if key not in last or key == "free_mib"})
+        known = self.gpus[-1:]
+        if "name" in gpu:
+            known = [one for one in self.gpus if _called(one.get("name")) in (None, _called(gpu["name"]))]
+        if known:
+            known[-1].update({key: value for key, value in gpu.items() if key not in known[-1] or key == "free_mib"})
         elif len(self.gpus) < 64:
             self.gpus.append(gpu)
 
     def facts(self) -> Facts:
         slots: dict[str, Any] = {"events": found(tuple(self.events), self.name) if self.events else absent(self.name)}
-        if "os" in self.values:
-            slots["os"] = self._text("os")
+        for fact in _TEXTS:
+            if fact in self.values:
+                slots[fact] = self._text(fact)
+        if "distro" in self.values:
+            value, source = self.values["distro"]
+            id, _, version = value.partition(" ")
+            slots["distro"] = found(Distro(id, version or None), source)
         for fact in _FLAGS:
             if fact in self.values:
                 value, source = self.values[fact]
@@ -112,6 +167,13 @@ class _Told:
         variables = self._named("variables.")
         if variables:
             slots["variables"] = found({key: value for key, (value, _) in variables.items()}, *_sources(variables))
+        if self.toolkits:
+            # Where each lies no line tells: NVIDIA's own installer puts it there.
+            kits = tuple(Toolkit(version, f"/usr/local/cuda-{version}") for version in self.toolkits)
+            slots["toolkits"] = found(kits, *dict.fromkeys(self.toolkits.values()), detail=SOME_NAMED)
+        if self.cudnns:
+            copies = tuple(Library("cudnn", version, "libcudnn") for version in self.cudnns)
+            slots["libraries"] = found(copies, *dict.fromkeys(self.cudnns.values()), detail=SOME_NAMED)
         if self.gpus:
             slots["gpus"] = found(tuple(_card(gpu) for gpu in self.gpus), self.gpu_source)
         if "kernel_modules" in self.values:
@@ -149,10 +211,19 @@ class _Told:
         held = self._named("tensorflow_build.")
         if not held:
             return None
-        values: dict[str, Any] = {"cudnn": held["cudnn"][0]} if "cudnn" in held else {}
+        values: dict[str, Any] = {name: held[name][0] for name in ("cuda", "cudnn") if name in held}
         if "is_cuda_build" in held:
             values["is_cuda_build"] = held["is_cuda_build"][0] == "true"
         return found(TensorFlowBuild(**values), *_sources(held))
+
+
+def _minor(version: str) -> str:
+    return ".".join(version.split(".")[:2])
+
+
+def _called(name: str | None) -> str | None:
+    """A card's name without the brand's words, which programs and drivers of other years leave out."""
+    return None if name is None else " ".join(word for word in name.lower().split() if word not in ("nvidia", "geforce"))
 
 
 def _sources(held: Mapping[str, tuple[str, str]]) -> tuple[str, ...]:
@@ -196,7 +267,20 @@ def _merged(mine: Observed[Any], theirs: Observed[Any]) -> Observed[Any]:
         return Observed((*mine.value, *theirs.value), "found", mine.via + theirs.via)
     if isinstance(mine.value, tuple) and isinstance(theirs.value, tuple) and mine.value and isinstance(mine.value[0], Gpu):
         return Observed(tuple(_completed(card, theirs.value) for card in mine.value), "found", mine.via + theirs.via)
+    if isinstance(mine.value, tuple) and mine.value and isinstance(mine.value[0], (Toolkit, Library)):
+        # Who looked knows all of them, and each better.
+        known = theirs.or_else(())
+        more = tuple(one for one in mine.value if not any(_is_same(one, other) for other in known))
+        return Observed((*known, *more), "found", theirs.via + mine.via if known else mine.via + theirs.via, theirs.detail)
     return mine
+
+
+def _is_same(told: Toolkit | Library, known: Toolkit | Library) -> bool:
+    """Whether a copy that a log tells of is one that another witness knows: of one name and version."""
+    if isinstance(told, Library) and isinstance(known, Library) and told.name != known.name.removeprefix("lib"):
+        return False
+    mine, theirs = told.version or "", known.version or ""
+    return mine.startswith(theirs) or theirs.startswith(mine)
 
 
 def _completed(card: Gpu, known: tuple[Gpu, ...]) -> Gpu:

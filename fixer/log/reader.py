@@ -28,6 +28,7 @@ _NOTEBOOK_MEMORY = 96 << 20
 _SAMPLE = 2000
 _WIDTHS = range(40, 400)
 _BORDERS = "|+│┃╮╯┐┘┤─━-="
+_TABLE = "|+│┃"
 _DIGITS = re.compile(r"\d")
 # Beside letters and digits what an edge rarely parts from the word before it as the end of a sentence does.
 _WITHIN = "_/ ,="
@@ -40,7 +41,11 @@ _BREAK = re.compile(r"</(?:div|p|li|tr|pre|h[1-6])>|<br\s{0,4}/?>", re.IGNORECAS
 _BEGINS = re.compile(
     r"\s*(?:\d{4}-\d\d-\d\d[ T]\d|[IWEF]\d{4} |[IWEF] (?:tensorflow|external)/|Traceback \(|\[\[|File \""
     r"|\w*(?:Error|Warning|Exception)\b|ERROR:|WARNING:|>>> |In \[|Out\[|(?:\[\]|True|False)\s*$|\{\")"
+    # A row of a table, or of a list by columns.
+    r"|[|+]|[A-Za-z][\w.:+-]{0,60} {2,}\S"
 )
+# A row of what a command lists by columns: it is as long as its columns are, whatever the window's width.
+_ROW = re.compile(r"[A-Za-z][\w.:+-]{0,60} {2,}\S.{0,200}(?: {2,}|\t)\S")
 
 
 def lines(read: Callable[[int], bytes]) -> Iterator[Line]:
@@ -174,12 +179,13 @@ def _unwrapped(found: Iterator[Line]) -> Iterator[Line]:
         sample.append(line)
         if len(sample) >= _SAMPLE:
             break
-    width, cut_off = _width(sample)
+    broken = [line for line in sample if _ROW.match(line.text) is None]
+    width, cut_off = _width(broken)
     if width is None:
         yield from sample
         yield from found
         return
-    at_edge = not cut_off and width in _WINDOWS and _ends_at_an_edge(sample, width)
+    at_edge = not cut_off and width in _WINDOWS and _ends_at_an_edge(broken, width)
     held: Line | None = None
     pending = False
     for source in (sample, found):
@@ -191,7 +197,8 @@ def _unwrapped(found: Iterator[Line]) -> Iterator[Line]:
                 if held is not None:
                     yield held
                 held = Line(line.number, line.text, cut_off and full, at_edge and full)
-            pending = full and not (cut_off or at_edge) and len(held.text) + width <= LONGEST
+            # A row of a table ends at its border.
+            pending = full and not (cut_off or at_edge or line.text[-1:] in _TABLE) and len(held.text) + width <= LONGEST
     if held is not None:
         yield held
 

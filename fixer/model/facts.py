@@ -19,6 +19,8 @@ from fixer.model.record import record
 NOT_LOOKED = "nobody looked"
 # The detail of a list of packages that names some of what is installed: a package it leaves out is unknown.
 SOME_PACKAGES = "only some packages were named"
+# The detail of toolkits or libraries that lines of a log name: what else lies there is unknown.
+SOME_NAMED = "only some were named"
 
 
 def _unknown() -> Any:

@@ -6,6 +6,7 @@ people leave out (operating system, architecture) is presumed ordinary; nothing 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from fixer.model import compare
@@ -23,6 +24,12 @@ DISTRIBUTIONS = (
 # Other names of an architecture, and the one that wheels are tagged with.
 _ARCHITECTURES = {"amd64": "x86_64", "x64": "x86_64", "arm64": "aarch64"}
 _SYSTEMS = {"darwin": "macos", "mac": "macos", "osx": "macos", "win32": "windows", "nt": "windows"}
+
+
+def unsaid(version: str) -> str:
+    """The distribution that a bare version of TensorFlow means: before 2.1 the one with CUDA had a name of its own."""
+    numbers = [int(part) for part in re.findall(r"\d{1,4}", version)[:2]]
+    return "tensorflow-gpu" if numbers < [2, 1] else "tensorflow"
 
 
 class Subject:

@@ -16,6 +16,7 @@ from fixer.model.events import Event
 from fixer.model.facts import SOME_PACKAGES, Distro, Driver, Environment, Facts, Gpu, Launcher, Library, Toolkit
 from fixer.model.observed import absent, found
 from fixer.model.pep440 import is_version
+from fixer.model.subject import unsaid
 from fixer.probes import machine_file
 
 _SOURCE = "environment file"
@@ -226,12 +227,11 @@ def _packages(texts: Mapping[str, str]) -> dict[str, str]:
 
 
 def _unsaid(version: str, text: str) -> str:
-    """The distribution that a bare version means: before 2.1 the one with CUDA had a name of its own, from then on the one without."""
-    numbers = [int(part) for part in re.findall(r"\d{1,4}", version)[:2]]
-    without_cuda = _CPU_ALONE.search(text) is not None and "gpu" not in text.lower()
-    if numbers < [2, 1]:
-        return "tensorflow" if without_cuda else "tensorflow-gpu"
-    return "tensorflow-cpu" if without_cuda else "tensorflow"
+    """The distribution that a bare version means; the one without CUDA where the report says so."""
+    usual = unsaid(version)
+    if _CPU_ALONE.search(text) is None or "gpu" in text.lower():
+        return usual
+    return "tensorflow" if usual == "tensorflow-gpu" else "tensorflow-cpu"
 
 
 def _cuda(texts: Mapping[str, str]) -> dict[str, Any]:

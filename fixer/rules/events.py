@@ -16,12 +16,14 @@ from fixer.rules.case import Case
 # The reader's word that lines end where a window ended.
 CUT_OFF = "lines-cut-off"
 # A line of the allocator that says of itself that it is no failure also holds the words of one; a kernel's illegal instruction
-# on the GPU holds the words of the processor's; a function that cuDNN can do without is looked for as all others are.
+# on the GPU holds the words of the processor's; a function that cuDNN can do without is looked for as all others are;
+# a list of what a build opens misses nothing.
 _DENIES = {
     "allocator-ran-out": "allocator-gains",
     "illegal-instruction": "cuda-illegal-instruction",
     "library-symbol": "optional-driver-symbol",
     "symbol-alone": "optional-driver-symbol",
+    "msvc-dll": "build-names-dlls",
 }
 
 

@@ -218,6 +218,9 @@ def two_builds(case: Case) -> Iterator[Finding]:
     """TensorFlow's package for the GPU and one without are listed, and the run has the CPU alone: one is written over the other."""
     seen = said(case, "cpu-only-list", "gpu-list-empty", "no-gpu-kernel", "not-cuda-build")
     others = [name for name in case.distributions if name in _WITHOUT_GPU]
+    # Where conda installed both, tensorflow-gpu holds no files: which build is there its row tells.
+    if said(case, "conda-cpu-build", "conda-gpu-build"):
+        return
     if seen and others and "tensorflow-gpu" in case.packages and case.tensorflow and compare.minor(case.tensorflow) < _ONE_PACKAGE:
         title = f"tensorflow-gpu and {others[0]} are installed over each other, and the CPU alone is used"
         weights = {"duplicate-tf-packages": 74.0, "cpu-build-selected": 18.0, "cuda-libs-missing": 8.0}

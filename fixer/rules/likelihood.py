@@ -59,6 +59,9 @@ HINTS: tuple[Hint, ...] = (
     Hint("an ARM processor", lambda case: case.arch == "aarch64", {"cpu-without-avx": 0.01}),
     Hint("on macOS", known.os_is("macos"), {**_all(_WINDOWS + _LINUX + _NVIDIA, 0.05), "apple-silicon": 8, "cpu-without-avx": 0.3}),
     Hint("a Mac without Apple's processor", known.is_intel_mac, {"apple-silicon": 0.005, "cpu-without-avx": 12}),
+    # Since 2.11 every wheel for Windows is without CUDA; before, who wanted none asked for tensorflow-cpu.
+    Hint("a TensorFlow on Windows whose release nobody tells", lambda case: known.os_is("windows")(case) and case.tensorflow is None,
+         {"windows-native-no-gpu": 4}),
     Hint("TensorFlow without CUDA on Windows", lambda case: case.os == "windows" and known.tensorflow_without_windows(case),
          {"windows-native-no-gpu": 40, "cpu-build-selected": 0.2}),
     Hint("TensorFlow with CUDA on Windows",

@@ -29,7 +29,7 @@ _FIRST_WITH_KERAS, _FIRST_WITH_KERAS_3 = (2, 6), (2, 16)
 def silent_log(case: Case) -> Iterator[Finding]:
     """A log without a known line: what such surroundings most often suffer from."""
     # What was cut off may have been known.
-    if lost(case) or said(case, CUT_OFF) or not case.facts.events.is_absent and not _only_states(case):
+    if lost(case) or said(case, CUT_OFF) or not (case.facts.events.is_absent and not _states(case)) and not _only_states(case):
         return
     weights: dict[str, float] = {}
     seen: list[Evidence] = []
@@ -74,10 +74,17 @@ def silent_log(case: Case) -> Iterator[Finding]:
         yield from candidates(SURROUNDINGS, weights, title, tuple(seen), ("convfix", "doctor"))
 
 
+def _states(case: Case) -> bool:
+    """Whether lines of the log state what commands print of a system: that alone tells of no trouble."""
+    seen = (getattr(case.facts, name) for name in ("os", "wsl", "container", "gpus", "driver", "toolkits"))
+    return "log" in case.facts.environment.via or any(" line " in via for one in seen for via in one.via)
+
+
 def _only_states(case: Case) -> bool:
     """Whether the log states facts alone, and a report tells of trouble with them."""
     kinds = {one.row.kind for one in heard(case)}
-    return kinds == {"fact"} and (is_reported(case.facts.os) or is_reported(case.facts.environment))
+    states = kinds == {"fact"} or not kinds and _states(case)
+    return states and (is_reported(case.facts.os) or is_reported(case.facts.environment))
 
 
 def _only_listed(case: Case) -> bool:

@@ -57,7 +57,8 @@ def tensorflow_missing(case: Case) -> Iterator[Finding]:
 def tensorflow_gpu_removed(case: Case) -> Iterator[Finding]:
     """The retired name: from 2.12 tensorflow-gpu is an empty package that refuses to be installed."""
     installed = case.packages.get("tensorflow-gpu")
-    if installed is not None and compare.minor(installed) >= _FIRST_TOMBSTONE:
+    # conda-forge goes on with a package of that name, which leads to its builds with CUDA.
+    if installed is not None and case.kind != "conda" and compare.minor(installed) >= _FIRST_TOMBSTONE:
         yield _removed(case, f"tensorflow-gpu {installed} is empty: the package was retired")
         return
     wish = wanted(case.wish, "tensorflow-gpu")

@@ -41,6 +41,7 @@ from fixer.loader.elf import read_elf
 from fixer.log import facts as heard
 from fixer.log.listings import Listings
 from fixer.log.matcher import Matcher
+from fixer.log.outputs import Outputs
 from fixer.log.reader import lines
 from fixer.model import machine
 from fixer.model.edits import outline
@@ -185,8 +186,9 @@ def _logs() -> tuple[bytes, ...]:
 def _hear(matcher: Matcher) -> Callable[[Data], object]:
     def read(data: Data) -> object:
         read = Listings(lines(reading(data)))
-        hits, _ = matcher.hits(read)
-        return heard.hear(hits, read.packages)
+        printed = Outputs(read)
+        hits, _ = matcher.hits(printed)
+        return heard.hear(hits, read.packages, printed.told)
 
     return read
 

@@ -11,6 +11,7 @@ from fixer.dataset.questions import Dataset
 from fixer.log import facts as told
 from fixer.log.listings import Listings
 from fixer.log.matcher import Hit, Matcher
+from fixer.log.outputs import Outputs
 from fixer.log.reader import lines
 from fixer.model.facts import Facts
 from fixer.model.heard import Explanation
@@ -52,8 +53,9 @@ def hear(text: str | bytes, environment: Mapping[str, str] | None = None) -> Hea
     """``text`` as a log, joined with a report's own words about its machine."""
     data = text.encode("utf-8", "surrogateescape") if isinstance(text, str) else text
     read = Listings(lines(io.BytesIO(data).read))
-    hits, count = matcher().hits(read)
-    facts = told.hear(hits, read.packages)
+    printed = Outputs(read)
+    hits, count = matcher().hits(printed)
+    facts = told.hear(hits, read.packages, printed.told)
     if environment is not None:
         facts = told.joined(facts, environment_file.facts(environment))
     case = Case(facts, dataset(), Wish())

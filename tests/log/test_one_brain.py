@@ -91,6 +91,17 @@ FACTS: list[Fact] = [
       for name, cc in (("NVIDIA GeForce RTX 5090", "12.0"), ("Tesla K40c", "3.5"), ("NVIDIA A100-SXM4-40GB", "8.0"), ("Tesla P100-PCIE-16GB", "6.0"))),
     Fact("nvidia-smi fails by mismatch", ("Failed to initialize NVML: Driver/library version mismatch",),
          {"x-convfix": {"nvidia_smi": {"status": 18, "line": "Driver/library version mismatch"}}}),
+    *(Fact(f"toolkit {text}", (f"Cuda compilation tools, release {text}, V{text}.89", f"CUDA Version {text}.130", f"CUDA runtime version: {text}.119"),
+           {"toolkits": [{"version": text, "path": f"/usr/local/cuda-{text}"}]}) for text in ("9.0", "10.1", "11.2", "11.8", "12.2", "12.8")),
+    *(Fact(f"glibc {text}", (f"ldd (GNU libc) {text}", f"ldd (Ubuntu GLIBC {text}-0ubuntu9.9) {text}", f"Libc version: glibc-{text}"), {"glibc": text})
+      for text in ("2.12", "2.17", "2.31")),
+    *(Fact(f"the processor {arch}", (f"Linux box 5.15.0-72-generic #79-Ubuntu SMP Wed Apr 19 08:22:18 UTC 2023 {arch} {arch} {arch} GNU/Linux",),
+           {"arch": arch, "kernel": "5.15.0-72-generic"}) for arch in ("x86_64", "aarch64")),
+    Fact("a container", ("== are we in docker ===\nYes",), {"container": "docker"}),
+    *(Fact(f"Python {text}", (f"Python {text}", f"python version: {text}"), {"environment.python": text}) for text in ("3.6.9", "3.13.1")),
+    *(Fact(f"{name} in nvidia-smi's words", (f"|   0  {name}        Off  | 00000000:01:00.0 Off |                  N/A |", f"GPU models and configuration: GPU 0: {name}",
+                                            f"    Product Name                          : {name}", f"name, pstate\n{name}, P8"),
+           {"gpus": [{"name": name}]}) for name in ("NVIDIA GeForce RTX 5090", "Tesla K40c", "NVIDIA A100-SXM4-40GB", "Tesla P100-PCIE-16GB")),
     Fact("nouveau", ("nouveau              2285568  1", "\tKernel driver in use: nouveau"), {"x-convfix": {"kernel_modules": ["nouveau"]}}),
 ]  # fmt: skip
 
