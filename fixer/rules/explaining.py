@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from fixer.model.finding import Certainty, Evidence, Finding, Remedy
 from fixer.model.heard import Aside, Explanation, NamedCause, Quote
 from fixer.rules.advice import ADVICE
+from fixer.rules.bearing import bearing
 from fixer.rules.case import Case, is_reported
 from fixer.rules.causes import CAUSES, ORDER, STAGES
 from fixer.rules.elsewhere import deciding, runnable
@@ -97,7 +98,7 @@ class _Reading:
         headlines = [one for one in self.events if one.row.kind == "headline"]
         # A headline names the step that failed: beside a line that tells more, what it could mean is no sign.
         self.could_be = {cause for one in telling or headlines for cause in one.row.causes}
-        self.texts = {one.event.line: one.event.text for one in self.events}
+        self.texts = {one.event.line: one.event.text for one in self.events if one.row.id != CUT_OFF}
         self.past = self._past(findings)
         self.past += _contradicted([found for found in findings if found not in self.past and self._speaks(found)])
         standing = [found for found in findings if found not in self.past]
@@ -251,7 +252,7 @@ class _Reading:
         if certainty in ("cannot-tell", "possible"):
             wanted = next((found.subject["decide"] for found in others if found.subject.get("decide")), "")
             decide = deciding(self.case, tuple(wanted.split("\n")) if wanted else advice.decide_with)
-        quotes, evidence = self._quoted([*said, *others, *facts])
+        quotes, evidence = self._quoted([*said, *others, *facts], bearing(self.case, cause))
         return NamedCause(cause, certainty, best.title, quotes, evidence, remedy, decide, best.code)
 
     def _certainty(self, said: list[Finding], share: float | None) -> Certainty:
@@ -273,16 +274,15 @@ class _Reading:
     def _only_lines(self, found: Finding) -> bool:
         return all(" line " in item.source for item in found.evidence)
 
-    def _quoted(self, group: list[Finding]) -> tuple[tuple[Quote, ...], tuple[Evidence, ...]]:
+    def _quoted(self, group: list[Finding], beside: Sequence[Evidence]) -> tuple[tuple[Quote, ...], tuple[Evidence, ...]]:
         quotes: dict[int, Quote] = {}
         evidence: list[Evidence] = []
-        for found in group:
-            for item in found.evidence:
-                number = item.source.rpartition(" line ")[2]
-                if " line " in item.source and number.isdigit():
-                    quotes.setdefault(int(number), Quote(int(number), self.texts.get(int(number), item.value)))
-                else:
-                    evidence.append(item)
+        for item in (*(item for found in group for item in found.evidence), *beside):
+            number = item.source.rpartition(" line ")[2]
+            if " line " in item.source and number.isdigit():
+                quotes.setdefault(int(number), Quote(int(number), self.texts.get(int(number), item.value)))
+            else:
+                evidence.append(item)
         shown = sorted(quotes.values(), key=lambda quote: quote.line)[:_MOST_LINES]
         return tuple(shown), tuple(dict.fromkeys(evidence))
 

@@ -65,11 +65,10 @@ def halves_unread(case: Case) -> Iterator[Finding]:
 
 
 def insufficient_by_number(case: Case) -> Iterator[Finding]:
-    """cuDNN could not start and the driver that the log names is older than the CUDA asks for."""
-    seen = said(case, "cudnn-driver-hint")
+    """CUDA or cuDNN could not start on a driver whose number is known: it is older than the CUDA asks for."""
+    seen = said(case, "cudnn-driver-hint", "cuda-insufficient-driver")
     if seen and driver_too_old(case):
-        version = seen[0].event.values.get("version", "")
-        title = f"driver {version} is older than this CUDA asks for"
+        title = f"driver {case.driver_version} is older than this CUDA asks for"
         yield named("driver-too-old", "likely", title, evidence(seen), "insufficient-by-number")
 
 

@@ -62,6 +62,18 @@ def layer_word(case: Case) -> Iterator[Finding]:
             yield named(_KERAS, "likely", title, (one.evidence,), "said-keras-word")
 
 
+def asked_word(case: Case) -> Iterator[Finding]:
+    """Keras calls a function of TensorFlow with a word that later releases brought; who else does so is another affair."""
+    frames = said(case, "keras-frame")
+    for one in said(case, "keras-asks-word") if frames else ():
+        function, name = (one.event.values.get(part, "") for part in ("function", "name"))
+        # A layer calls what the user wrote, too; what reduces a tensor for Keras stands in its backend.
+        if function != "function" and not any("backend" in frame.event.text for frame in frames):
+            continue
+        title = f"this Keras asks for a newer TensorFlow, whose {function} takes {name}"
+        yield named(_KERAS, "likely", title, (frames[-1].evidence, one.evidence), "said-keras-asks")
+
+
 def saved_class(case: Case) -> Iterator[Finding]:
     """A saved model names a class or function that Keras itself has, and this release does not find it."""
     for one in said(case, "keras-unknown-class"):

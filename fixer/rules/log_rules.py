@@ -88,6 +88,7 @@ OF_A_LOG: tuple[Rule, ...] = (
     heard_protobuf.protobuf_lacks_a_name,
     heard_imports.user_site_in_traceback,
     heard_keras.layer_word,
+    heard_keras.asked_word,
     heard_keras.saved_class,
     heard_keras.hdf5_read_as_bytes,
     heard_installers.requirement_unmet,

@@ -32,9 +32,6 @@ WORDS = {
     "2.20.0-emptied-module": "keras-tf-mismatch",  # a module of Keras lacks a name: that its text is gone, no log says
     "2.20.0-cudnn-of-two-majors-of-cuda": None,
     "2.19.1-ml-dtypes-of-the-user-too-old": "numpy-abi",  # the words of the module that was built for another NumPy
-    # Known to doctor alone so far: no row of the symptoms has these words.
-    "2.12.1-keras-2-13": None,
-    "2.17.1-list-in-keras-json": None,
 }
 # What only a program of its own shows (a plugin's import, a compiled function) is in the log where that program was run.
 CAUSE = {path: WORDS.get(one.id, one.cause or (one.named if one.program else None)) for path, one in BY_PATH.items()}
