@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from fixer.log.matcher import Hit
+from fixer.log.hit import Hit
 from fixer.log.outputs import Told
 from fixer.model.events import Event
 from fixer.model.facts import (

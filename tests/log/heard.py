@@ -9,8 +9,9 @@ from functools import lru_cache
 
 from fixer.dataset.questions import Dataset
 from fixer.log import facts as told
+from fixer.log.hit import Hit
 from fixer.log.listings import Listings
-from fixer.log.matcher import Hit, Matcher
+from fixer.log.matcher import Matcher
 from fixer.log.outputs import Outputs
 from fixer.log.reader import lines
 from fixer.model.facts import Facts

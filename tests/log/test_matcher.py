@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from fixer.log import anchors, batches, kept
 from fixer.log import matcher as room
 from fixer.log.line import Line
 from fixer.log.matcher import Matcher
@@ -16,7 +17,7 @@ ERROR = "E a.cc:1] Could not create cudnn handle: CUDNN_STATUS_INTERNAL_ERROR"
 
 def test_a_wording_that_is_broken_at_the_border_of_two_batches_is_found_once(monkeypatch: pytest.MonkeyPatch) -> None:
     message = "kernel version 352.63.0 does not match DSO version 361.93.2"
-    monkeypatch.setattr(room, "_BATCH_LINES", 10)
+    monkeypatch.setattr(batches, "_BATCH_LINES", 10)
     for lead in range(5, 16):
         lines = [Line(at + 1, f"nothing {chr(97 + at)}") for at in range(lead)]
         lines += [Line(lead + 1, message[:30]), Line(lead + 2, message[30:]), Line(lead + 3, "end")]
@@ -36,7 +37,7 @@ def test_the_same_line_again_is_counted_and_kept_once() -> None:
 def test_different_values_are_kept_apart_and_capped() -> None:
     words = [chr(97 + at // 26) + chr(97 + at % 26) for at in range(200)]
     hits, _ = matcher().hits([Line(at + 1, f"Could not load dynamic library 'lib{word}.so'") for at, word in enumerate(words)])
-    assert 10 <= len([hit for hit in hits if hit.symptom.id == "library-not-loaded"]) <= room.MOST_DIFFERENT
+    assert 10 <= len([hit for hit in hits if hit.symptom.id == "library-not-loaded"]) <= kept.MOST_DIFFERENT
 
 
 def test_what_lies_inside_a_harmless_line_is_part_of_it() -> None:
@@ -60,9 +61,9 @@ def test_a_long_text_is_searched_for_the_anchors_alone_whose_pieces_it_holds() -
     padding = "0123456789" * 2000
     assert len(list(seeking.that_may_stand_in(padding))) < len(every) / 20
     assert tuple(seeking.that_may_stand_in("short")) == every
-    for first in range(room._PIECE):
+    for first in range(anchors._PIECE):
         for anchor in every:
-            text = "0" * first + anchor + "0" * (room._WORTH_DIVIDING - len(anchor))
+            text = "0" * first + anchor + "0" * (anchors._WORTH_DIVIDING - len(anchor))
             assert anchor in seeking.that_may_stand_in(text)
 
 
@@ -83,18 +84,18 @@ def test_memory_is_bounded_by_the_kinds_of_lines_and_not_by_their_number() -> No
     """The reader holds a batch; what is kept are hits and a bounded memory of text."""
     held: list[int] = []
 
-    class Kept(room._Kept):
+    class Kept(kept.Kept):
         def remember(self, follows, hits):  # type: ignore[no-untyped-def]
             super().remember(follows, hits)
             held.append(len(self.followers))
 
-    original, room._Kept = room._Kept, Kept  # type: ignore[misc]
+    original, room.Kept = room.Kept, Kept  # type: ignore[misc]
     try:
         words = (chr(97 + at // 676 % 26) + chr(97 + at // 26 % 26) + chr(97 + at % 26) for at in range(30_000))
         matcher().hits(Line(at + 1, f"Could not load dynamic library 'lib{word}{at}.so'") for at, word in enumerate(words))
     finally:
-        room._Kept = original  # type: ignore[misc]
-    assert held and max(held) <= room._MOST_REMEMBERED
+        room.Kept = original  # type: ignore[misc]
+    assert held and max(held) <= kept._MOST_REMEMBERED
 
 
 @pytest.mark.long
