@@ -170,9 +170,20 @@ def name_missing_without_module(case: Case) -> Iterator[Finding]:
         name, line = _value(one, "name"), one.event.line
         if (line, name) in whole:
             continue
-        near = [row for row in imports if 0 < line - row.event.line <= _NEAR and name in re.findall(r"\w+", _value(row, "names"))]
+        near = [row for row in imports if _asks_for(row, name, line)]
         if near or name in KERAS_HAD:
             yield named(KERAS, "likely", f"Keras has no {name} in this release", evidence((one, *near[-1:])), "said-name-of-keras")
+            continue
+        of_tensorflow = [row for row in said(case, "import-line-inner") if _asks_for(row, name, line)]
+        module = f"tensorflow.{_value(of_tensorflow[-1], 'module')}" if of_tensorflow else ""
+        meaning = meaning_of(NAMELESS, module)
+        if meaning is not None and own_file(case, "tensorflow") is None:
+            yield from _told(one, meaning, "name-missing", f"{module} has no {name}")
+
+
+def _asks_for(row: Heard, name: str, line: int) -> bool:
+    """Whether ``row`` is the line of code that asks for ``name`` shortly before ``line``."""
+    return 0 < line - row.event.line <= _NEAR and name in re.findall(r"\w+", _value(row, "names"))
 
 
 def addons_of_another_release(case: Case) -> Iterator[Finding]:

@@ -161,7 +161,7 @@ KERAS_HAD = frozenset((
     "AtrousConvolution1D", "AtrousConvolution2D", "Deconvolution2D", "Deconvolution3D", "LRN2D", "MaxoutDense", "TimeDistributedDense",
     "conv_utils", "initializations", "layer_from_config", "multi_gpu_model", "normalize_data_format", "np_utils",
     "generic_utils", "set_image_dim_ordering", "tf_utils", "_obtain_input_shape", "get_source_inputs", "keras_modules_injection",
-    "InputSpec", "_Merge", "KerasClassifier", "KerasRegressor", "model_to_dot",
+    "InputSpec", "_Merge", "KerasClassifier", "KerasRegressor", "keras_export", "model_to_dot",
 ))  # fmt: skip
 # Modules that protobuf has had in every release: who lacks one has half of it, or another package called google.
 PROTOBUF = "google.protobuf"
@@ -186,6 +186,8 @@ NAMELESS: dict[str, Meaning] = {
     "tensorflow.python.keras": Meaning({KERAS: 88, "plugin-built-for-other-tf": 12}),
     "tensorflow.python.keras.": Meaning({KERAS: 88, "plugin-built-for-other-tf": 12}),
     "tensorflow.python.eager.context": only(KERAS),
+    # Keras before 3 asks for keras_export, which came with TensorFlow 1.13 and went with 2.16.
+    "tensorflow.python.util.tf_export": Meaning({KERAS: 78, "environment-broken": 12, "duplicate-tf-packages": 10}),
     "tensorflow.compat.v2.experimental": only(KERAS),
     "tensorflow.python": Meaning({"environment-broken": 60, KERAS: 40}),
     "tensorflow.python.": Meaning({KERAS: 50, "environment-broken": 50}),
