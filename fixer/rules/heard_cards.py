@@ -10,10 +10,10 @@ from fixer.model.finding import Finding
 from fixer.rules.case import Case
 from fixer.rules.events import evidence, said
 from fixer.rules.heard import about, candidates, named
+from fixer.rules.lost_libraries import cuda_of, file_name
 
 # Every release that prints the line holds code for Pascal and later; none of them holds any for Blackwell.
 _LEFT_BEHIND, _SURELY_NEW = (6, 0), (10, 0)
-_CUDART = re.compile(r"libcudart\.so\.(\d+\.\d+)|cudart64_(\d{2})\d?\.dll", re.IGNORECASE)
 _CAPABILITY = re.compile(r"sm_(\d{2,3})")
 _GPU = re.compile(r"(?:device:|/)GPU:(\d{1,3})", re.IGNORECASE)
 
@@ -53,8 +53,8 @@ def _is_of_a_later_card(case: Case, capability: str) -> bool:
 def newer_than_the_runtime(case: Case) -> Iterator[Finding]:
     """The CUDA runtime that was opened is of a major version that knew no such card: nothing built with it has code for one."""
     for one in said(case, "library-opened"):
-        text = _CUDART.search(one.event.values.get("library", ""))
-        opened = text and compare.cuda(text.group(1) or f"{text.group(2)}.0")
+        library = file_name(one.event.values.get("library", ""))
+        opened = cuda_of(library) if "cudart" in library else None
         for card in case.cards if opened else ():
             first = compare.cuda(card.family.first_cuda) if card.family is not None and card.family.first_cuda else None
             if opened and first is not None and first.major > opened.major:

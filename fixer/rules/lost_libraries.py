@@ -29,6 +29,8 @@ _SONAME = re.compile(r"lib([A-Za-z_]+)\.(?:so\.(\d+(?:\.\d+)*)|(\d+\.\d+)\.dylib
 _DLL = re.compile(r"([A-Za-z]+)64_(\d+)\.dll", re.IGNORECASE)
 # .NET leaves the ending away.
 _BARE_DLL = re.compile(r"64_\d+$")
+# Two digits of a DLL's name from here on are a major and a minor number: CUDA 5.0 to 9.2.
+_BOTH_NUMBERS = 50
 # From this CUDA on a name holds for the whole major.
 MAJOR_ALONE = 11
 
@@ -78,7 +80,7 @@ def lost(case: Case) -> tuple[Lost, ...]:
             if kind and name not in found:
                 error = one.event.values.get("dlerror") or one.event.values.get("error", "")
                 other = error.partition(":")[0].strip()
-                found[name] = Lost(name, kind, _cuda_of(name), one, other if other and other != name and ".so" in other else "")
+                found[name] = Lost(name, kind, cuda_of(name), one, other if other and other != name and ".so" in other else "")
         known = tuple(found.values())
         case.memory["lost"] = known
     return known
@@ -100,14 +102,15 @@ def kind_of(name: str) -> str:
     return "cuda" if OF_CUDA.search(name) else ""
 
 
-def _cuda_of(name: str) -> CudaVersion | None:
+def cuda_of(name: str) -> CudaVersion | None:
     """The CUDA that a library's name belongs to: libcudart.so.10.1, libcublas.so.12, cudart64_110.dll."""
     if OF_CUDNN.search(name):
         return None
     dll = _DLL.search(name)
     if dll:
         stem, digits = dll.group(1), dll.group(2)
-        number = f"{digits[:-1]}.{digits[-1]}" if len(digits) > 2 else digits
+        # cudart64_90.dll is of 9.0 as cudart64_110.dll is of 11.0; cublas64_10.dll and cudart64_12.dll tell a major alone.
+        number = f"{digits[:-1]}.{digits[-1]}" if len(digits) > 2 or int(digits) >= _BOTH_NUMBERS else digits
     else:
         parts = _SONAME.search(name)
         if parts is None:
