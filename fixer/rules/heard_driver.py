@@ -15,7 +15,7 @@ from typing import cast
 from fixer.model import compare
 from fixer.model.finding import Certainty, Finding
 from fixer.rules.case import Case
-from fixer.rules.circumstances import driver_too_old
+from fixer.rules.circumstances import driver_too_old, halves_agree
 from fixer.rules.driver_loading import GIVE_BACK, LOOK
 from fixer.rules.events import evidence, heard, said
 from fixer.rules.heard import GIVEN_AWAY, about, candidates, named
@@ -32,6 +32,9 @@ _FITTING_DRIVER = (
 # What a version of PyTorch says of its CUDA: 2.5.1+cu121.
 _BUILT_FOR = re.compile(r"\+cu(\d{1,2})(\d)(?!\d)")
 _ONE_FOR_ALL = 11
+_FAILED = ("error", "headline")
+# Lines that TensorFlow prints only where cuInit failed.
+_DIAGNOSIS = ("halves-match", "libcuda-reported", "kernel-reported")
 _HALVES = ("driver-halves-differ", "libcuda-reported", "kernel-reported")
 
 
@@ -62,6 +65,16 @@ def halves_unread(case: Case) -> Iterator[Finding]:
             weights = {"driver-library-mismatch": 72.0, "cuda-compat-lib": 28.0}
             yield from candidates("halves-unread", weights, "the halves of the driver differ", (one.evidence,), ("nvidia-smi",))
             return
+
+
+def diagnosis_alone(case: Case) -> Iterator[Finding]:
+    """What TensorFlow tells of the driver after cuInit failed, without the line that says how: its halves are of one release."""
+    seen = said(case, *_DIAGNOSIS)
+    if not seen or not halves_agree(case) or any(one.row.kind in (*_FAILED, "success") for one in heard(case)):
+        return
+    title = "CUDA did not start although both halves of the driver are of one release"
+    weights = {"cuda-visible-devices": 44.0, "uvm-or-driver-state": 34.0, "device-permissions": 12.0, "container-without-gpu": 10.0}
+    yield from candidates("diagnosis-alone", weights, title, evidence(seen), ("nvidia-smi",))
 
 
 def insufficient_by_number(case: Case) -> Iterator[Finding]:

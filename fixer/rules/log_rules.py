@@ -41,6 +41,7 @@ OF_A_LOG: tuple[Rule, ...] = (
     heard_cards.seen_by_xla_alone,
     heard_driver.halves_in_a_container,
     heard_driver.halves_unread,
+    heard_driver.diagnosis_alone,
     heard_driver.insufficient_by_number,
     heard_driver.torch_newer_than_the_driver,
     heard_driver.container_wants_another_release,
