@@ -9,7 +9,7 @@ from fixer.model.finding import Finding
 from fixer.rules.case import Case
 from fixer.rules.events import Heard, heard, said
 from fixer.rules.heard import candidates, named
-from fixer.rules.reserve import Start, starts
+from fixer.rules.reserve import Start, size_in_name, starts
 
 _PLACE = re.compile(r"device:GPU:(\d+) with ")
 _CAP_MIB = 1024
@@ -17,6 +17,8 @@ _TINY_MIB = 600
 # As of a card that is looked at: with less free than this, and less than half of it, others hold the rest.
 _LITTLE_MIB = 1536
 _LAST_RUNG_BYTES = 32 << 20
+# The part of a card's round size that its driver lets a program see at all.
+_WHOLE = 0.97
 # Beside a program's own share its context and its cache take some of the memory too.
 _MUCH_OF_OTHERS = 0.35
 
@@ -90,7 +92,19 @@ def ladder_at_the_end(case: Case) -> Iterator[Finding]:
         return
     weights = {"benign-noise": 34.0, "gpu-memory-held": 28.0, "gpu-too-small": 22.0, "gpu-memory-growth": 16.0}
     title = "the allocator was refused memory, and the log does not show how it went on"
+    if asks_for_the_whole_card(case, refused[0]):
+        weights = {"gpu-memory-growth": 50.0, "benign-noise": 36.0, "gpu-memory-held": 8.0, "gpu-too-small": 6.0}
+        title = "the program asked for the whole card at once, of which the driver and the screen keep a part"
     yield from candidates("ladder-at-the-end", weights, title, (refused[-1].evidence,), ("nvidia-smi",))
+
+
+def asks_for_the_whole_card(case: Case, refused: Heard) -> bool:
+    """Whether the first request was for all that the card has: so asks a program that sets a share of 1, and never TensorFlow
+    by itself, which leaves a reserve of what it finds free."""
+    asked = int(refused.event.values.get("bytes") or 0) / 2**20
+    totals = {card.gpu.memory_mib for card in case.cards if card.gpu.memory_mib}
+    totals |= {total for card in case.cards if (total := size_in_name(card.gpu.name or "")) is not None}
+    return bool(totals) and asked >= _WHOLE * min(totals)
 
 
 def memory_by_numbers(case: Case) -> Iterator[Finding]:

@@ -89,7 +89,12 @@ def _total(case: Case, name: str) -> int | None:
     told = {card.gpu.memory_mib for card in case.cards if card.gpu.memory_mib and card.gpu.name in (None, name)}
     if not told and len(case.cards) == 1 and case.cards[0].gpu.memory_mib:
         told = {case.cards[0].gpu.memory_mib}
-    size = _IN_NAME.search(name)
     if len(told) == 1:
         return next(iter(told))
-    return int(size[1]) * 1024 if size and not told else None
+    return None if told else size_in_name(name)
+
+
+def size_in_name(name: str) -> int | None:
+    """The MiB that a card's own name tells."""
+    size = _IN_NAME.search(name)
+    return int(size[1]) * 1024 if size else None
