@@ -31,6 +31,7 @@ _WINDOWS_PART = re.compile(r"cudnn_\w+64_\d", re.IGNORECASE)
 _MODULE_NOT_FOUND = "126"
 _FIRST_WITH_ZLIB = (8, 3)
 _ELSEWHERE = 8.0
+_NO_DRIVER = dict.fromkeys(("driver-not-loaded", "no-nvidia-gpu", "container-without-gpu", "wsl-libcuda-path"), 20.0)
 _A_CUDNN = ("cudnn-missing", "cudnn-too-old", "cudnn-too-new")
 
 
@@ -131,6 +132,9 @@ def cudnn_not_loaded(case: Case) -> Iterator[Finding]:
         weights = {"cuda-libs-wrong-version": 60.0, **{cause: 0.5 * weight for cause, weight in weights.items() if cause in _A_CUDNN}}
     if _started_elsewhere(case):
         weights["env-not-inherited"] = weights.get("env-not-inherited", 6.0) * _ELSEWHERE
+    if any(other.kind == "driver" for other in lost(case)):
+        # Without the driver's own library cuDNN is of no use, and tells nothing of why that one is not there.
+        weights = _NO_DRIVER | {"cudnn-missing": 20.0}
     yield from candidates("cudnn-not-loaded", weights, f"{one.name} could not be loaded", evidence, ("convfix", "doctor"))
 
 
