@@ -53,6 +53,8 @@ _LAUNCHERS = {
     "systemd": r"systemd|gunicorn|supervisor|apache",
     "cron": r"\bcron",
 }
+# An image of NVIDIA's holds the CUDA that its tag names; the one called base holds hardly any library of it.
+_CUDA_IMAGE = re.compile(r"\bnvidia/cuda[: ]v?(\d{1,2}\.\d)(?:\.\d+)?(?!\S*-base)(?:-cudnn(\d))?", re.IGNORECASE)
 # Boards and modules whose processor is an ARM one, whatever else is said.
 _JETSON = re.compile(r"\b(?:jetson|jetpack|tegra|l4t)\b", re.IGNORECASE)
 _ARM = re.compile(r"\b(?:jetson|jetpack|tegra|raspbian|raspberry|xavier|orin|aarch64|armv[78]l?|grace hopper|gh200)\b", re.IGNORECASE)
@@ -242,6 +244,12 @@ def _cuda(texts: Mapping[str, str]) -> dict[str, Any]:
         tools = tuple(Toolkit(".".join(one.split(".")[:2]), f"/usr/local/cuda-{'.'.join(one.split('.')[:2])}") for one in versions)
         if tools:
             made["toolkits"] = found(tools, f"{_SOURCE}: cuda")
+    image, source = _CUDA_IMAGE.search(texts.get("install_method", "")), f"{_SOURCE}: install_method"
+    if image:
+        # What is told beside it is the host's, of which the container sees nothing.
+        made["toolkits"] = found((Toolkit(image[1], f"/usr/local/cuda-{image[1]}"),), source)
+        if image[2]:
+            made["libraries"] = found((Library("cudnn", image[2], "libcudnn"),), source)
     cudnn = _NUMBER.search(texts.get("cudnn", ""))
     if cudnn:
         made["libraries"] = found((Library("cudnn", cudnn.group(), "libcudnn"),), f"{_SOURCE}: cudnn")
