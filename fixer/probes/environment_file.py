@@ -58,6 +58,8 @@ _CUDA_IMAGE = re.compile(r"\bnvidia/cuda[: ]v?(\d{1,2}\.\d)(?:\.\d+)?(?!\S*-base
 # Boards and modules whose processor is an ARM one, whatever else is said.
 _JETSON = re.compile(r"\b(?:jetson|jetpack|tegra|l4t)\b", re.IGNORECASE)
 _ARM = re.compile(r"\b(?:jetson|jetpack|tegra|raspbian|raspberry|xavier|orin|aarch64|armv[78]l?|grace hopper|gh200)\b", re.IGNORECASE)
+# Who has one of these has a Mac, whatever else is not said.
+_APPLES = re.compile(r"\bapple\b|\bm[1-5]\b(?: (?:pro|max|ultra|mac\w*))?", re.IGNORECASE)
 # A Mac with one of these has no processor of Apple's.
 _INTEL_MAC = re.compile(r"\b(?:intel|x86_64|x86-64|iris|radeon|amd|core i\d|xeon)\b", re.IGNORECASE)
 _DISTROS = {
@@ -141,6 +143,8 @@ def _system(texts: Mapping[str, str]) -> dict[str, Any]:
         made["os"] = found("macos", source)
     elif "linux" in every or any(name in every for name in _DISTROS):
         made["os"] = found("linux", source)
+    elif not every.strip() and _APPLES.search(texts.get("gpu", "")) and not _NVIDIA.search(texts.get("gpu", "")):
+        made["os"] = found("macos", f"{_SOURCE}: gpu")
     if made.get("os", found("linux", source)).value == "linux" and _ARM.search(f"{every} {texts.get('gpu', '')} {method}"):
         made["os"], made["arch"] = found("linux", source), found("aarch64", source)
     apple = re.search(r"apple|\bm[1-4]\b|arm64|aarch64", f"{every} {texts.get('gpu', '').lower()}")

@@ -164,8 +164,10 @@ class _Reading:
 
     def _is_well(self) -> bool:
         """Whether the log shows a run that got somewhere, or nothing but harmless lines."""
-        # What a report says beside its log has no line.
-        kinds = {one.row.kind for one in _told(self.events) if one.event.line and one.row.id != CUT_OFF}
+        # What a report says beside its log has no line. Where a warning stands is a part of it, and no fact beside it.
+        harmless = {one.event.line for one in self.events if one.row.kind == "noise"}
+        seen = [one for one in _told(self.events) if one.event.line and one.row.id != CUT_OFF]
+        kinds = {one.row.kind for one in seen if one.row.kind != "fact" or one.event.line not in harmless}
         return "success" in kinds or bool(kinds) and "fact" not in kinds
 
     def _reported(self) -> tuple[str, ...]:

@@ -45,7 +45,9 @@ _OF_A_TRACEBACK = 4
 _FIRST_WITH_PROTOBUF_4 = (2, 12)
 _IMPORTED = re.compile(r"while importing ([\w.]{1,80})")
 # Native modules of the frameworks and of what they import.
-_NATIVE_MODULE = re.compile(r"_?pywrap|tensorflow|numpy|umath|jaxlib|xla|torch|_C\b|h5py|^defs$|protobuf|_message|ml_dtypes", re.IGNORECASE)
+_NATIVE_MODULE = re.compile(
+    r"_?pywrap|tensorflow|numpy|umath|jaxlib|xla|torch|_C\b|h5py|^defs$|protobuf|_message|ml_dtypes|onnxruntime|cupy", re.IGNORECASE
+)
 _SITE = ("site-packages", "dist-packages")
 # Headings of a resolver, which do not say what could not be resolved.
 _RESOLVERS = ("uv-unsatisfiable", "uv-no-solution")

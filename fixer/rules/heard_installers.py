@@ -28,6 +28,8 @@ _LAST_GPU_PACKAGE = (2, 12)
 _ONE_PACKAGE = (2, 1)
 # Which wheels a Python takes: its system and processor, and whether it is one of 64 bits.
 _PLATFORM = "import sys, sysconfig; print(sysconfig.get_platform(), sys.maxsize > 2**32)"
+# Packages that have wheels for macOS alone.
+_OF_MACS = ("tensorflow-macos", "tensorflow-metal")
 _WITHOUT_GPU = ("tensorflow", "tensorflow-cpu", "intel-tensorflow")
 
 
@@ -44,6 +46,7 @@ def requirement_unmet(case: Case) -> Iterator[Finding]:
 def _unmet(case: Case, one: Heard, name: str, text: str) -> Iterator[Finding]:
     exact, listed = _EXACT.search(text), _VERSIONS.search(text)
     version = exact.group(1) if exact else ""
+    on_a_mac = case.os == "macos" or name in _OF_MACS and not case.facts.os.is_found
     if said(case, "pip-network"):
         if is_framework(name):
             title = f"the index was not reached, so {name} was not found"
@@ -57,7 +60,7 @@ def _unmet(case: Case, one: Heard, name: str, text: str) -> Iterator[Finding]:
     elif is_framework(name):
         if _is_musl(case) and not _names_versions(listed):
             yield named("libc-musl", "likely", f"there are no wheels of {name} for musl", (one.evidence,), "said-musl")
-        elif case.os != "macos" and not _names_versions(listed) and _serves_this_python(case, name, version):
+        elif not on_a_mac and not _names_versions(listed) and _serves_this_python(case, name, version):
             release = f"{name} {version}".strip()
             title = f"{release} has wheels for Python {case.python}: the index has none for this processor or system"
             # Without a number it may be an older index too, from before this Python was served.
@@ -65,7 +68,7 @@ def _unmet(case: Case, one: Heard, name: str, text: str) -> Iterator[Finding]:
             if not version:
                 weights = {"python-unsupported": 64.0, "apple-silicon": 22.0, "libc-musl": 14.0}
             yield from candidates("requirement-unmet", weights, title, (one.evidence,), ("python3", "-c", _PLATFORM))
-        elif case.os == "macos" and not _names_versions(listed):
+        elif on_a_mac and not _names_versions(listed):
             weights = {"python-unsupported": 62.0, "apple-silicon": 38.0}
             title = f"there is no wheel of {name} for this Python or this Mac"
             yield from candidates("requirement-unmet", weights, title, (one.evidence,), ("python3", "--version"))

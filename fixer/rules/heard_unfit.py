@@ -155,6 +155,11 @@ def library_unusable(case: Case) -> Iterator[Finding]:
     for one in said(case, "library-damaged"):
         name = one.event.values.get("library", "")
         if kind_of(name) or _IN_TENSORFLOW.search(name.replace("\\", "/")):
+            if kind_of(name) == "driver":
+                # A container's runtime mounts the driver's libraries over empty files, which stay in an image that was made of it.
+                weights = {"container-without-gpu": 46.0, "driver-not-loaded": 40.0, "driver-library-mismatch": 14.0}
+                yield from candidates("driver-library-damaged", weights, f"{name}: {about(one)}", (one.evidence,), ("nvidia-smi",))
+                continue
             cause = "cudnn-missing" if kind_of(name) == "cudnn" else "environment-broken"
             yield named(cause, "likely", f"{name}: {about(one)}", (one.evidence,), "library-damaged")
     for one in said(case, "library-unreadable"):

@@ -62,6 +62,9 @@ HINTS: tuple[Hint, ...] = (
     # Since 2.11 every wheel for Windows is without CUDA; before, who wanted none asked for tensorflow-cpu.
     Hint("a TensorFlow on Windows whose release nobody tells", lambda case: known.os_is("windows")(case) and case.tensorflow is None,
          {"windows-native-no-gpu": 4}),
+    # Its GPU is one that TensorFlow can use, by Apple's plugin.
+    Hint("a Mac with Apple's processor", lambda case: case.os == "macos" and case.facts.arch.is_found and case.arch == "aarch64",
+         {"no-nvidia-gpu": 0.2}),
     Hint("TensorFlow without CUDA on Windows", lambda case: case.os == "windows" and known.tensorflow_without_windows(case),
          {"windows-native-no-gpu": 40, "cpu-build-selected": 0.2}),
     Hint("TensorFlow with CUDA on Windows",
