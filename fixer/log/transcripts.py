@@ -24,7 +24,11 @@ _LIST, _COUNT, _TRUTH, _NAME, _VERSION = (
     re.compile(one) for one in (r"\[\]", r"0", r"True|False", r"''|\"\"", r"[\"']?(\d{1,4}\.\d{1,4}(?:[.+-]?[0-9a-z]+){0,6})[\"']?")
 )
 # What a shell answers, where the value shows what was asked for.
+_FOLDERS = re.compile(r":?/[\w./+@-]{1,300}(?::[\w./+@-]{0,300}){0,31}")
 _CARDS = re.compile(r"-?\d{1,3}(?:,\d{1,3}){0,31}|(?:GPU|MIG)-[\w-]{1,60}")
+# printenv and env print it so, and a shell sets it so.
+_SET_ALONE = re.compile(r"\s*(?:export |set )?CUDA_VISIBLE_DEVICES=[\"']?([\w,./-]{0,120})[\"']?\s*", re.IGNORECASE)
+_OF_A_SHELL = (_FOLDERS, _CARDS)
 # The names of all devices come one to a line, that of the processor first: which of them is a GPU's only a later line tells.
 _PROCESSOR = re.compile(
     r"[\[\"' u]{0,4}/(?:device:)?(?:XLA_)?cpu:\d{1,3}(?:[\"', u]{1,6}/device:(?:XLA_)?cpu:\d{1,3}){0,4}[\"'\]]{0,2}", re.IGNORECASE
@@ -43,6 +47,7 @@ _ASKED = (
     (rf"{_TF}\.(?:__version__|version\.VERSION|VERSION)", _VERSION, "TensorFlow version: {}"),
     (r"(?:keras|tf\.keras)\.__version__", _VERSION, "keras.__version__: {}"),
     (r"echo \"?\$\{?CUDA_VISIBLE_DEVICES\}?\"?", _CARDS, "CUDA_VISIBLE_DEVICES: {}"),
+    (r"echo \"?\$\{?LD_LIBRARY_PATH\}?\"?", _FOLDERS, "LD_LIBRARY_PATH={}"),
     (r"(?:np|numpy)\.__version__", _VERSION, "numpy.__version__: {}"),
 )
 _ANY = "|".join(rf"(?P<q{at}>{asked})" for at, (asked, _, _) in enumerate(_ASKED))
@@ -78,6 +83,8 @@ def answered(lines: Iterable[Line]) -> Iterator[Line]:
         hinted = ("_" in text or "(" in text or "VERSION" in text) and any(map(text.__contains__, _HINTS))
         if hinted:
             yield from _told(line)
+        elif "VISIBLE_DEVICES=" in text and (alone := _SET_ALONE.fullmatch(text)) is not None:
+            yield Line(line.number, f'env: CUDA_VISIBLE_DEVICES="{alone.group(1)}"')
         elif not waiting:
             continue
         prompt = _PROMPT.match(line.text)
@@ -91,7 +98,7 @@ def answered(lines: Iterable[Line]) -> Iterator[Line]:
         waiting = [one for one in waiting if line.number - one.line <= _FARTHEST]
         value = _OUT.sub("", line.text, count=1).strip() if len(line.text) <= _LONGEST else ""
         for at, one in enumerate(waiting):
-            if value and one.answer.fullmatch(value) and (one.answer is not _CARDS or line.number == one.line + 1):
+            if value and one.answer.fullmatch(value) and (one.answer not in _OF_A_SHELL or line.number == one.line + 1):
                 answer = Line(line.number, one.words.format(value))
                 if one.answer is _PROCESSOR:
                     listed = answer

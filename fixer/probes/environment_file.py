@@ -37,7 +37,7 @@ _TENSORFLOW = re.compile(
     re.IGNORECASE,
 )
 _CALLS = (
-    ("wheels-asked", re.compile(r"\[[\w,\s-]*and-cuda", re.IGNORECASE)),
+    ("wheels-asked", re.compile(r"\[[\w,\s-]*and-cuda|\bjax\[cuda(?:1\d)?(?:_pip)?\]|\bcuda1\d_pip\b", re.IGNORECASE)),
     (
         "pip-asked",
         re.compile(r"(?:pip3? install (?:-{1,2}[\w-]+ )*|(?:pip|uv|poetry|pdm|pipenv|venv), )tensorflow(?![\w-])", re.IGNORECASE),
@@ -155,6 +155,9 @@ def _system(texts: Mapping[str, str]) -> dict[str, Any]:
     # Some name it where they were asked for the system.
     key, text = ("distro", distro) if distro else ("os", os)
     name = next((id for word, id in _DISTROS.items() if re.search(rf"\b{word}", text.lower())), None)
+    if name is None and re.search(r"\balpine\b", method.lower()):
+        # An image's name tells the C library as well: python:3.11-alpine.
+        key, text, name = "install_method", method, "alpine"
     if name is not None:
         version = _NUMBER.search(text)
         made["distro"] = found(Distro(name, version.group() if version else None), f"{_SOURCE}: {key}")

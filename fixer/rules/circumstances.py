@@ -20,6 +20,7 @@ from fixer.rules.heard_unloaded import toolkit_fits
 from fixer.rules.memory_told import amount
 
 _FIRST_WITHOUT_WINDOWS = (2, 11)
+_FIRST_PYTHON_WITHOUT_WINDOWS = (3, 11)
 _FIRST_WITHOUT_PASCAL = 91100
 # What any build says of the processor, and how a run tells that it has no GPU.
 _OF_THE_PROCESSOR = {"cpu-instructions", "cpu-frequency", "onednn", "numa-node"}
@@ -130,6 +131,19 @@ def tensorflow_without_windows(case: Case) -> bool:
     return case.tensorflow is not None and compare.minor(case.tensorflow) >= _FIRST_WITHOUT_WINDOWS
 
 
+def python_without_windows(case: Case) -> bool:
+    """No TensorFlow is told, and the Python is one for which the last with CUDA on Windows has no wheels."""
+    told = case.python if case.os == "windows" and case.tensorflow is None else None
+    return told is not None and compare.minor(told) >= _FIRST_PYTHON_WITHOUT_WINDOWS
+
+
+def wheel_is_of_this_python(case: Case) -> bool:
+    """The wheel that pip refused is for the very Python that is told: it is refused for its system."""
+    wheels = [one.event.values.get("wheel", "") for one in said(case, "pip-other-platform")]
+    tag = "-cp{}{}-".format(*compare.minor(case.python)) if case.python is not None else ""
+    return bool(tag) and any(tag in name for name in wheels)
+
+
 def recent_tensorflow(case: Case) -> bool:
     return case.tensorflow is not None and compare.minor(case.tensorflow) >= (2, 14)
 
@@ -166,8 +180,10 @@ def searches_no_wheels(case: Case) -> bool:
 
 
 def dropped_by_cudnn(case: Case) -> bool:
-    """cuDNN 9.11 and later has no code below compute capability 7.5; the run says which one it loaded."""
+    """cuDNN 9.11 and later has no code below compute capability 7.5; the run says which one it loaded, or the report which is there."""
     loaded = [amount(one, "version") for one in said(case, "loaded-cudnn-version")]
+    told = [compare.cudnn(one.version) for one in case.facts.libraries.or_else(()) if one.name == "cudnn"]
+    loaded = loaded or [10000 * one.major + 100 * one.minor for one in told if one is not None and len(one.parts) > 1]
     numbers = [architectures.capability(card.capability) for card in case.cards if card.capability]
     return any(one >= _FIRST_WITHOUT_PASCAL for one in loaded) and any(one is not None and one[:2] < (7, 5) for one in numbers)
 

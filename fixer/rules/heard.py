@@ -26,6 +26,9 @@ _MAY_BE_NOTHING = 40.0
 _SILENT = ("noise", "folk", "fact", "success")
 # Wrappers of a failed import: the lines above them say why, and only where those were lost do they name what it may be.
 _WRAPPERS = ("native-runtime", "keras-cannot")
+# A program that ends by a signal is told by its end, and by what saw it end: one crash is counted once.
+_ENDS_BY_SIGNAL = "exit-illegal-instruction"
+_SIGNALS = ("illegal-instruction", "illegal-instruction-4", "illegal-hardware-instruction")
 # A status by its number alone: a row of its own tells what the known ones mean.
 _ANY_NUMBER = "cudnn-unknown-status"
 # The card is kept for a virtual machine: a driver is not what is missing, and its rule says so.
@@ -46,7 +49,8 @@ _FIRST_WITH_PROTOBUF_4 = (2, 12)
 _IMPORTED = re.compile(r"while importing ([\w.]{1,80})")
 # Native modules of the frameworks and of what they import.
 _NATIVE_MODULE = re.compile(
-    r"_?pywrap|tensorflow|numpy|umath|jaxlib|xla|torch|_C\b|h5py|^defs$|protobuf|_message|ml_dtypes|onnxruntime|cupy", re.IGNORECASE
+    r"_?pywrap|tensorflow|numpy|umath|jaxlib|xla|torch|_C\b|h5py|^defs$|protobuf|_message|ml_dtypes|onnxruntime|cupy|mxnet|^cv2$",
+    re.IGNORECASE,
 )
 _SITE = ("site-packages", "dist-packages")
 # Headings of a resolver, which do not say what could not be resolved.
@@ -144,14 +148,30 @@ def is_own(path: str) -> bool:
     return path.endswith(".py") and not any(part in path for part in _SITE) and "/lib/python" not in path.replace("\\", "/").lower()
 
 
+def mixes_user_site(case: Case) -> tuple[Heard, ...]:
+    """A line through the user's own site-packages and one through an environment's, where a traceback has both."""
+    own, environment = said(case, "in-user-site"), said(case, "in-environment")
+    return (own[0], environment[0]) if own and environment else ()
+
+
+def _of_another_module(case: Case, one: Heard) -> bool:
+    """Whether what dkms could not build is another driver's module."""
+    built = [other.event.values.get("module", "") for other in said(case, "dkms-module")]
+    return "nvidia" not in one.event.text.lower() and bool(built) and not any("nvidia" in name for name in built)
+
+
 def _of_no_known_processor(case: Case, one: Heard) -> bool:
     """Whether the system is not told: Rosetta lacks the instructions too, on a Mac whose processor is Apple's."""
     return not case.facts.os.is_found
 
 
-def _allows_protobuf_4(case: Case, one: Heard) -> bool:
-    """Whether the code that is too old for this protobuf is not TensorFlow's own, which takes newer ones."""
-    return case.tensorflow is not None and compare.minor(case.tensorflow) >= _FIRST_WITH_PROTOBUF_4
+def _may_be_of_another(case: Case, one: Heard) -> bool:
+    """Whether the code that is too old for this protobuf may be none of the TensorFlow that belongs here.
+
+    One that takes newer ones, or one of the user's site-packages that an environment's protobuf met.
+    """
+    takes_newer = case.tensorflow is not None and compare.minor(case.tensorflow) >= _FIRST_WITH_PROTOBUF_4
+    return takes_newer or bool(mixes_user_site(case))
 
 
 def _driver_is_told_newer(case: Case, one: Heard) -> bool:
@@ -174,7 +194,7 @@ def _runtime_is_newer(case: Case, one: Heard) -> bool:
 _DOUBTED: Mapping[str, Callable[[Case, Heard], bool]] = {
     "cpu-feature": _of_no_known_processor,
     "jaxlib-avx": _of_no_known_processor,
-    "protobuf-descriptors": _allows_protobuf_4,
+    "protobuf-descriptors": _may_be_of_another,
     "torch-driver-old": _driver_is_told_newer,
 }
 _UNLESS: Mapping[str, Callable[[Case, Heard], bool]] = {
@@ -182,6 +202,7 @@ _UNLESS: Mapping[str, Callable[[Case, Heard], bool]] = {
     # PyTorch says in the same breath where the other copy lies.
     "torch-cudnn-other": lambda case, one: bool(said(case, "torch-library-path")),
     "dll-init": _of_no_framework,
+    "dkms-failed": _of_another_module,
     "stub-in-cache": _is_hidden,
     "tf1-memory-snippet": lambda case, one: own_file(case, "tensorflow") is not None or has_the_names_of_one(case),
     "cpu-feature": lambda case, one: case.os == "macos",
@@ -201,6 +222,8 @@ def said_among_several(case: Case) -> Iterator[Finding]:
     silent = (*(_WRAPPERS if failed else ()), *(_RESOLVERS if _asked_for_others(case) or said(case, "uv-platform") else ()))
     for one in heard(case):
         if one.row.id in silent or one.row.id == _ANY_NUMBER and _number_is_known(case, one):
+            continue
+        if one.row.id == _ENDS_BY_SIGNAL and said(case, *_SIGNALS):
             continue
         if len(one.row.causes) > 1 and one.row.kind not in _SILENT:
             causes: dict[str, float] = dict(one.row.causes)

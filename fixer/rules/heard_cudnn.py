@@ -135,13 +135,19 @@ def _winner(case: Case, direct: str, compiled: CudnnVersion) -> tuple[dict[str, 
     """The candidates: no right copy at all, a right one that is hidden, or one that a setting hides."""
     weights = {direct: 72.0, "cudnn-shadowed": 22.0, "ld-library-path-shadows-env": 4.0, "env-not-inherited": 2.0}
     right = _right_copies(case, compiled)
-    if right:
+    asked = said(case, "wheels-asked")
+    path = case.variables.get("LD_LIBRARY_PATH", "")
+    leads_to_cuda = any(_CUDA_FOLDER.search(folder) and "site-packages" not in folder for folder in path.split(":"))
+    set_to = (fact("variables.LD_LIBRARY_PATH", path, case.facts.variables),) if leads_to_cuda else ()
+    if right and leads_to_cuda:
+        weights = {direct: 6.0, "cudnn-shadowed": 30.0, "ld-library-path-shadows-env": 60.0, "env-not-inherited": 4.0}
+    elif right:
         weights = {direct: 6.0, "cudnn-shadowed": 78.0, "ld-library-path-shadows-env": 12.0, "env-not-inherited": 4.0}
-        path = case.variables.get("LD_LIBRARY_PATH", "")
-        if any(_CUDA_FOLDER.search(folder) and "site-packages" not in folder for folder in path.split(":")):
-            weights = {direct: 6.0, "cudnn-shadowed": 30.0, "ld-library-path-shadows-env": 60.0, "env-not-inherited": 4.0}
-            right = (*right, fact("variables.LD_LIBRARY_PATH", path, case.facts.variables))
-    return weights, right
+    elif asked and leads_to_cuda:
+        # Who asked pip for the wheels got a cuDNN that fits: the path leads past it.
+        weights = {direct: 24.0, "cudnn-shadowed": 20.0, "ld-library-path-shadows-env": 52.0, "env-not-inherited": 4.0}
+        right = (asked[0].evidence,)
+    return weights, (*right, *set_to) if right else ()
 
 
 def _right_copies(case: Case, compiled: CudnnVersion) -> tuple[Evidence, ...]:

@@ -13,7 +13,7 @@ from fixer.model import compare
 from fixer.model.finding import Finding
 from fixer.rules.case import Case
 from fixer.rules.events import Heard, evidence, said
-from fixer.rules.heard import about, candidates, file_of, has_the_names_of_one, is_own, named, own_file
+from fixer.rules.heard import about, candidates, file_of, has_the_names_of_one, is_own, mixes_user_site, named, own_file
 from fixer.rules.import_names import (
     CAME_WITH,
     EVERY_PROTOBUF_HAS,
@@ -285,12 +285,12 @@ def _is_called(path: str, file: str) -> bool:
 
 def user_site_in_traceback(case: Case) -> Iterator[Finding]:
     """An environment's program took modules out of the user's own site-packages, and an import failed."""
-    own, environment = said(case, "in-user-site"), said(case, "in-environment")
-    if own and environment:
+    mixed = mixes_user_site(case)
+    if mixed:
         failed = said(case, "no-module", "no-attribute", "cannot-import-name", "numpy-two", "numpy-array-api", "numpy-import",
                       "numpy-older", "protobuf-descriptors", "protobuf-descriptors-old", "protobuf-runtime-older",
                       "numpy-extensions-failed",
                       "library-not-found")  # fmt: skip
         if failed:
             title = "modules come from ~/.local although the program runs in an environment"
-            yield named("user-site-leak", "likely", title, (own[0].evidence, environment[0].evidence), "said-user-site")
+            yield named("user-site-leak", "likely", title, evidence(mixed), "said-user-site")

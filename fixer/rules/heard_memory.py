@@ -9,6 +9,7 @@ from fixer.model.finding import Finding
 from fixer.rules.case import Case
 from fixer.rules.events import Heard, heard, said
 from fixer.rules.heard import candidates, named
+from fixer.rules.memory_told import amount
 from fixer.rules.reserve import Start, size_in_name, starts
 
 _PLACE = re.compile(r"device:GPU:(\d+) with ")
@@ -16,6 +17,8 @@ _CAP_MIB = 1024
 _TINY_MIB = 600
 # As of a card that is looked at: with less free than this, and less than half of it, others hold the rest.
 _LITTLE_MIB = 1536
+# An allocator that got less than this part of its card shares it, or was told to.
+_OF_THE_CARD = 4
 _LAST_RUNG_BYTES = 32 << 20
 # The part of a card's round size that its driver lets a program see at all.
 _WHOLE = 0.97
@@ -39,9 +42,15 @@ def memory_limit(case: Case) -> Iterator[Finding]:
             yield named("gpu-memory-held", "possible", title, (one.evidence,), "little-memory-left")
     yield from _little_at_the_start(case)
     for one in said(case, "allocator-limit"):
-        if one.event.values.get("limit") == str(_CAP_MIB << 20):
+        had, total = int(amount(one, "limit")) >> 20, max((card.gpu.memory_mib or 0 for card in case.cards), default=0)
+        if had == _CAP_MIB:
             title = "the allocator was limited to 1 GiB of the GPU's memory"
             yield named("gpu-memory-setting-misused", "possible", title, (one.evidence,), "allocator-limit-left")
+        elif had and _OF_THE_CARD * had < total:
+            title = f"the allocator had {had} MiB of the GPU's {total} MiB"
+            yield named("gpu-memory-setting-misused", "possible", title, (one.evidence,), "allocator-limit-low")
+            weights = {"gpu-memory-held": 80.0, "gpu-memory-setting-misused": 20.0}
+            yield from candidates("little-for-the-allocator", weights, title, (one.evidence,), ("nvidia-smi",))
 
 
 def _little_at_the_start(case: Case) -> Iterator[Finding]:
@@ -120,6 +129,18 @@ def memory_by_numbers(case: Case) -> Iterator[Finding]:
         else:
             weights = {"gpu-too-small": 86.0, "gpu-memory-growth": 8.0, "gpu-memory-held": 6.0}
         yield from candidates("memory-by-numbers", weights, title, (one.evidence,), ("nvidia-smi",))
+        return
+
+
+def memory_by_cupys_numbers(case: Case) -> Iterator[Finding]:
+    """CuPy gives what it asked for and what it had: where both are little beside the card's memory, others hold the rest."""
+    total = max((card.gpu.memory_mib or 0 for card in case.cards), default=0)
+    for one in said(case, "cupy-out-of-memory") if total else ():
+        asked, own = (int(one.event.values.get(name, "").replace(",", "") or 0) >> 20 for name in ("asked", "own"))
+        title = f"of the GPU's {total} MiB, {own} were the program's own and {asked} were asked for"
+        held = (asked + own) / total < 1 - _MUCH_OF_OTHERS
+        weights = {"gpu-memory-held": 80.0, "gpu-too-small": 20.0} if held else {"gpu-too-small": 88.0, "gpu-memory-held": 12.0}
+        yield from candidates("memory-by-cupys-numbers", weights, title, (one.evidence,), ("nvidia-smi",))
         return
 
 

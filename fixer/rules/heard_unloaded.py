@@ -16,8 +16,9 @@ from fixer.model.finding import Evidence, Finding
 from fixer.model.versions import CudaVersion
 from fixer.rules.case import Case, is_reported
 from fixer.rules.copies import toolkit_serves
-from fixer.rules.events import heard, said
+from fixer.rules.events import Heard, heard, said
 from fixer.rules.heard import candidates, named
+from fixer.rules.listed_files import listed_as, not_there, sought_in_vain
 from fixer.rules.lost_libraries import A_PART, LINES, MAJOR_ALONE, OF_CUDA, OF_CUDNN, OF_DRIVER, Lost, lost, soname
 from fixer.rules.say import fact
 
@@ -38,11 +39,6 @@ _A_CUDNN = ("cudnn-missing", "cudnn-too-old", "cudnn-too-new")
 def _started_elsewhere(case: Case) -> bool:
     """Whether a notebook, an editor or a service started the program: none of them sees what a shell sets."""
     return bool(said(case, "notebook")) or is_reported(case.facts.launchers)
-
-
-def _listed(case: Case, name: str) -> tuple[Evidence, ...]:
-    """Lines that list a file of this very name, as find and ls print them: the library is there."""
-    return tuple(one.evidence for one in said(case, "library-listed") if one.event.text.strip().split()[-1].endswith("/" + name))
 
 
 def _opened(case: Case) -> set[str]:
@@ -81,8 +77,12 @@ def cudnn_not_loaded(case: Case) -> Iterator[Finding]:
         return
     one = gone[0]
     evidence = tuple(item.line.evidence for item in gone[:3])
-    listed = _listed(case, one.name)
-    if one.windows:
+    listed = listed_as(case, one.name)
+    vain = sought_in_vain(case, one.name)
+    if one.windows and listed and one.line.event.values.get("code") != _MODULE_NOT_FOUND:
+        evidence += listed[:2]
+        weights = {"windows-dll-search-path": 70.0, "zlibwapi-missing": 14.0, "cudnn-missing": 10.0, "cuda-libs-wrong-version": 6.0}
+    elif one.windows:
         weights = {"cudnn-missing": 52.0, "zlibwapi-missing": 14.0, "windows-dll-search-path": 18.0, "cuda-libs-wrong-version": 16.0}
         if _WINDOWS_PART.search(one.name) and one.line.event.values.get("code") == _MODULE_NOT_FOUND and not _needs_no_zlib(case):
             # The part was found and something that it needs was not: from cuDNN 8.3 on that is zlib.
@@ -118,7 +118,16 @@ def cudnn_not_loaded(case: Case) -> Iterator[Finding]:
                 weights["wsl-libcuda-path"] = 8.0
         installed = [lib for lib in case.facts.libraries.or_else(()) if lib.name == "cudnn"]
         wanted = re.search(r"\.so\.(\d+)", one.name)
-        if installed and wanted:
+        wheel = _cudnn_wheel(case)
+        if wheel is not None and wanted:
+            evidence += (wheel.evidence,)
+            if wheel.event.values["version"].partition(".")[0] == wanted.group(1):
+                # A wheel's folder is searched by the program that knows of it, and by nobody else.
+                weights = {"pip-nvidia-libs-not-found": 14.0, "ld-library-path-missing": 44.0, "cudnn-missing": 30.0, "cudnn-shadowed": 4.0}
+            else:
+                newer = int(wheel.event.values["version"].partition(".")[0]) > int(wanted.group(1))
+                weights = {"cudnn-too-new" if newer else "cudnn-too-old": 60.0, "cudnn-missing": 34.0, "ld-library-path-missing": 6.0}
+        elif installed and wanted:
             known = compare.cudnn(installed[0].version)
             evidence += (fact("libraries", f"cuDNN {installed[0].version}", case.facts.libraries),)
             if known is not None and str(known.major) == wanted.group(1):
@@ -126,6 +135,9 @@ def cudnn_not_loaded(case: Case) -> Iterator[Finding]:
             elif known is not None:
                 newer = known.major > int(wanted.group(1))
                 weights = {"cudnn-too-new" if newer else "cudnn-too-old": 60.0, "cudnn-missing": 30.0, "ld-library-path-missing": 10.0}
+    if vain and not listed:
+        evidence += vain[:2]
+        weights = not_there(weights)
     if _is_of_another_cuda(case, one.name):
         # To change cuDNN alone is of no use there: no build that opens it runs with the CUDA that is there.
         evidence += tuple(fact("toolkits", f"CUDA {kit.version}", case.facts.toolkits) for kit in case.facts.toolkits.or_else(()))
@@ -136,6 +148,12 @@ def cudnn_not_loaded(case: Case) -> Iterator[Finding]:
         # Without the driver's own library cuDNN is of no use, and tells nothing of why that one is not there.
         weights = _NO_DRIVER | {"cudnn-missing": 20.0}
     yield from candidates("cudnn-not-loaded", weights, f"{one.name} could not be loaded", evidence, ("convfix", "doctor"))
+
+
+def _cudnn_wheel(case: Case) -> Heard | None:
+    """The line that lists the one wheel of cuDNN, where the log lists one."""
+    listed = said(case, "wheels-listed")
+    return listed[0] if len({one.event.values.get("version", "") for one in listed}) == 1 else None
 
 
 def _is_told(case: Case, dll: str) -> bool:
@@ -173,10 +191,16 @@ def cuda_not_loaded(case: Case) -> Iterator[Finding]:
         # Where the missing names belong to another build than the report's release, the names are right.
         wanted = compare.cuda(case.cuda_built)
     weights = _windows(case, wanted) if any(one.windows for one in gone) else _elsewhere(case, gone, wanted)
-    listed = tuple(line for one in gone for line in _listed(case, one.name))
+    listed = tuple(line for one in gone for line in listed_as(case, one.name))
     if listed:
         evidence += listed[:2]
         weights = {"ld-library-path-missing": 70.0, "env-not-inherited": 16.0, "cuda-libs-wrong-version": 8.0, "cuda-libs-missing": 6.0}
+        if any(one.windows for one in gone):
+            weights = {"windows-dll-search-path": 82.0, "cuda-libs-wrong-version": 8.0, "windows-dll-missing": 10.0}
+    vain = tuple(line for one in gone for line in sought_in_vain(case, one.name))
+    if vain and not listed:
+        evidence += vain[:2]
+        weights = not_there(weights)
     if all(_CUDART.search(one.name) for one in gone) and not case.cards and not case.facts.driver.is_found:
         # The first library that TensorFlow asks for; on a machine without a GPU it says the same and goes on.
         weights["no-nvidia-gpu"] = 8.0

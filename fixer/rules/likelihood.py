@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from fixer.model.record import record
 from fixer.rules import circumstances as known
-from fixer.rules import memory_told, reserve
+from fixer.rules import listed_files, memory_told, reserve
 from fixer.rules.case import Case
 from fixer.rules.events import said
 from fixer.rules.libcuda import impossible_ceiling
@@ -67,6 +67,11 @@ HINTS: tuple[Hint, ...] = (
          {"no-nvidia-gpu": 0.2}),
     Hint("TensorFlow without CUDA on Windows", lambda case: case.os == "windows" and known.tensorflow_without_windows(case),
          {"windows-native-no-gpu": 40, "cpu-build-selected": 0.2}),
+    Hint("a Python that no TensorFlow with CUDA serves on Windows", known.python_without_windows,
+         {"windows-native-no-gpu": 8, "cpu-build-selected": 0.3}),
+    Hint("a zlibwapi.dll that Windows does not find", listed_files.zlib_is_missed, {"zlibwapi-missing": 10}),
+    Hint("a zlibwapi.dll that Windows finds", listed_files.zlib_is_there, {"zlibwapi-missing": 0.1}),
+    Hint("a refused wheel of this very Python", known.wheel_is_of_this_python, {"python-unsupported": 0.1}),
     Hint("TensorFlow with CUDA on Windows",
          lambda case: case.tensorflow is not None and not known.tensorflow_without_windows(case), {"windows-native-no-gpu": 0.02}),
     Hint("WSL", lambda case: case.wsl, {"wsl-libcuda-path": 6, "secure-boot": 0.02, "nouveau-active": 0.02,

@@ -53,6 +53,7 @@ OF_A_LOG: tuple[Rule, ...] = (
     heard_memory.ladder_without_an_end,
     heard_memory.ladder_at_the_end,
     heard_memory.memory_by_numbers,
+    heard_memory.memory_by_cupys_numbers,
     heard_xla.ptxas_missing,
     heard_xla.ptxas_unknown_gpu,
     heard_xla.kernel_not_in_module,
