@@ -50,11 +50,9 @@ def command(ctx: click.Context, /, **given: Any) -> Outcome:
 
 def _heard(session: options.Session, path: str, other: Facts | None) -> Explanation:
     """What the log at ``path`` says, joined with what another witness knows of the same machine."""
-    from fixer.log import facts as told
-    from fixer.log.listings import Listings
+    from fixer.log.facts import joined
+    from fixer.log.hearing import hear
     from fixer.log.matcher import Matcher
-    from fixer.log.outputs import Outputs
-    from fixer.log.reader import lines
     from fixer.probes import log_file
     from fixer.rules import every_rule
     from fixer.rules.case import Case
@@ -65,15 +63,12 @@ def _heard(session: options.Session, path: str, other: Facts | None) -> Explanat
         sys.stderr.write("  paste the log, then end it with Ctrl-D on a line of its own\n")
     stream = log_file.opened(path)
     try:
-        read = Listings(lines(stream.read))
-        printed = Outputs(read)
-        hits, count = Matcher(session.dataset.symptoms()).hits(printed)
+        log = hear(stream.read, Matcher(session.dataset.symptoms()))
     finally:
         stream.close()
-    log = told.hear(hits, read.packages, printed.told)
-    case = Case(log if other is None else told.joined(log, other), session.dataset, session.wish)
-    answer = explain(case, (found for rule in every_rule() for found in rule(case)), count)
-    differ = contradictions(log, other) if other is not None else ()
+    case = Case(log.facts if other is None else joined(log.facts, other), session.dataset, session.wish)
+    answer = explain(case, (found for rule in every_rule() for found in rule(case)), log.lines)
+    differ = contradictions(log.facts, other) if other is not None else ()
     if stream.cut:
         differ = (*differ, f"only the first {log_file.LIMIT >> 20} MiB of the log were read")
     return dataclasses.replace(answer, contradictions=differ)

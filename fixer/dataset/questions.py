@@ -25,7 +25,7 @@ R = TypeVar("R")
 TENSORFLOW, PACKAGES, FAULTS = "tensorflow.json", "packages.json", "package_faults.json"
 CUDA, CUDNN, GPUS, LIBRARIES = "cuda.json", "cudnn.json", "gpus.json", "libraries.json"
 KNOWN_FAULTS, DRIVERS, DISTROS, CONDA = "known_faults.json", "drivers.json", "distros.json", "conda.json"
-SYMPTOMS = "symptoms.json"
+SYMPTOMS, REPORTS = "symptoms.json", "reports.json"
 NVIDIA, TORCH, JAX, DISAGREEMENTS = "nvidia_wheels.json", "torch.json", "jax.json", "disagreements.json"
 ROWS, MAJORS, FAMILIES, RESERVES, NAMES = "rows", "majors", "families", "reserves", "names"
 TABLES: dict[type, tuple[str, str, tuple[str, ...]]] = {
@@ -48,6 +48,7 @@ TABLES: dict[type, tuple[str, str, tuple[str, ...]]] = {
     kinds.JaxRow: (JAX, ROWS, ("name", "version")),
     kinds.DisagreementRow: (DISAGREEMENTS, ROWS, ("distribution", "version", "platform", "about")),
     kinds.SymptomRow: (SYMPTOMS, "*", ("id",)),
+    kinds.TopicRow: (REPORTS, ROWS, ("topic",)),
 }
 _MOST_KEPT = 4096
 
@@ -259,6 +260,10 @@ class Dataset:
     def symptoms(self) -> tuple[kinds.SymptomRow, ...]:
         """Every line that programs print and that convfix knows, family by family."""
         return self.all(kinds.SymptomRow)
+
+    def reported_topics(self) -> tuple[kinds.TopicRow, ...]:
+        """What reports of a topic turned out to be, topic by topic."""
+        return self.all(kinds.TopicRow)
 
     def driver_steps(self, distro: Distro) -> tuple[kinds.DriverStepRow, ...]:
         """How a person installs a driver there. A derivative gets the parent's steps only where they hold for any version."""

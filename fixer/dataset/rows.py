@@ -420,3 +420,14 @@ class SymptomRow:
     source: str = ""
     checked: str = ""
     confidence: str = "primary"
+
+
+@record(frozen=True)
+class TopicRow:
+    """How many real reports with a topic had each cause: ``reports.json``. ``fixer.rules.topics`` says what a topic is."""
+
+    topic: str
+    causes: Mapping[str, int]
+    source: str = ""
+    checked: str = ""
+    confidence: str = "primary"

@@ -15,7 +15,7 @@ from typing import Any
 
 from fixer.log.hit import Hit
 from fixer.log.outputs import Told
-from fixer.model.events import Event
+from fixer.model.events import Event, UnfamiliarLine
 from fixer.model.facts import (
     SOME_NAMED,
     SOME_PACKAGES,
@@ -57,12 +57,14 @@ def hear(
     listed: Mapping[str, tuple[str, int]] = MappingProxyType({}),
     printed: Sequence[Told] = (),
     name: str = "log",
+    unfamiliar: tuple[UnfamiliarLine, ...] = (),
 ) -> Facts:
     """Facts from the recognised lines of one log, the packages that it lists, and what its commands ``printed`` of the system.
 
-    ``name`` is what its lines are called ("log line 12").
+    ``name`` is what its lines are called ("log line 12"); ``unfamiliar`` are lines of it that were not recognised.
     """
     heard = _Heard(name)
+    heard.unfamiliar = unfamiliar
     for package, (version, line) in listed.items():
         heard.values[f"package.{package}"] = (version, f"{name} line {line}")
     # The later line of the two kinds holds.
@@ -100,6 +102,7 @@ class _Heard:
         self.name = name
         self.values: dict[str, tuple[str, str]] = {}
         self.events: list[Event] = []
+        self.unfamiliar: tuple[UnfamiliarLine, ...] = ()
         self.gpus: list[dict[str, str]] = []
         self.gpu_source = ""
         # What may be there several times, each with the lines that tell it.
@@ -149,6 +152,7 @@ class _Heard:
 
     def facts(self) -> Facts:
         slots: dict[str, Any] = {"events": found(tuple(self.events), self.name) if self.events else absent(self.name)}
+        slots["unfamiliar"] = found(self.unfamiliar, self.name) if self.unfamiliar else absent(self.name)
         for fact in _TEXTS:
             if fact in self.values:
                 slots[fact] = self._text(fact)

@@ -53,6 +53,8 @@ _COLON = "\0"
 # A colon behind a value stays: it tells where the value ends.
 _INNER, _INNER_OR_LAST = re.compile(r"(?<=[^\s:]):(?= \S)"), re.compile(r"(?<=[^\s:]):(?= \S| ?$)")
 _SPLIT = re.compile(r"\{(\.\.|[a-z_]{1,30}(?::[^{}]{1,200})?)\}")
+# A value that is too long for ``_SPLIT`` would stand as plain text, which no line holds.
+_UNREAD = re.compile(r"\{[a-z_]{1,30}:[^{}|]{1,200}\|")
 
 
 class Template:
@@ -61,6 +63,8 @@ class Template:
     def __init__(self, text: str) -> None:
         self.text = text
         parts = _SPLIT.split(text)
+        if any(map(_UNREAD.search, parts[::2])):
+            raise ValueError(f"template {text[:60]!r}: expected fewer wordings in one value")
         self._parts = tuple(parts)
         # A colon that may be left out is in no anchor.
         runs = [[squeeze(run) for run in self._marked(at).split(_COLON)] for at in range(0, len(parts), 2)]

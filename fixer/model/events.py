@@ -28,3 +28,12 @@ class Event:
     part: bool = False
     among: tuple[str, ...] = ()
     last: int = 0
+
+
+@record(frozen=True)
+class UnfamiliarLine:
+    """One line of a log in which nothing was recognised; ``line`` counts from 1."""
+
+    text: str
+    source: str
+    line: int

@@ -12,7 +12,7 @@ from dataclasses import field
 from typing import Any, Mapping
 
 from fixer.model.edits import Outline
-from fixer.model.events import Event
+from fixer.model.events import Event, UnfamiliarLine
 from fixer.model.observed import Observed, unknown
 from fixer.model.record import record
 
@@ -431,6 +431,7 @@ class Facts:
     repair_files: Observed[tuple[RepairFile, ...]] = _unknown()
     open_run: Observed[OpenRun] = _unknown()
     events: Observed[tuple[Event, ...]] = _unknown()
+    unfamiliar: Observed[tuple[UnfamiliarLine, ...]] = _unknown()
 
     @property
     def in_force(self) -> Mapping[str, str]:

@@ -26,6 +26,7 @@ from fixer.rules.hearsay import AN_ERROR, is_past, weakened
 from fixer.rules.likelihood import hints
 from fixer.rules.ranking import rank
 from fixer.rules.surroundings import SURROUNDINGS
+from fixer.rules.unfamiliar import REPORTS
 
 FAILING = ("error", "headline")
 SAID, SAID_FACT = "said-", "said"
@@ -44,6 +45,9 @@ _OPPOSITES = (("protobuf-too-old", "protobuf-too-new"), ("cudnn-too-old", "cudnn
 # That TensorFlow lists no GPU follows from whatever else the log tells, and adds nothing to it.
 _CONSEQUENCES = {"gpu-list-empty", "cpu-only-list"}
 _LEAST = 0.01
+# Groups that rest on no known wording: what surroundings suffer from, and what reports about the same things turned out to be.
+_COUNTED = {SURROUNDINGS, REPORTS}
+_FLOOR_OF_SURROUNDINGS = 0.02
 _SURE = 2
 _MOST_CAUSES, _MOST_NOW = 12, 6
 _MOST_LINES = 6
@@ -106,7 +110,7 @@ class _Reading:
         alone = [found for found in standing if "group" not in found.subject]
         self.said = [found for found in alone if self._speaks(found) and not _is_weak(found)]
         # What surroundings suggest is for a log that says nothing: beside lines that name causes, or share them, it is silent.
-        spoken = [found for found in shared if found.subject["group"] != SURROUNDINGS]
+        spoken = [found for found in shared if found.subject["group"] not in _COUNTED]
         self.shared = spoken if spoken or self.said else shared
         self.raised = [found for found in alone if self._speaks(found) and _is_weak(found)]
         self.facts = [
@@ -160,7 +164,7 @@ class _Reading:
     def _only_surroundings(self) -> bool:
         """Whether no line was known that tells of a fault, and all candidates are those of the surroundings."""
         groups = {found.subject["group"] for found in self.shared}
-        return bool(groups) and groups <= {SURROUNDINGS, TENSORRT}
+        return bool(groups) and groups <= {*_COUNTED, TENSORRT}
 
     def _is_well(self) -> bool:
         """Whether the log shows a run that got somewhere, or nothing but harmless lines."""
@@ -224,6 +228,8 @@ class _Reading:
             whole = sum(weights.values())
             # A headline names the step that failed: beside a line that tells more, it says little and excludes nothing.
             power, floor = (_HEADLINE, 0.25) if telling and name in headlines else (1.0, _FLOOR)
+            if name == SURROUNDINGS and REPORTS in groups:
+                floor = _FLOOR_OF_SURROUNDINGS
             for cause in shares:
                 least = max(floor, _RAISED) if cause in raised else floor
                 shares[cause] *= max(weights.get(cause, 0.0) / whole, least) ** power
@@ -269,6 +275,8 @@ class _Reading:
         if not self.shared:
             # A line that only raises a cause makes it no surer where nothing else was heard.
             return "possible"
+        if self._only_surroundings():
+            return "cannot-tell"
         # What told the causes of a shared line apart may have been cut off.
         cut = any(one.row.id == CUT_OFF for one in self.events)
         return "likely" if share >= _LIKELY and self.failing and not cut else "cannot-tell"

@@ -24,6 +24,7 @@ from fixer.rules import (
     heard_windows,
     heard_xla,
     surroundings,
+    unfamiliar,
 )
 
 OF_A_LOG: tuple[Rule, ...] = (
@@ -61,6 +62,7 @@ OF_A_LOG: tuple[Rule, ...] = (
     heard_unfit.emulated,
     heard_unfit.loader_trace,
     surroundings.silent_log,
+    unfamiliar.like_other_reports,
     heard_unloaded.driver_library_not_loaded,
     heard_unloaded.cudnn_not_loaded,
     heard_unloaded.cuda_not_loaded,

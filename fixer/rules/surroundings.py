@@ -28,8 +28,7 @@ _FIRST_WITH_KERAS, _FIRST_WITH_KERAS_3 = (2, 6), (2, 16)
 
 def silent_log(case: Case) -> Iterator[Finding]:
     """A log without a known line: what such surroundings most often suffer from."""
-    # What was cut off may have been known.
-    if lost(case) or said(case, CUT_OFF) or not (case.facts.events.is_absent and not _states(case)) and not _only_states(case):
+    if not is_silent(case):
         return
     weights: dict[str, float] = {}
     seen: list[Evidence] = []
@@ -78,6 +77,11 @@ def _states(case: Case) -> bool:
     """Whether lines of the log state what commands print of a system: that alone tells of no trouble."""
     seen = (getattr(case.facts, name) for name in ("os", "wsl", "container", "gpus", "driver", "toolkits"))
     return "log" in case.facts.environment.via or any(" line " in via for one in seen for via in one.via)
+
+
+def is_silent(case: Case) -> bool:
+    """Whether a log was read and holds no line of a known failure, and no harmless one; what was cut off may have been one."""
+    return not (lost(case) or said(case, CUT_OFF)) and (case.facts.events.is_absent and not _states(case) or _only_states(case))
 
 
 def _only_states(case: Case) -> bool:

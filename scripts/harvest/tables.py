@@ -106,4 +106,5 @@ BUILDERS: dict[str, Callable[[Row], dict[str, Groups]]] = {
     "distros.json": _by("id"),
     "package_faults.json": _by("package"),
     "symptoms.json": _symptoms,
+    "reports.json": _by("topic"),
 }

@@ -38,11 +38,8 @@ from fixer.host.scrub import Scrub
 from fixer.loader import remember, system
 from fixer.loader.cache import parse_cache
 from fixer.loader.elf import read_elf
-from fixer.log import facts as heard
-from fixer.log.listings import Listings
+from fixer.log import hearing
 from fixer.log.matcher import Matcher
-from fixer.log.outputs import Outputs
-from fixer.log.reader import lines
 from fixer.model import machine
 from fixer.model.edits import outline
 from fixer.model.outcome import Outcome
@@ -185,10 +182,7 @@ def _logs() -> tuple[bytes, ...]:
 
 def _hear(matcher: Matcher) -> Callable[[Data], object]:
     def read(data: Data) -> object:
-        read = Listings(lines(reading(data)))
-        printed = Outputs(read)
-        hits, _ = matcher.hits(printed)
-        return heard.hear(hits, read.packages, printed.told)
+        return hearing.hear(reading(data), matcher).facts
 
     return read
 

@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from fixer.dataset.questions import Dataset
-from fixer.log import facts as told
+from fixer.log import hearing
+from fixer.log.facts import joined
 from fixer.log.hit import Hit
-from fixer.log.listings import Listings
 from fixer.log.matcher import Matcher
-from fixer.log.outputs import Outputs
-from fixer.log.reader import lines
 from fixer.model.facts import Facts
 from fixer.model.heard import Explanation
 from fixer.model.plan import Wish
@@ -53,11 +51,7 @@ def matcher() -> Matcher:
 def hear(text: str | bytes, environment: Mapping[str, str] | None = None) -> Heard:
     """``text`` as a log, joined with a report's own words about its machine."""
     data = text.encode("utf-8", "surrogateescape") if isinstance(text, str) else text
-    read = Listings(lines(io.BytesIO(data).read))
-    printed = Outputs(read)
-    hits, count = matcher().hits(printed)
-    facts = told.hear(hits, read.packages, printed.told)
-    if environment is not None:
-        facts = told.joined(facts, environment_file.facts(environment))
+    log = hearing.hear(io.BytesIO(data).read, matcher())
+    facts = log.facts if environment is None else joined(log.facts, environment_file.facts(environment))
     case = Case(facts, dataset(), Wish())
-    return Heard(hits, facts, explain(case, (found for rule in every_rule() for found in rule(case)), count))
+    return Heard(log.hits, facts, explain(case, (found for rule in every_rule() for found in rule(case)), log.lines))

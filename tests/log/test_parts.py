@@ -79,7 +79,8 @@ def test_one_line_as_wide_as_a_window_that_nothing_continues_was_cut(text: str, 
 def test_where_lines_were_cut_off_nothing_is_guessed_nor_called_harmless() -> None:
     machine = {"os": "Linux", "install_method": "docker"}
     words = "2018-12-31 16:49:38.667433: F tensorflow/core/platform/some_file_of_its_own.cc:37] says what nobody knows"
-    assert hear(words, machine).causes == ["container-without-gpu", "cuda-compat-lib"]
+    heard = hear(words, machine).answer.causes
+    assert "container-without-gpu" in [one.cause for one in heard] and {one.certainty for one in heard} == {"cannot-tell"}
     assert hear(words[:80], machine).causes == []
     noise = "Using TensorFlow backend.\n"
     assert [(one.cause, one.certainty) for one in hear(noise + words[:80]).answer.causes] == [("benign-noise", "cannot-tell")]

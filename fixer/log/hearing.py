@@ -1,0 +1,33 @@
+"""One log from its bytes to Facts: the pieces of this room in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fixer.log import facts
+from fixer.log.hit import Hit
+from fixer.log.listings import Listings
+from fixer.log.matcher import Matcher
+from fixer.log.outputs import Outputs
+from fixer.log.reader import lines
+from fixer.log.unfamiliar import Ends
+from fixer.model.facts import Facts
+from fixer.model.record import record
+
+
+@record(frozen=True)
+class Heard:
+    """What one log told: its facts, the recognised lines that they rest on, and how many lines it has."""
+
+    facts: Facts
+    hits: tuple[Hit, ...]
+    lines: int
+
+
+def hear(read: Callable[[int], bytes], matcher: Matcher) -> Heard:
+    """One log, heard to its end; ``read(n)`` gives at most n bytes, and none at the end."""
+    listed = Listings(lines(read))
+    printed = Outputs(listed)
+    ends = Ends(printed)
+    hits, count = matcher.hits(ends)
+    return Heard(facts.hear(hits, listed.packages, printed.told, unfamiliar=ends.unfamiliar(hits)), hits, count)

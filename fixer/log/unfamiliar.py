@@ -1,0 +1,44 @@
+"""Keeps what no wording is known of: the lines of a log that nothing was recognised in; bounded, judges nothing.
+
+The unit is ``UnfamiliarLine``. Of a long log the first and the last lines are kept: what failed is told at one of its ends.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator
+
+from fixer.log.hit import Hit
+from fixer.log.line import Line
+from fixer.model.events import UnfamiliarLine
+
+_AT_AN_END = 400
+_MOST, _SHOWN = 400, 400
+
+
+class Ends:
+    """Lines as they come, of which the first and the last are kept."""
+
+    def __init__(self, lines: Iterable[Line]) -> None:
+        self._lines = lines
+        self._first: list[Line] = []
+        self._last: deque[Line] = deque(maxlen=_AT_AN_END)
+
+    def __iter__(self) -> Iterator[Line]:
+        for line in self._lines:
+            (self._first if len(self._first) < _AT_AN_END else self._last).append(line)
+            yield line
+
+    def unfamiliar(self, hits: Iterable[Hit], name: str = "log") -> tuple[UnfamiliarLine, ...]:
+        """The kept lines of which no hit is one, each text once; ``name`` is what the log's lines are called."""
+        known = {number for hit in hits for number in (hit.line, hit.last)}
+        return tuple(_once((*self._first, *self._last), known, name))
+
+
+def _once(lines: Iterable[Line], known: Collection[int], name: str) -> Iterator[UnfamiliarLine]:
+    seen: set[str] = set()
+    for line in lines:
+        text = line.text.strip()[:_SHOWN]
+        if text and line.number not in known and text not in seen and len(seen) < _MOST:
+            seen.add(text)
+            yield UnfamiliarLine(text, f"{name} line {line.number}", line.number)
