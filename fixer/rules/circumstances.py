@@ -201,6 +201,12 @@ def capability_below(case: Case, limit: tuple[int, int]) -> bool | None:
     return min(known) < limit if known else None
 
 
+def runs(case: Case) -> bool:
+    """A line that only a TensorFlow prints which is installed and being imported: this Python has one, whatever it is told of."""
+    generated = (one for one in said(case, "protobuf-gencode-older") if "tensorflow" in one.event.text)
+    return any(generated) or bool(said(case, "tensorflow-runtime", "cpu-instructions", "onednn", "library-opened", "created-device"))
+
+
 def cuda_answered(case: Case) -> bool:
     """A line that only a build with CUDA prints."""
     return bool(said(case, "cuda-cuinit-failed", "cuda-no-device", "cannot-dlopen", "could-not-find-cuda", "library-opened", "numa-node"))

@@ -18,6 +18,7 @@ from fixer.rules.advice import ADVICE
 from fixer.rules.bearing import bearing
 from fixer.rules.case import Case, is_reported
 from fixer.rules.causes import CAUSES, ORDER, STAGES
+from fixer.rules.circumstances import runs
 from fixer.rules.elsewhere import deciding, runnable
 from fixer.rules.events import CUT_OFF, Heard, heard
 from fixer.rules.folk import tried
@@ -33,6 +34,8 @@ SAID, SAID_FACT = "said-", "said"
 _TRUST: dict[Certainty, int] = {"proven": 3, "likely": 2, "possible": 1, "cannot-tell": 0}
 # Where nobody wishes for the GPU these are notes; whoever shows a log of a missing GPU wishes for it.
 _NAMED_AS_NOTES = ("apple-silicon", "no-nvidia-gpu", "gpu-arch-too-old")
+# Facts that a TensorFlow which is being imported belies.
+_BEFORE_INSTALLED = ("python-unsupported", "tensorflow-missing", "tensorflow-gpu-removed")
 _BY_FACT = {3: 10.0, 2: 8.0, 1: 3.0, 0: 1.0}
 _RAISES, _RAISED = 6.0, 0.12
 _FLOOR = 0.012
@@ -118,6 +121,7 @@ class _Reading:
             for found in alone
             if not self._speaks(found)
             and found.certainty != "cannot-tell"
+            and not (found.cause in _BEFORE_INSTALLED and runs(case))
             and (found.severity == "blocks" or found.cause in _NAMED_AS_NOTES)
         ]
 

@@ -24,6 +24,8 @@ _EXACT = re.compile(r"==\s*(\d+(?:\.\d+)*)")
 _VERSIONS = re.compile(r"from versions:\s*([^)]*)")
 # 2.12.0 is an archive that only says that the package is gone; no release came after it.
 _LAST_GPU_PACKAGE = (2, 12)
+# https://www.tensorflow.org/install/pip: [and-cuda] came with 2.14; an unknown extra is a warning of pip's, no failure.
+_FIRST_WITH_EXTRA = (2, 14)
 # From 2.1 on the package tensorflow is built for CUDA too.
 _ONE_PACKAGE = (2, 1)
 # Which wheels a Python takes: its system and processor, and whether it is one of 64 bits.
@@ -31,6 +33,19 @@ _PLATFORM = "import sys, sysconfig; print(sysconfig.get_platform(), sys.maxsize 
 # Packages that have wheels for macOS alone.
 _OF_MACS = ("tensorflow-macos", "tensorflow-metal")
 _WITHOUT_GPU = ("tensorflow", "tensorflow-cpu", "intel-tensorflow")
+
+
+def extra_of_a_later_release(case: Case) -> Iterator[Finding]:
+    """TensorFlow was asked for with its CUDA libraries, and pip went back to a release from before that extra, which it takes as it is."""
+    asked = tuple(one for one in said(case, "wheels-asked") if "and-cuda" in one.event.text and "==" not in one.event.text)
+    taken = [(one.event.values.get("version", ""), one.evidence) for one in said(case, "wheel-taken")]
+    if asked and not taken and "tensorflow" in case.packages:
+        taken = [(case.packages["tensorflow"], case.package("tensorflow"))]
+    for version, told in taken if asked else ():
+        if compare.minor(version) < _FIRST_WITH_EXTRA:
+            title = f"pip took TensorFlow {version.partition('-')[0]}, which has no extra for CUDA: none of its libraries is installed"
+            yield named("and-cuda-extra-unsatisfiable", "likely", title, (asked[0].evidence, told), "said-extra-of-later")
+            return
 
 
 def requirement_unmet(case: Case) -> Iterator[Finding]:

@@ -68,7 +68,7 @@ def asked_word(case: Case) -> Iterator[Finding]:
     for one in said(case, "keras-asks-word") if frames else ():
         function, name = (one.event.values.get(part, "") for part in ("function", "name"))
         # A layer calls what the user wrote, too; what reduces a tensor for Keras stands in its backend.
-        if function != "function" and not any("backend" in frame.event.text for frame in frames):
+        if function != "function" and not any(frame.event.values.get("part") == "backend" for frame in frames):
             continue
         title = f"this Keras asks for a newer TensorFlow, whose {function} takes {name}"
         yield named(_KERAS, "likely", title, (frames[-1].evidence, one.evidence), "said-keras-asks")

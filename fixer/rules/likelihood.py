@@ -132,7 +132,8 @@ HINTS: tuple[Hint, ...] = (
     Hint("the wheel has code for the card", known.has_code, {"gpu-arch-too-new": 0.02, "gpu-arch-too-old": 0.02}),
     Hint("the wheel left the card behind", known.left_behind, {"gpu-arch-too-old": 12, "gpu-arch-too-new": 0.02}),
     Hint("an old card", known.old_card, {"gpu-arch-too-old": 3, "gpu-arch-too-new": 0.05}),
-    Hint("the driver is new enough", known.driver_fits, {"driver-too-old": 0.12}),
+    # Inside a major an older driver serves what is compiled, and not the PTX of a newer toolkit.
+    Hint("the driver is new enough", lambda case: known.driver_fits(case) and not known.behind_the_toolkit(case), {"driver-too-old": 0.12}),
     Hint("the toolkit is newer than the driver", known.behind_the_toolkit, {"driver-too-old": 60}),
     # Whatever else a line could mean, below the first driver of a CUDA nothing of it runs.
     Hint("the driver is too old", known.driver_too_old, {"driver-too-old": 60}),
