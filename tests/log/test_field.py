@@ -7,9 +7,9 @@ J (ten reports, after I was read) 80.0 and 80.0 %, K (62 reports) 80.6 and 88.7 
 M (53 reports, of which five stand in N) 67.9 and 86.8 %,
 N (74 reports of R, JAX, ONNX Runtime, PyTorch, containers, WSL and clusters) 79.7 and 93.2 %,
 O (75 reports, of which 29 are confirmed) 74.7 and 86.7 %, the confirmed ones 75.9 and 82.8 %,
-R (73 reports of packages and platforms, of which 30 are confirmed) 69.9 and 82.2 %, the confirmed ones 63.3 and 76.7 %,
 P (64 reports of TensorFlow and Keras themselves, of which 26 are confirmed) 70.3 and 84.4 %, the confirmed ones 76.9 and 88.5 %,
-Q (69 reports of users' projects, of which 25 are confirmed) 81.2 and 92.8 %, the confirmed ones 84.0 and 92.0 %.
+Q (69 reports of users' projects, of which 25 are confirmed) 81.2 and 92.8 %, the confirmed ones 84.0 and 92.0 %,
+R (73 reports of packages and platforms, of which 30 are confirmed) 69.9 and 82.2 %, the confirmed ones 63.3 and 76.7 %.
 ``flips.jsonl`` turns the one decisive fact of a report: text to ``replace``, keys of the report's ``environment`` to change or
 to leave ``without``; another cause comes first ``instead`` (one, or one of several), is among the ``named``, or nothing is blamed (``healthy``).
 ``ills.jsonl`` puts one failure into the log of a healthy run (behind the line that ``after`` finds, or at its end; what came then is cut).
