@@ -48,6 +48,7 @@ def violations(dataset: Dataset, causes: Collection[str], refusal: Refusal) -> t
         found += check(dataset)
     found += _faults(dataset, causes, refusal)
     found += _meetings(dataset, causes)
+    found += _reports(dataset, causes)
     return tuple(found)
 
 
@@ -258,6 +259,18 @@ def _faults(dataset: Dataset, causes: Collection[str], refusal: Refusal) -> Iter
         refused = refusal(dataset, fault)
         if refused is not None:
             yield _at(dataset, fault, refused)
+
+
+def _reports(dataset: Dataset, causes: Collection[str]) -> Iterator[Violation]:
+    """No topic has more reports of a cause than there are, and every cause exists."""
+    rows = dataset.reported_topics()
+    every = next((row.causes for row in rows if row.topic == kinds.EVERY_REPORT), {})
+    for row in rows:
+        for cause, number in row.causes.items():
+            if cause not in causes:
+                yield _at(dataset, row, f"the cause {cause!r} does not exist")
+            elif not 0 < number <= every.get(cause, 0):
+                yield _at(dataset, row, f"expected 1 to {every.get(cause, 0)} reports of {cause}, found {number}")
 
 
 def _meetings(dataset: Dataset, causes: Collection[str]) -> Iterator[Violation]:

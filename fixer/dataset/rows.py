@@ -11,6 +11,9 @@ from typing import Mapping
 
 from fixer.model.record import record
 
+# The topic of all reports.
+EVERY_REPORT = "any report"
+
 
 @record(frozen=True)
 class TensorFlowRow:
@@ -424,7 +427,10 @@ class SymptomRow:
 
 @record(frozen=True)
 class TopicRow:
-    """How many real reports with a topic had each cause: ``reports.json``. ``fixer.rules.topics`` says what a topic is."""
+    """How many real reports with a topic had each cause: ``reports.json``. ``fixer.rules.topics`` says what a topic is.
+
+    The row of ``EVERY_REPORT`` counts them all.
+    """
 
     topic: str
     causes: Mapping[str, int]

@@ -9,16 +9,17 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping
 
+from fixer.dataset.rows import EVERY_REPORT
 from fixer.model.record import record
 from fixer.rules.case import Case
 from fixer.rules.topics import is_worded, topics
 
-# The row that counts every report.
-EVERY = "any report"
 # A topic of fewer reports tells nothing.
 _LEAST = 4
 # So many reports of the usual kind are added to each cause's own, which may be few.
 _ADDED = 2.4
+# No rate is nothing, or the whole.
+_SLIGHT = 1e-6
 
 
 @record(frozen=True)
@@ -47,7 +48,9 @@ class Rates:
                 continue
             whole = math.log(number)
             for there, counts, share in told:
-                rate = (min(counts.get(cause, 0), number) + _ADDED * share) / (number + _ADDED)
+                rate = (counts.get(cause, 0) + _ADDED * share) / (number + _ADDED)
+                # A foreign dataset may count more reports with a topic than there are.
+                rate = min(max(rate, _SLIGHT), 1.0 - _SLIGHT)
                 whole += math.log(rate if there else 1.0 - rate)
             made[cause] = whole
         most = max(made.values(), default=0.0)
@@ -58,7 +61,7 @@ class Rates:
 def rates(case: Case) -> Rates:
     """The counts of the case's dataset."""
     rows = {row.topic: row.causes for row in case.dataset.reported_topics()}
-    return Rates(rows.pop(EVERY, {}), rows)
+    return Rates(rows.pop(EVERY_REPORT, {}), rows)
 
 
 def logarithms(case: Case) -> Mapping[str, float]:

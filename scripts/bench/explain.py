@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -146,9 +146,33 @@ def explain_by_command(log: str, environment: dict[str, Any]) -> tuple[int, dict
     return done.returncode, json.loads(done.stdout)
 
 
+@contextlib.contextmanager
+def _not_counted(truth: str) -> Iterator[None]:
+    """Takes the report that is judged out of the counts of reports: an answer must not rest on its own case."""
+    from fixer.rules import base_rates
+    from fixer.rules.topics import topics
+
+    def rates(case: Any) -> Any:
+        known = counted(case)
+        less = {topic: _less(known.topics[topic], truth) for topic in topics(case) if topic in known.topics}
+        return base_rates.Rates(_less(known.causes, truth), {**known.topics, **less})
+
+    counted = base_rates.rates
+    base_rates.rates = rates
+    try:
+        yield
+    finally:
+        base_rates.rates = counted
+
+
+def _less(counts: Mapping[str, int], cause: str) -> dict[str, int]:
+    return {**counts, cause: max(0, counts.get(cause, 0) - 1)}
+
+
 def score(case: dict[str, Any], classes: dict[str, str]) -> Score:
-    """One case, explained and judged."""
-    code, document = explain(case["log"], case["environment"])
+    """One case, explained and judged; the counts of reports are those of the others."""
+    with _not_counted(str(case["cause"])):
+        code, document = explain(case["log"], case["environment"])
     return Score(case, code, tuple(document["data"].get("causes", ())), classes)
 
 

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from fixer.dataset.questions import Dataset
+from fixer.dataset.rows import EVERY_REPORT
 from fixer.log.facts import joined
 from fixer.log.hearing import hear
 from fixer.log.matcher import Matcher
 from fixer.model.plan import Wish
 from fixer.probes import environment_file
-from fixer.rules.base_rates import EVERY
 from fixer.rules.case import Case
 from fixer.rules.topics import topics
 from scripts.harvest.tables import TABLES
@@ -45,7 +45,7 @@ def counted(reports: Iterable[Mapping[str, Any]], dataset: Dataset) -> list[dict
     for report in reports:
         if not report["log"].strip():
             continue
-        for topic in (EVERY, *topics(case_of(report, dataset, matcher))):
+        for topic in (EVERY_REPORT, *topics(case_of(report, dataset, matcher))):
             counts[topic][report["cause"]] += 1
     return [{"topic": topic, "causes": dict(sorted(counts[topic].items()))} for topic in sorted(counts)]
 
