@@ -32,8 +32,10 @@ _REPORTED = ("os", "environment", "gpus", "driver", "toolkits", "libraries", "ws
 
 def like_other_reports(case: Case) -> Iterator[Finding]:
     """What reports about the same things turned out to be, where no line names the cause."""
+    if any(one.row.kind in _JUDGED for one in heard(case)):
+        return
     lines = tuple(_failing_lines(case))
-    if any(one.row.kind in _JUDGED for one in heard(case)) or not (lines or _is_silent_report(case)):
+    if not lines and not _is_silent_report(case):
         return
     excluded = refuted(case)
     shares = {cause: math.exp(one) for cause, one in logarithms(case).items() if cause in ADVICE and cause not in excluded}

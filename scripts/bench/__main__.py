@@ -34,7 +34,7 @@ def main() -> int:
     parser.add_argument("--sick", metavar="PYTHON", help="the interpreter of a TensorFlow 2.15.1 with NumPy 2 (default: made)")
     parser.add_argument("--healthy", metavar="PYTHON", help="the interpreter of a healthy TensorFlow 2.15.1 (default: made)")
     parser.add_argument("--cases", metavar="FILE", type=Path, help="explain: the cases (default: those of the tests)")
-    parser.add_argument("--half", choices=("tune", "check", *"ABCDEFGH", "both"), default="both", help="explain: which half of the cases")
+    parser.add_argument("--half", default="both", help="explain: tune, check, a letter of the field's halves, or both (default)")
     parser.add_argument("--show", metavar="CASE", help="explain: print the answers to this case, or to this cause's cases")
     options = parser.parse_args()
     unknown = [name for name in options.names if name not in MEASUREMENTS]

@@ -199,7 +199,10 @@ def healthy_logs(folder: Path = HEALTHY) -> Iterator[dict[str, Any]]:
 def main(options: argparse.Namespace, places: Places) -> bool:
     """Score the cases and the healthy logs, print; whether every goal is met."""
     classes = json.loads(CLASSES.read_text(encoding="utf-8"))
-    cases = [case for case in read(options.cases or CASES) if options.half in ("both", half(case))]
+    every = read(options.cases or CASES)
+    cases = [case for case in every if options.half in ("both", half(case))]
+    if not cases:
+        raise SystemExit(f"no case is of {options.half!r}; expected both or one of {', '.join(sorted(set(map(half, every))))}")
     told = [case for case in cases if case["log"].strip()]
     scores = [score(case, classes) for case in told]
     print(f"{len(cases)} cases ({options.half}), {len(told)} with a log")
