@@ -34,7 +34,29 @@ _ESCAPES = re.compile(
     r"|\x1b\][^\x07\x1b\n]{0,2000}(?:\x07|\x1b\\)|\x1b[@-Z\\-_a-z=>]|.\x08"
 )
 # A colour as text, where the character that begins it was written out.
-_COLOUR = re.compile(r"(?:\\u001b|\\x1b|\\033|\\e|\^\[|\u241b)\[[0-9;]{0,20}m", re.IGNORECASE)
+_COLOUR = re.compile(r"(?:\\u001b|\\x1b|\\033|\\e|\^\[|[\u241b\ufffd\u2190\u25a1])\[[0-9;]{0,20}m", re.IGNORECASE)
+# What is left of colours whose first character was lost: beside the end of one ([0m) all that look so; else a colour's own number
+# before a word, as times are written so too: [31m 20s], [1m30s].
+_END_OF_COLOUR, _LEFT_OF_COLOURS = re.compile(r"\[0{0,2}m(?!\d)"), re.compile(r"\[(?:\d{1,3}(?:;\d{1,3}){0,5})?m")
+_LEFT_OF_COLOUR = re.compile(r"\[(?:\d;){0,2}(?:[39][0-7]|38;5;\d{1,3})(?:;\d{1,2}){0,2}m(?![\d\s\]])")
+# UTF-8 that was read as another encoding: of these signs each of these made others.
+_READ_AS = ("cp1252", "latin-1", "cp437", "cp850")
+_MISREAD_SIGNS = "\u2018\u2019\u201c\u201d\u2026\u2013\u2014\u00a0\u2022"
+
+
+def _misread() -> dict[str, str]:
+    made = {}
+    for sign in _MISREAD_SIGNS:
+        for encoding in _READ_AS:
+            # Where a byte is no character of an encoding, programs leave it out or put a mark for it.
+            made[sign.encode().decode(encoding, "replace")] = sign
+            made[sign.encode().decode(encoding, "ignore")] = sign
+    return {read: sign for read, sign in made.items() if len(read) > 1}
+
+
+_MISREAD = _misread()
+_MISREAD_TEXT = re.compile("|".join(sorted(map(re.escape, _MISREAD), key=len, reverse=True)))
+_MISREAD_FIRST = frozenset(read[0] for read in _MISREAD)
 
 
 def bare(text: str) -> str:
@@ -44,14 +66,24 @@ def bare(text: str) -> str:
     return text.replace("\0", "")
 
 
+def _without_colours(text: str) -> str:
+    if "\\" in text or "^[" in text or not text.isascii():
+        text = _COLOUR.sub("", text)
+    if ("[0" in text or "[m" in text) and _END_OF_COLOUR.search(text):
+        return _LEFT_OF_COLOURS.sub("", text)
+    return _LEFT_OF_COLOUR.sub("", text)
+
+
 def plain(text: str) -> str:
     """``text`` in the characters of a program's own output."""
-    if "[" in text and ("\\" in text or "^[" in text or "\u241b" in text):
-        text = _COLOUR.sub("", text)
+    if "[" in text and "m" in text:
+        text = _without_colours(text)
     # A record of JSON that stands behind something else needs its backslashes.
     if ("\\'" in text or '\\"' in text) and '{"' not in text:
         text = text.replace("\\'", "'").replace('\\"', '"')
     if not text.isascii():
+        if not _MISREAD_FIRST.isdisjoint(text):
+            text = _MISREAD_TEXT.sub(lambda found: _MISREAD[found.group()], text)
         text = text.translate(_CHARACTERS)
     if "\t" in text and " " not in text.strip():
         # Blanks that became tabs.

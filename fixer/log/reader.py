@@ -13,7 +13,7 @@ import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from fixer.log import prefixes, records
+from fixer.log import mail, prefixes, records
 from fixer.log.launches import launched
 from fixer.log.line import Line
 from fixer.log.plain import bare, plain
@@ -62,7 +62,8 @@ def lines(read: Callable[[int], bytes]) -> Iterator[Line]:
 
 def _clean(found: Iterator[Line]) -> Iterator[Line]:
     """Whole lines in plain characters, without what stands before each; answers beside what was asked."""
-    whole = records.opened(_unwrapped(prefixes.without(found, ("a quotation",))))
+    sent = mail.undone(prefixes.without(found, ("a quotation",)))
+    whole = records.opened(_unwrapped(sent))
     printed = prefixes.without(records.as_printed(map(_plainly, whole)))
     return _told(answered(launched(records.opened(printed))))
 

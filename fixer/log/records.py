@@ -42,6 +42,8 @@ _CELL = re.compile(r"\s*\|\s?(?:\d{1,5}\s?\|\s?)?(?P<text>(?:[^|]|\\\||(?<=\w)\|
 _PADDED = re.compile(r"\S {4,}\S| {3}\|")
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _WORDS = 4
+_TITLE = re.compile(r"[^\W\d_a-z][^\W\d_A-Z]*")
+_TITLED = 8
 
 
 def opened(lines: Iterable[Line]) -> Iterator[Line]:
@@ -117,6 +119,9 @@ def _taken_off(texts: Sequence[str]) -> Callable[[str], str] | None:
     if sum(_CELL.fullmatch(text) is not None and not _PADDED.search(text) for text in texts) > _MOST_OF_THEM * len(texts):
         return _cell
     words = [word for text in texts for word in _WORD.findall(text)]
+    if len(words) >= _TITLED and all(map(_TITLE.fullmatch, words)):
+        # What a word processor makes of a text, each word large; the same words in small letters say the same.
+        return str.lower
     if any(char.islower() for text in texts for char in text) or len(words) < _WORDS or not any(" " in text.strip() for text in texts):
         return None
     # No program prints in capitals alone; the names of modules and libraries are not written so.

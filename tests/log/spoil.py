@@ -6,6 +6,8 @@ must be the same; ``LOSSY`` ways lose or add lines, so an answer may waver or va
 
 from __future__ import annotations
 
+import json
+import quopri
 import random
 from collections.abc import Callable
 
@@ -119,7 +121,58 @@ def blank_lines(log: str, chance: random.Random) -> bytes:
     return log.replace("\n", "\n\n").encode("utf-8")
 
 
+def quoted_printable(log: str, chance: random.Random) -> bytes:
+    """The body of a mail as it was sent."""
+    return quopri.encodestring(log.encode("utf-8"))
+
+
+def misread(log: str, chance: random.Random) -> bytes:
+    """Curved quotation marks in UTF-8, read as the encoding of Windows."""
+    return log.replace("'", "\u2018").encode("utf-8").decode("cp1252", "replace").encode("utf-8")
+
+
+def colours_without_escapes(log: str, chance: random.Random) -> bytes:
+    """What is left of colours in a viewer that drops the character that begins them."""
+    words = log.split(" ")
+    return " ".join(chance.choice(("[31m", "[1;33m", "[0;36m")) + word + "[0m" if chance.random() < 0.2 else word for word in words).encode()
+
+
+def _quoted_comma(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"' if "," in text or '"' in text else text
+
+
+def comma_separated(log: str, chance: random.Random) -> bytes:
+    """A table that a cloud's console exports."""
+    rows = (f"2024-05-06T07:08:09.123Z,i-0abc,trainer,{_quoted_comma(line)}" for line in log.split("\n"))
+    return "\n".join(("Date,Host,Service,Message", *rows)).encode()
+
+
+def notebook(log: str, chance: random.Random) -> bytes:
+    """A notebook's file as it is."""
+    output = {"name": "stderr", "output_type": "stream", "text": log.splitlines(keepends=True)}
+    cell = {"cell_type": "code", "execution_count": 1, "metadata": {}, "outputs": [output], "source": []}
+    return json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 2}, indent=1).encode()
+
+
+def records_of_docker(log: str, chance: random.Random) -> bytes:
+    """A container's log as docker keeps it."""
+    return "\n".join(json.dumps({"log": line + "\n", "stream": "stderr"}) for line in log.split("\n")).encode()
+
+
+def bytes_as_python_shows_them(log: str, chance: random.Random) -> bytes:
+    """What a program printed of another one's output."""
+    return repr(log.encode()).encode()
+
+
+def titled(log: str, chance: random.Random) -> bytes:
+    """Each word large, as a word processor may make them: values whose case matters are lost."""
+    return log.title().encode()
+
+
 FAITHFUL: tuple[Way, ...] = (crlf, utf_16, coloured, wrapped, stamped, indented)
-LOSSY: tuple[Way, ...] = (interleaved, without_head, without_tail, broken_bytes)
+LOSSY: tuple[Way, ...] = (interleaved, without_head, without_tail, broken_bytes, titled)
 # Held in the test's own process: nothing is lost, though the order or the count of the lines is another.
-SHAPES: tuple[Way, ...] = (utf_16_without_a_mark, _at(60), _at(100), _at(120), progress_bars, said_twice, backwards, blank_lines)
+SHAPES: tuple[Way, ...] = (
+    utf_16_without_a_mark, _at(60), _at(100), _at(120), progress_bars, said_twice, backwards, blank_lines, quoted_printable, misread,
+    colours_without_escapes, comma_separated, notebook, records_of_docker, bytes_as_python_shows_them,
+)  # fmt: skip
