@@ -53,7 +53,7 @@ def _heard(session: options.Session, path: str, other: Facts | None) -> Explanat
     from fixer.log.facts import joined
     from fixer.log.hearing import hear
     from fixer.log.matcher import Matcher
-    from fixer.probes import log_file
+    from fixer.probes import environment_file, log_file
     from fixer.rules import every_rule
     from fixer.rules.case import Case
     from fixer.rules.contradictions import contradictions
@@ -66,7 +66,10 @@ def _heard(session: options.Session, path: str, other: Facts | None) -> Explanat
         log = hear(stream.read, Matcher(session.dataset.symptoms()))
     finally:
         stream.close()
-    case = Case(log.facts if other is None else joined(log.facts, other), session.dataset, session.wish)
+    known = log.facts if other is None else joined(log.facts, other)
+    if log.form:
+        known = joined(known, environment_file.facts(log.form, environment_file.FORM))
+    case = Case(known, session.dataset, session.wish)
     answer = explain(case, (found for rule in every_rule() for found in rule(case)), log.lines)
     differ = contradictions(log.facts, other) if other is not None else ()
     if stream.cut:

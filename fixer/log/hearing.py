@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from fixer.log import facts
+from fixer.log.form import Form
 from fixer.log.hit import Hit
 from fixer.log.listings import Listings
 from fixer.log.matcher import Matcher
@@ -17,17 +18,19 @@ from fixer.model.record import record
 
 @record(frozen=True)
 class Heard:
-    """What one log told: its facts, the recognised lines that they rest on, and how many lines it has."""
+    """What one log told: its facts, the recognised lines that they rest on, how many lines it has, and a form's answers in it."""
 
     facts: Facts
     hits: tuple[Hit, ...]
     lines: int
+    form: Mapping[str, str]
 
 
 def hear(read: Callable[[int], bytes], matcher: Matcher) -> Heard:
     """One log, heard to its end; ``read(n)`` gives at most n bytes, and none at the end."""
     listed = Listings(lines(read))
-    printed = Outputs(listed)
+    form = Form(listed)
+    printed = Outputs(form)
     ends = Ends(printed)
     hits, count = matcher.hits(ends)
-    return Heard(facts.hear(hits, listed.packages, printed.told, unfamiliar=ends.unfamiliar(hits)), hits, count)
+    return Heard(facts.hear(hits, listed.packages, printed.told, unfamiliar=ends.unfamiliar(hits)), hits, count, form.texts())

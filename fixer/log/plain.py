@@ -23,6 +23,8 @@ _NAMED = {"lt": "<", "gt": ">", "amp": "&", "quot": '"', "apos": "'", "nbsp": " 
 _ENTITY = re.compile(r"&(?:#(\d{2,4})|#[xX]([0-9a-fA-F]{2,4})|([a-z]{2,5}));")
 _TAGS = "a|br|p|pre|code|li|ul|ol|div|span|strong|em|b|tt|samp|kbd|font|table|tbody|td|th|tr"
 _TAG = re.compile(rf"</?(?:{_TAGS})(?:\s[^<>]{{0,200}})?/?>", re.IGNORECASE)
+# Two cells of a row.
+_NEXT_CELL = re.compile(r"</t[dh]>\s{0,8}<(?=t[dh]\b)", re.IGNORECASE)
 # Mark-up guards an underscore by a backslash; in a path it parts folders, python\\_pywrap for one.
 _WINDOWS_PATH = re.compile(r"\\[A-Za-z]")
 _BOLD = re.compile(r"^(\s*)\*\*(?!\*)(.*[^*])\*\*(\s*)$")
@@ -91,7 +93,7 @@ def plain(text: str) -> str:
     if "&" in text and ";" in text:
         text = _ENTITY.sub(_character, text.replace("&amp;", "&"))
     if "<" in text:
-        text = _TAG.sub("", text)
+        text = _TAG.sub("", _NEXT_CELL.sub(" | <", text))
     if "\\_" in text and not _WINDOWS_PATH.search(text):
         text = text.replace("\\_", "_")
     if text.endswith("**"):

@@ -7,6 +7,7 @@ install_method; any other key is passed over. What a string does not clearly say
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -20,6 +21,8 @@ from fixer.model.subject import unsaid
 from fixer.probes import machine_file
 
 _SOURCE = "environment file"
+# What a form says that stands in a log.
+FORM = "form in the log"
 _LONGEST = 400
 _NUMBER = re.compile(r"\d+(?:\.\d+)+|\d+")
 _OTHER_VENDORS = re.compile(r"\b(?:intel|uhd|iris|amd|radeon|ati|apple|none|no gpu|cpu only|cpu)\b", re.IGNORECASE)
@@ -87,8 +90,28 @@ def read(path: str) -> Facts:
     return facts(texts)
 
 
-def facts(texts: Mapping[str, str]) -> Facts:
-    """What the strings plainly state."""
+def facts(texts: Mapping[str, str], source: str = _SOURCE) -> Facts:
+    """What the strings plainly state; ``source`` is where they stand."""
+    made = _facts(texts)
+    if source == _SOURCE:
+        return made
+    names = [field.name for field in dataclasses.fields(made)]
+    return dataclasses.replace(made, **{name: _told_in(source, getattr(made, name)) for name in names})
+
+
+def _told_in(source: str, value: Any) -> Any:
+    """``value`` with ``source`` in the place of an environment file, at every depth."""
+    if isinstance(value, str):
+        return source + value.removeprefix(_SOURCE) if value.startswith(_SOURCE) else value
+    if isinstance(value, tuple):
+        return tuple(_told_in(source, one) for one in value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        names = [field.name for field in dataclasses.fields(value)]
+        return dataclasses.replace(value, **{name: _told_in(source, getattr(value, name)) for name in names})
+    return value
+
+
+def _facts(texts: Mapping[str, str]) -> Facts:
     slots: dict[str, Any] = {}
     slots.update(_system(texts))
     slots.update(_gpu(texts.get("gpu", "")))

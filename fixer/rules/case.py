@@ -38,7 +38,7 @@ COMPLETE_NAMES = ("keras", "tf-keras", "torch", "tf-nightly")
 
 def is_reported(seen: Observed[Any]) -> bool:
     """Whether a person's report states the fact, which nothing has looked at."""
-    return any("environment file" in via for via in seen.via)
+    return any(report in via for via in seen.via for report in ("environment file", "form in the log"))
 
 
 @lru_cache(maxsize=256)

@@ -53,5 +53,7 @@ def hear(text: str | bytes, environment: Mapping[str, str] | None = None) -> Hea
     data = text.encode("utf-8", "surrogateescape") if isinstance(text, str) else text
     log = hearing.hear(io.BytesIO(data).read, matcher())
     facts = log.facts if environment is None else joined(log.facts, environment_file.facts(environment))
+    if log.form:
+        facts = joined(facts, environment_file.facts(log.form, environment_file.FORM))
     case = Case(facts, dataset(), Wish())
     return Heard(log.hits, facts, explain(case, (found for rule in every_rule() for found in rule(case)), log.lines))
