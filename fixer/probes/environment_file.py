@@ -63,6 +63,7 @@ _JETSON = re.compile(r"\b(?:jetson|jetpack|tegra|l4t)\b", re.IGNORECASE)
 _ARM = re.compile(r"\b(?:jetson|jetpack|tegra|raspbian|raspberry|xavier|orin|aarch64|armv[78]l?|grace hopper|gh200)\b", re.IGNORECASE)
 # Who has one of these has a Mac, whatever else is not said.
 _APPLES = re.compile(r"\bapple\b|\bm[1-5]\b(?: (?:pro|max|ultra|mac\w*))?", re.IGNORECASE)
+_IN_A_MAC = re.compile(r"\bapple (?:silicon|m[1-5])\b|\bm[1-5] (?:mac|pro|max|ultra)\b|\b(?:mac|macbook)(?: \w+)? m[1-5]\b", re.IGNORECASE)
 # A Mac with one of these has no processor of Apple's.
 _INTEL_MAC = re.compile(r"\b(?:intel|x86_64|x86-64|iris|radeon|amd|core i\d|xeon)\b", re.IGNORECASE)
 _DISTROS = {
@@ -185,6 +186,9 @@ def _system(texts: Mapping[str, str]) -> dict[str, Any]:
         version = _NUMBER.search(text)
         made["distro"] = found(Distro(name, version.group() if version else None), f"{_SOURCE}: {key}")
     where = f"{method} {distro}".lower()
+    if made.get("os", found("linux", source)).value == "linux" and _IN_A_MAC.search(f"{method} {texts.get('gpu', '')}"):
+        # A container of a Mac of Apple's: Linux, on its processor.
+        made["arch"] = found("aarch64", source)
     if re.search(r"docker|container|image|kubernetes|podman|singularity|apptainer", where) and "colab" not in method.lower():
         of_apptainer = re.search(r"singularity|apptainer", where) and not re.search(r"docker run|podman|kubernetes", where)
         made["container"] = found("apptainer" if of_apptainer else "docker", f"{_SOURCE}: install_method")

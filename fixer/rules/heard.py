@@ -16,6 +16,7 @@ from fixer.model import compare
 from fixer.model.finding import Certainty, Evidence, Finding
 from fixer.rules.advice import ADVICE
 from fixer.rules.case import Case
+from fixer.rules.emulated import is_emulated
 from fixer.rules.events import Heard, heard, said
 from fixer.rules.requirements import is_framework, is_of_an_extra, name_of
 from fixer.rules.say import finding
@@ -29,11 +30,13 @@ _WRAPPERS = ("native-runtime", "keras-cannot")
 # A program that ends by a signal is told by its end, and by what saw it end: one crash is counted once.
 _ENDS_BY_SIGNAL = "exit-illegal-instruction"
 _SIGNALS = ("illegal-instruction", "illegal-instruction-4", "illegal-hardware-instruction")
+# Rows that say of a line that it is an error, or that something is missing around it, and not what; and what follows from no GPU.
+_NAMELESS = ("an-error", "lines-cut-off", "gpu-list-empty", "cpu-only-list", "no-gpu-kernel")
 # A status by its number alone: a row of its own tells what the known ones mean.
 _ANY_NUMBER = "cudnn-unknown-status"
 # The card is kept for a virtual machine: a driver is not what is missing, and its rule says so.
 GIVEN_AWAY = ("card-given-away", "lspci-vfio")
-_IGNORED = re.compile(r"Ignoring (?:visible )?gpu device \(device: (\d{1,3}), name: ")
+_IGNORED = re.compile(r"(?:Ignoring (?:visible )?gpu device \(device: |Found GPU)(\d{1,3})(?=, name: | )")
 _TAKEN = re.compile(r"\bdevice: (\d{1,3}), name: ")
 # Names of libstdc++'s own, as a linker writes them.
 OF_LIBSTDCXX = ("_ZSt", "_ZNSt", "_ZNKSt")
@@ -74,8 +77,12 @@ def left_out(case: Case, one: Heard) -> bool:
 
 
 def _of_an_ignored_card(case: Case, one: Heard) -> bool:
-    """Whether the line is of a card that TensorFlow ignores beside another one, which it takes: then nothing stops."""
+    """Whether the line is of a card that TensorFlow or PyTorch ignores beside another one, which it takes: then nothing stops."""
     ignored = _IGNORED.search(one.event.text)
+    every = [found for other in heard(case) if (found := _IGNORED.search(other.event.text)) is not None]
+    if ignored is not None and "0" not in {found[1] for found in every} and _fails_later(case, one):
+        # Nobody ignores the first card, and something failed that runs there.
+        return True
     made = (_TAKEN.search(other.event.text) for other in said(case, "created-device", "creating-device-old"))
     taken = {found[1] for found in made if found is not None}
     return ignored is not None and bool(taken) and ignored[1] not in taken
@@ -160,9 +167,15 @@ def _of_another_module(case: Case, one: Heard) -> bool:
     return "nvidia" not in one.event.text.lower() and bool(built) and not any("nvidia" in name for name in built)
 
 
-def _of_no_known_processor(case: Case, one: Heard) -> bool:
-    """Whether the system is not told: Rosetta lacks the instructions too, on a Mac whose processor is Apple's."""
-    return not case.facts.os.is_found
+def _fails_later(case: Case, one: Heard) -> bool:
+    """Whether the program went on behind the line, and failed by something that a row knows."""
+    return any(other.row.kind in ("error", "headline") and other.event.line > one.event.last and other.row.id != one.row.id
+               for other in heard(case) if other.row.id not in _NAMELESS)  # fmt: skip
+
+
+def _may_be_emulated(case: Case, one: Heard) -> bool:
+    """Whether the system is not told, or is a container's, which Macs of Apple's run too: what emulates them lacks the instructions."""
+    return not case.facts.os.is_found or bool(case.container)
 
 
 def _may_be_of_another(case: Case, one: Heard) -> bool:
@@ -192,8 +205,13 @@ def _runtime_is_newer(case: Case, one: Heard) -> bool:
 
 # What takes "proven" from a line that is the program's own word.
 _DOUBTED: Mapping[str, Callable[[Case, Heard], bool]] = {
-    "cpu-feature": _of_no_known_processor,
-    "jaxlib-avx": _of_no_known_processor,
+    "cpu-feature": _may_be_emulated,
+    "jaxlib-avx": _may_be_emulated,
+    # What they say is so, and the program went on without it.
+    "growth-too-late": _fails_later,
+    "growth-differs": _fails_later,
+    "windows-no-gpu-support": _fails_later,
+    "hides-all-gpus": _fails_later,
     "protobuf-descriptors": _may_be_of_another,
     "torch-driver-old": _driver_is_told_newer,
 }
@@ -205,8 +223,8 @@ _UNLESS: Mapping[str, Callable[[Case, Heard], bool]] = {
     "dkms-failed": _of_another_module,
     "stub-in-cache": _is_hidden,
     "tf1-memory-snippet": lambda case, one: own_file(case, "tensorflow") is not None or has_the_names_of_one(case),
-    "cpu-feature": lambda case, one: case.os == "macos",
-    "jaxlib-avx": lambda case, one: case.os == "macos",
+    "cpu-feature": lambda case, one: case.os == "macos" or is_emulated(case),
+    "jaxlib-avx": lambda case, one: case.os == "macos" or is_emulated(case),
     "protobuf-runtime-older": _runtime_is_newer,
     "plugin-symbol": _of_tensorflow_itself,
     "plugin-framework": _of_tensorflow_itself,

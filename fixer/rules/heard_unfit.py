@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 from fixer.model.finding import Finding
 from fixer.rules.case import Case
-from fixer.rules.events import Heard, evidence, said
+from fixer.rules.emulated import for_another_processor, is_emulated
+from fixer.rules.events import evidence, said
 from fixer.rules.heard import OF_LIBSTDCXX, about, candidates, named
 from fixer.rules.lost_libraries import OF_CUDNN, file_name, kind_of
 
@@ -53,10 +54,10 @@ _IN_TENSORFLOW = re.compile(rf"-packages/(?:keras|jaxlib|torch)/|{_OF_TENSORFLOW
 
 
 def instructions_under_rosetta(case: Case) -> Iterator[Finding]:
-    """A program for Intel's processors says on a Mac that it lacks instructions: under Rosetta every Mac of Apple's does."""
+    """A program for Intel's processors says on a Mac, or on another ARM machine, that it lacks instructions: what emulates them does."""
     seen = said(case, "cpu-feature", "jaxlib-avx")
-    if seen and case.os == "macos":
-        intel = case.facts.arch.is_found and case.arch == "x86_64"
+    if seen and (case.os == "macos" or is_emulated(case)):
+        intel = case.facts.arch.is_found and case.arch == "x86_64" and not for_another_processor(case)
         weights = {"cpu-without-avx": 96.0, "apple-silicon": 4.0} if intel else {"apple-silicon": 88.0, "cpu-without-avx": 4.0}
         yield from candidates("instructions-on-a-mac", weights, about(seen[0]), (seen[0].evidence,), ("uname", "-m"))
 
@@ -64,15 +65,11 @@ def instructions_under_rosetta(case: Case) -> Iterator[Finding]:
 def emulated(case: Case) -> Iterator[Finding]:
     """A program of an image for Intel's processors ended under qemu: so do Macs of Apple's run it, and ARM machines that are none."""
     ended = said(case, "qemu-signal")
-    other = [one for one in said(case, "image-for-other-processor") if _is_arm(one, "host") and not _is_arm(one, "image")]
+    other = for_another_processor(case)
     if ended and (other or case.os == "macos"):
         title = "an image for Intel's processors runs under emulation, which lacks their later instructions"
         weights = {"apple-silicon": 84.0, "unresolved-other": 12.0, "cpu-without-avx": 4.0}
         yield from candidates("emulated", weights, title, evidence((*other[:1], ended[0])), ("uname", "-m"))
-
-
-def _is_arm(one: Heard, name: str) -> bool:
-    return one.event.values.get(name, "").lower().startswith(("arm64", "aarch64"))
 
 
 def loader_trace(case: Case) -> Iterator[Finding]:

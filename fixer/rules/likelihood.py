@@ -12,6 +12,7 @@ from fixer.model.record import record
 from fixer.rules import circumstances as known
 from fixer.rules import listed_files, memory_told, reserve
 from fixer.rules.case import Case
+from fixer.rules.emulated import hosted_by_arm
 from fixer.rules.events import said
 from fixer.rules.libcuda import impossible_ceiling
 
@@ -58,6 +59,9 @@ HINTS: tuple[Hint, ...] = (
     Hint("a processor with AVX", lambda case: bool(said(case, "processor-has-avx")), {"cpu-without-avx": 0.1}),
     Hint("an ARM processor", lambda case: case.arch == "aarch64", {"cpu-without-avx": 0.01}),
     Hint("on macOS", known.os_is("macos"), {**_all(_WINDOWS + _LINUX + _NVIDIA, 0.05), "apple-silicon": 8, "cpu-without-avx": 0.3}),
+    # Its container says Linux.
+    Hint("an image for Intel's processors on an ARM host", hosted_by_arm,
+         {"apple-silicon": 100, "cpu-without-avx": 0.05}),
     Hint("a Mac without Apple's processor", known.is_intel_mac, {"apple-silicon": 0.005, "cpu-without-avx": 12}),
     # Since 2.11 every wheel for Windows is without CUDA; before, who wanted none asked for tensorflow-cpu.
     Hint("a TensorFlow on Windows whose release nobody tells", lambda case: known.os_is("windows")(case) and case.tensorflow is None,
