@@ -33,4 +33,7 @@ def hear(read: Callable[[int], bytes], matcher: Matcher) -> Heard:
     printed = Outputs(form)
     ends = Ends(printed)
     hits, count = matcher.hits(ends)
-    return Heard(facts.hear(hits, listed.packages, printed.told, unfamiliar=ends.unfamiliar(hits)), hits, count, form.texts())
+    # A list of packages and what a command printed were understood, though no wording stands in them.
+    read_otherwise = {line for _, line in listed.packages.values()} | {one.line for one in printed.told}
+    unfamiliar = ends.unfamiliar(hits, read_otherwise)
+    return Heard(facts.hear(hits, listed.packages, printed.told, unfamiliar=unfamiliar), hits, count, form.texts())

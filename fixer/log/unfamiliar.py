@@ -29,9 +29,12 @@ class Ends:
             (self._first if len(self._first) < _AT_AN_END else self._last).append(line)
             yield line
 
-    def unfamiliar(self, hits: Iterable[Hit], name: str = "log") -> tuple[UnfamiliarLine, ...]:
-        """The kept lines of which no hit is one, each text once; ``name`` is what the log's lines are called."""
-        known = {number for hit in hits for number in (hit.line, hit.last)}
+    def unfamiliar(self, hits: Iterable[Hit], others: Collection[int] = (), name: str = "log") -> tuple[UnfamiliarLine, ...]:
+        """The kept lines of which no hit is one, nor one of the ``others`` by its number, each text once.
+
+        ``name`` is what the log's lines are called.
+        """
+        known = {number for hit in hits for number in (hit.line, hit.last)} | set(others)
         return tuple(_once((*self._first, *self._last), known, name))
 
 

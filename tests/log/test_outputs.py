@@ -153,3 +153,8 @@ def test_a_log_adds_to_what_a_machine_file_lists_and_takes_nothing_away() -> Non
     text = "Cuda compilation tools, release 11.8, V11.8.89\n/usr/local/cuda-10.1/lib64/libcudart.so.10.1.243"
     both = joined(hear(text).facts, other).toolkits
     assert [(one.version, one.path) for one in both.or_else(())] == [("11.8.0", "/opt/cuda"), ("10.1", "/usr/local/cuda-10.1")]
+
+
+def test_what_was_read_is_not_unfamiliar() -> None:
+    facts = hear("CUDA Version 10.1.243\nnumpy                        1.26.4\nsomething that nobody knows").facts
+    assert [one.text for one in facts.unfamiliar.or_else(())] == ["something that nobody knows"]
