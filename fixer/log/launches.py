@@ -26,6 +26,8 @@ _COMPUTES = re.compile(
     r"tensorflow|keras|torch|jax|cuda|nvidia|gpu|python|jupyter|notebook|conda|train|\s-(?:it|ti)\b|--interactive|\.s(?:if|img)\b",
     re.IGNORECASE,
 )
+# What a word processor makes of the two hyphens before an option.
+_TYPESET = re.compile(r"(?<=\s)[—–](?=[a-z])")
 _GIVEN = re.compile(
     r"--gpus\b|--(?:runtime|device)[= ]\S{0,60}nvidia|--device[= ]/dev/(?:kfd|dri)|--privileged\b|--nv(?:ccli)?\b|--rocm\b|--hooks-dir"
     r"|libcuda|nvidia[\w-]{0,20}-runtime|NVIDIA_VISIBLE_DEVICES|nvidia\.com/gpu"
@@ -50,6 +52,7 @@ def launched(lines: Iterable[Line]) -> Iterator[Line]:
 
 def _told(text: str) -> str | None:
     """What a command says of the GPU; None where it starts no container."""
+    text = _TYPESET.sub("--", text)
     found = _COMMAND.match(text)
     if found is None or not _ARGUMENT.match(found["rest"].lstrip()):
         return None

@@ -18,6 +18,7 @@ from fixer.rules.events import heard
 from fixer.rules.heard import candidates
 from fixer.rules.hearsay import AN_ERROR
 from fixer.rules.likelihood import refuted
+from fixer.rules.say import fact
 from fixer.rules.topics import names_the_stack, tells_a_failure
 
 # The group's name.
@@ -43,7 +44,7 @@ def like_other_reports(case: Case) -> Iterator[Finding]:
     weights = {cause: 100 * shares[cause] for cause in likeliest if shares[cause] >= _LEAST}
     if weights:
         title = "no line decides; this is what reports about the same things turned out to be"
-        yield from candidates(REPORTS, weights, title, lines[:_MOST_LINES], ("convfix", "doctor"))
+        yield from candidates(REPORTS, weights, title, lines[:_MOST_LINES] or _told(case), ("convfix", "doctor"))
 
 
 def _failing_lines(case: Case) -> Iterator[Evidence]:
@@ -55,6 +56,12 @@ def _failing_lines(case: Case) -> Iterator[Evidence]:
     for line in case.facts.unfamiliar.or_else(()):
         if tells_a_failure(line.text):
             yield Evidence("said", line.text, line.source)
+
+
+def _told(case: Case) -> tuple[Evidence, ...]:
+    """What a person told of the machine."""
+    os = (fact("os", case.os, case.facts.os),) if case.facts.os.is_found else ()
+    return (*os, *case.tensorflow_evidence(), *case.card_evidence(case.cards))
 
 
 def _is_silent_report(case: Case) -> bool:

@@ -27,6 +27,7 @@ def told(text: str) -> list[str]:
         ("docker run --device /dev/nvidia0:/dev/nvidia0 -it me/image", "docker run with the GPU"),
         ("NV_GPU=0 nvidia-docker run -it me/image", "nvidia-docker run with the GPU"),
         ("podman run --device nvidia.com/gpu=all me/image:1", "podman run with the GPU"),
+        ("docker run —rm —gpus all me/image:1", "docker run with the GPU"),
         ("podman run -it me/image:1", "podman run without the GPU"),
         ("singularity exec --nv tf.sif python a.py", "singularity exec with the GPU"),
         ("apptainer exec tf.sif python a.py", "apptainer exec without the GPU"),
