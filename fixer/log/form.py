@@ -73,6 +73,7 @@ _CUDA, _CUDNN = (re.compile(rf"\b{name}\D{{0,12}}?v?({_NUMBER})", re.IGNORECASE)
 _TWO = re.compile(rf"\D{{0,6}}({_NUMBER})\s?(?:/|,|;|&|and|with|\s)\s?v?({_NUMBER})\b(?:[^\d].{{0,40}})?", re.IGNORECASE)
 _ONE = re.compile(rf"\D{{0,6}}({_NUMBER})\b\D{{0,40}}")
 _LONGEST_ANSWER, _LONGEST_LINE, _FARTHEST = 200, 80, 3
+_TOO_MANY = 2
 # What stands behind a field that was left empty: a program, or what it printed.
 _OTHERWISE = re.compile(
     r"\s*(?:[\[{(<>$`]|[IWEF] |\d{4}-\d\d|Traceback|import |from |File |\w*(?:Error|Warning)\b|.{0,60}(?:\]|[/\\][\w.]{1,40}[/\\]))"
@@ -114,9 +115,15 @@ class Form:
             return
         if key == "cuda_cudnn":
             for part, version in _both(answer).items():
-                self._said.setdefault(part, set()).add(version)
-        elif key in _ANSWERED and len(self._said.setdefault(key, set())) < 2:
-            self._said[key].add(answer)
+                self._add(part, version)
+        elif key in _ANSWERED:
+            self._add(key, answer)
+
+    def _add(self, key: str, answer: str) -> None:
+        answers = self._said.setdefault(key, set())
+        # A second answer takes the field its meaning: no third is needed.
+        if len(answers) < _TOO_MANY:
+            answers.add(answer)
 
     def texts(self) -> dict[str, str]:
         """The answers by their keys, empty where no form is."""

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from fixer.log.line import Line
 
 _LONGEST = 400
+_MOST_DIFFERENT = 500
 # How far a header's lines lie apart.
 _NEAR = 6
 _TWO = r"(\d{1,2}\.\d{1,2})"
@@ -147,11 +148,18 @@ _BY_FIRST = _by_first()
 
 
 class Outputs:
-    """Lines on their way, and what those of them state that commands print; ``told`` is whole when the lines are at their end."""
+    """Lines on their way, and what those of them state that commands print; ``told`` is whole when the lines are at their end.
+
+    What was stated several times is told once, with its last line; of endlessly many different statements the last are kept.
+    """
 
     def __init__(self, lines: Iterable[Line]) -> None:
         self._lines = lines
-        self.told: list[Told] = []
+        self._told: dict[tuple[tuple[str, str], ...], Told] = {}
+
+    @property
+    def told(self) -> tuple[Told, ...]:
+        return tuple(self._told.values())
 
     def __iter__(self) -> Iterator[Line]:
         several = _Several()
@@ -160,8 +168,15 @@ class Outputs:
                 text = line.text.strip()
                 facts = {**_stated(text), **several.stated(line.number, text)}
                 if facts:
-                    self.told.append(Told(line.number, facts))
+                    self._take(Told(line.number, facts))
             yield line
+
+    def _take(self, told: Told) -> None:
+        key = tuple(sorted(told.facts.items()))
+        self._told.pop(key, None)
+        self._told[key] = told
+        if len(self._told) > _MOST_DIFFERENT:
+            del self._told[next(iter(self._told))]
 
 
 def _stated(text: str) -> dict[str, str]:

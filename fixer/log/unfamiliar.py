@@ -14,6 +14,7 @@ from fixer.model.events import UnfamiliarLine
 
 _AT_AN_END = 400
 _MOST, _SHOWN = 400, 400
+_DIGITS = str.maketrans("", "", "0123456789")
 
 
 class Ends:
@@ -30,18 +31,26 @@ class Ends:
             yield line
 
     def unfamiliar(self, hits: Iterable[Hit], others: Collection[int] = (), name: str = "log") -> tuple[UnfamiliarLine, ...]:
-        """The kept lines of which no hit is one, nor one of the ``others`` by its number, each text once.
+        """The kept lines of which no hit is one, nor one of the ``others`` by its number, each but for its digits once.
 
         ``name`` is what the log's lines are called.
         """
         known = {number for hit in hits for number in (hit.line, hit.last)} | set(others)
-        return tuple(_once((*self._first, *self._last), known, name))
+        kept = [Line(line.number, line.text.strip()[:_SHOWN]) for line in (*self._first, *self._last)]
+        # What is said again with another time was recognised, too.
+        seen = {_shape(line) for line in kept if line.number in known}
+        return tuple(_once(kept, seen, name))
 
 
-def _once(lines: Iterable[Line], known: Collection[int], name: str) -> Iterator[UnfamiliarLine]:
-    seen: set[str] = set()
+def _once(lines: Iterable[Line], seen: set[str], name: str) -> Iterator[UnfamiliarLine]:
+    told = 0
     for line in lines:
-        text = line.text.strip()[:_SHOWN]
-        if text and line.number not in known and text not in seen and len(seen) < _MOST:
-            seen.add(text)
-            yield UnfamiliarLine(text, f"{name} line {line.number}", line.number)
+        shape = _shape(line)
+        if line.text and shape not in seen and told < _MOST:
+            seen.add(shape)
+            told += 1
+            yield UnfamiliarLine(line.text, f"{name} line {line.number}", line.number)
+
+
+def _shape(line: Line) -> str:
+    return line.text.translate(_DIGITS)

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from fixer.log.facts import joined
+from fixer.log.line import Line
+from fixer.log.outputs import Outputs
 from fixer.model import machine
 from fixer.model.facts import Facts
 from tests.log.heard import hear
@@ -158,3 +160,16 @@ def test_a_log_adds_to_what_a_machine_file_lists_and_takes_nothing_away() -> Non
 def test_what_was_read_is_not_unfamiliar() -> None:
     facts = hear("CUDA Version 10.1.243\nnumpy                        1.26.4\nsomething that nobody knows").facts
     assert [one.text for one in facts.unfamiliar.or_else(())] == ["something that nobody knows"]
+
+
+def test_endlessly_many_statements_are_kept_in_bounds_and_each_once() -> None:
+    many = Outputs(Line(at, f"CUDA Version {at % 90}.{at // 90 % 90}.1") for at in range(1, 5000))
+    assert len(list(many)) == 4999 and len(many.told) == 500 and many.told[-1].line == 4999
+    again = Outputs(Line(at, "CUDA Version 10.1.243") for at in range(1, 5000))
+    assert len(list(again)) == 4999 and [one.line for one in again.told] == [4999]
+
+
+def test_what_is_known_is_no_unfamiliar_line_when_it_is_said_again() -> None:
+    said = "\n".join(f"2020-01-01 00:00:0{at}: I tensorflow/core/a.cc:1] Created device with {at} words" for at in range(9))
+    lines = "CUDA Version 10.1.243\n" * 3 + "something that nobody knows\n" * 3 + said
+    assert [one.line for one in hear(lines).facts.unfamiliar.or_else(())] == [4, 7]
