@@ -110,7 +110,7 @@ def ladder_at_the_end(case: Case) -> Iterator[Finding]:
 def asks_for_the_whole_card(case: Case, refused: Heard) -> bool:
     """Whether the first request was for all that the card has: so asks a program that sets a share of 1, and never TensorFlow
     by itself, which leaves a reserve of what it finds free."""
-    asked = int(refused.event.values.get("bytes") or 0) / 2**20
+    asked = amount(refused, "bytes") / 2**20
     totals = {card.gpu.memory_mib for card in case.cards if card.gpu.memory_mib}
     totals |= {total for card in case.cards if (total := size_in_name(card.gpu.name or "")) is not None}
     return bool(totals) and asked >= _WHOLE * min(totals)
@@ -136,12 +136,18 @@ def memory_by_cupys_numbers(case: Case) -> Iterator[Finding]:
     """CuPy gives what it asked for and what it had: where both are little beside the card's memory, others hold the rest."""
     total = max((card.gpu.memory_mib or 0 for card in case.cards), default=0)
     for one in said(case, "cupy-out-of-memory") if total else ():
-        asked, own = (int(one.event.values.get(name, "").replace(",", "") or 0) >> 20 for name in ("asked", "own"))
+        asked, own = (_bytes(one, name) >> 20 for name in ("asked", "own"))
         title = f"of the GPU's {total} MiB, {own} were the program's own and {asked} were asked for"
         held = (asked + own) / total < 1 - _MUCH_OF_OTHERS
         weights = {"gpu-memory-held": 80.0, "gpu-too-small": 20.0} if held else {"gpu-too-small": 88.0, "gpu-memory-held": 12.0}
         yield from candidates("memory-by-cupys-numbers", weights, title, (one.evidence,), ("nvidia-smi",))
         return
+
+
+def _bytes(one: Heard, name: str) -> int:
+    """A number of bytes in which each three digits are parted; 0 where it cannot be read."""
+    number = one.event.values.get(name, "").replace(",", "")
+    return int(number) if number.isdecimal() else 0
 
 
 def _amount(one: Heard, name: str) -> int:

@@ -119,13 +119,14 @@ def cudnn_not_loaded(case: Case) -> Iterator[Finding]:
         installed = [lib for lib in case.facts.libraries.or_else(()) if lib.name == "cudnn"]
         wanted = re.search(r"\.so\.(\d+)", one.name)
         wheel = _cudnn_wheel(case)
-        if wheel is not None and wanted:
+        held = compare.cudnn(wheel.event.values["version"]) if wheel is not None else None
+        if wheel is not None and held is not None and wanted:
             evidence += (wheel.evidence,)
-            if wheel.event.values["version"].partition(".")[0] == wanted.group(1):
+            if str(held.major) == wanted.group(1):
                 # A wheel's folder is searched by the program that knows of it, and by nobody else.
                 weights = {"pip-nvidia-libs-not-found": 14.0, "ld-library-path-missing": 44.0, "cudnn-missing": 30.0, "cudnn-shadowed": 4.0}
             else:
-                newer = int(wheel.event.values["version"].partition(".")[0]) > int(wanted.group(1))
+                newer = held.major > int(wanted.group(1))
                 weights = {"cudnn-too-new" if newer else "cudnn-too-old": 60.0, "cudnn-missing": 34.0, "ld-library-path-missing": 6.0}
         elif installed and wanted:
             known = compare.cudnn(installed[0].version)

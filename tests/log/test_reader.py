@@ -165,7 +165,7 @@ def test_what_a_record_hides_from_the_terminal_stays_away() -> None:
 
 def test_capitals_are_undone_where_there_is_nothing_else() -> None:
     assert read(b"MODULE 'NUMPY' HAS NO ATTRIBUTE 'OBJECT'") == [Line(1, "module 'numpy' has no attribute 'object'")]
-    for text in ("CUDNN_STATUS_NOT_INITIALIZED", "CUDA_VISIBLE_DEVICES=0", "NVIDIA RTX A6000", "MODULE 'NUMPY' HAS NO ATTRIBUTE 'OBJECT'\nand more"):
+    for text in ("CUDNN_STATUS_NOT_INITIALIZED", "NVIDIA_DRIVER_CAPABILITIES=0", "NVIDIA RTX A6000", "MODULE 'NUMPY' HAS NO ATTRIBUTE 'OBJECT'\nand more"):
         assert "\n".join(line.text for line in read(text.encode())) == text
 
 
