@@ -34,7 +34,8 @@ class Rates:
 
         The shares' sum is 1. Where nothing was said in words, which words are not there tells nothing.
         """
-        reports = sum(self.causes.values())
+        # A foreign dataset may count topics of no report.
+        reports = max(sum(self.causes.values()), 1)
         worded = any(map(is_worded, said))
         usual = {topic: sum(counts.values()) for topic, counts in self.topics.items()}
         told = [

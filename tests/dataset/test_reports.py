@@ -53,4 +53,4 @@ def test_a_log_without_words_lacks_none() -> None:
 def test_counts_that_contradict_each_other_do_no_harm() -> None:
     odd = Rates({"cudnn-missing": 2, "gpu-busy": 0}, {"cudnn": {"cudnn-missing": 9, "gpu-busy": 4}})
     assert odd.logarithms({"cudnn"}) == odd.logarithms(set()) == {"cudnn-missing": 0.0}
-    assert Rates({}, {}).logarithms({"cudnn"}) == {}
+    assert Rates({}, {}).logarithms({"cudnn"}) == Rates({}, odd.topics).logarithms({"cudnn"}) == {}
