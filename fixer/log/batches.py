@@ -13,7 +13,8 @@ from fixer.log.templates import SQUEEZE
 _BATCH_LINES = 2000
 _BATCH_CHARS = 1 << 18
 _OVERLAP = 4
-_SHAPE = {**SQUEEZE, **{ord(char): None for char in "0123456789.=>"}}
+# What two lines differ in that say the same of two moments.
+SHAPE = {**SQUEEZE, **{ord(char): None for char in "0123456789.=>"}}
 # Of a line that says the same again and again so many at its beginning, and then one of so many.
 _OF_EACH_SHAPE, _SAMPLE, _MOST_SHAPES = 12, 1000, 200_000
 
@@ -35,7 +36,7 @@ class Fewer:
             self.number = line.number
             if line.text and not line.text.isspace():
                 self.last = line.number
-            shape = hash(line.text.translate(_SHAPE))
+            shape = hash(line.text.translate(SHAPE))
             times = seen.get(shape, 0) + 1
             if len(seen) >= _MOST_SHAPES:
                 seen.clear()

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator
 
+from fixer.log.batches import SHAPE
 from fixer.log.hit import Hit
 from fixer.log.line import Line
 from fixer.model.events import UnfamiliarLine
 
 _AT_AN_END = 400
 _MOST, _SHOWN = 400, 400
-_DIGITS = str.maketrans("", "", "0123456789")
 
 
 class Ends:
@@ -53,4 +53,4 @@ def _once(lines: Iterable[Line], seen: set[str], name: str) -> Iterator[Unfamili
 
 
 def _shape(line: Line) -> str:
-    return line.text.translate(_DIGITS)
+    return line.text.translate(SHAPE)
