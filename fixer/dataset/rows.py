@@ -424,6 +424,11 @@ class SymptomRow:
     checked: str = ""
     confidence: str = "primary"
 
+    @property
+    def fails(self) -> bool:
+        """Whether the line tells of a failure."""
+        return self.kind in ("error", "headline")
+
 
 @record(frozen=True)
 class TopicRow:

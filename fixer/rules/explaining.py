@@ -29,7 +29,6 @@ from fixer.rules.ranking import rank
 from fixer.rules.surroundings import SURROUNDINGS
 from fixer.rules.unfamiliar import REPORTS
 
-FAILING = ("error", "headline")
 SAID, SAID_FACT = "said-", "said"
 _TRUST: dict[Certainty, int] = {"proven": 3, "likely": 2, "possible": 1, "cannot-tell": 0}
 # Where nobody wishes for the GPU these are notes; whoever shows a log of a missing GPU wishes for it.
@@ -78,7 +77,7 @@ def _unexplained(every: Sequence[Heard]) -> Iterator[Heard]:
     for one in _told(every):
         place = (one.event.line, one.event.text)
         # Several wordings may hold for one line, which is shown once.
-        if (one.row.kind in FAILING or one.row.id == AN_ERROR) and place not in shown:
+        if (one.row.fails or one.row.id == AN_ERROR) and place not in shown:
             shown.add(place)
             yield one
 
@@ -100,7 +99,7 @@ class _Reading:
     def __init__(self, case: Case, findings: Sequence[Finding]) -> None:
         self.case = case
         self.events = heard(case)
-        self.failing = {one.event.source for one in self.events if one.row.kind in FAILING}
+        self.failing = {one.event.source for one in self.events if one.row.fails}
         telling = [one for one in self.events if one.row.kind == "error" and one.row.causes]
         headlines = [one for one in self.events if one.row.kind == "headline"]
         # A headline names the step that failed: beside a line that tells more, what it could mean is no sign.

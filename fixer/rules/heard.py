@@ -169,7 +169,7 @@ def _of_another_module(case: Case, one: Heard) -> bool:
 
 def _fails_later(case: Case, one: Heard) -> bool:
     """Whether the program went on behind the line, and failed by something that a row knows."""
-    return any(other.row.kind in ("error", "headline") and other.event.line > one.event.last and other.row.id != one.row.id
+    return any(other.row.fails and other.event.line > one.event.last and other.row.id != one.row.id
                for other in heard(case) if other.row.id not in _NAMELESS)  # fmt: skip
 
 
@@ -236,7 +236,7 @@ _UNLESS: Mapping[str, Callable[[Case, Heard], bool]] = {
 
 def said_among_several(case: Case) -> Iterator[Finding]:
     """A line that several causes share: each of them is named, none is told."""
-    failed = [one for one in heard(case) if one.row.kind in ("error", "headline") and one.row.id not in _WRAPPERS]
+    failed = [one for one in heard(case) if one.row.fails and one.row.id not in _WRAPPERS]
     silent = (*(_WRAPPERS if failed else ()), *(_RESOLVERS if _asked_for_others(case) or said(case, "uv-platform") else ()))
     for one in heard(case):
         if one.row.id in silent or one.row.id == _ANY_NUMBER and _number_is_known(case, one):

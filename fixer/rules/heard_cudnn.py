@@ -93,7 +93,7 @@ def cudnn_before_one(case: Case) -> Iterator[Finding]:
 def handle_alone(case: Case) -> Iterator[Finding]:
     """cuDNN could not start, and the status was lost: no other line says more."""
     seen = said(case, "cudnn-handle", "driver-version-unread")
-    if seen and not any(one.row.causes and one.row.kind in ("error", "headline") for one in heard(case)):
+    if seen and not any(one.row.causes and one.row.fails for one in heard(case)):
         yield from candidates("handle-alone", _HANDLE_ALONE, "cuDNN could not start", (seen[0].evidence,), ("convfix", "verify"))
 
 

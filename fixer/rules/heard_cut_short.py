@@ -23,7 +23,7 @@ _NOT_INSTALLED = {"tensorflow-missing": 58.0, "env-not-inherited": 32.0, "enviro
 
 def _says_more(case: Case) -> bool:
     """Whether a line names a failure, whichever."""
-    failed = (one for one in heard(case) if one.row.kind in ("error", "headline") and one.row.id != HEADING)
+    failed = (one for one in heard(case) if one.row.fails and one.row.id != HEADING)
     return any(failed) or bool(said(case, "unrelated-exception"))
 
 

@@ -32,7 +32,6 @@ _FITTING_DRIVER = (
 # What a version of PyTorch says of its CUDA: 2.5.1+cu121.
 _BUILT_FOR = re.compile(r"\+cu(\d{1,2})(\d)(?!\d)")
 _ONE_FOR_ALL = 11
-_FAILED = ("error", "headline")
 # Lines that TensorFlow prints only where cuInit failed.
 _DIAGNOSIS = ("halves-match", "libcuda-reported", "kernel-reported")
 _HALVES = ("driver-halves-differ", "libcuda-reported", "kernel-reported")
@@ -70,7 +69,7 @@ def halves_unread(case: Case) -> Iterator[Finding]:
 def diagnosis_alone(case: Case) -> Iterator[Finding]:
     """What TensorFlow tells of the driver after cuInit failed, without the line that says how: its halves are of one release."""
     seen = said(case, *_DIAGNOSIS)
-    if not seen or not halves_agree(case) or any(one.row.kind in (*_FAILED, "success") for one in heard(case)):
+    if not seen or not halves_agree(case) or any(one.row.fails or one.row.kind == "success" for one in heard(case)):
         return
     title = "CUDA did not start although both halves of the driver are of one release"
     weights = {"cuda-visible-devices": 44.0, "uvm-or-driver-state": 34.0, "device-permissions": 12.0, "container-without-gpu": 10.0}
@@ -113,7 +112,7 @@ def container_wants_another_release(case: Case) -> Iterator[Finding]:
 def wsl_one(case: Case) -> Iterator[Finding]:
     """WSL 1 has no kernel of its own and gives no program a GPU: https://learn.microsoft.com/windows/wsl/compare-versions."""
     seen = said(case, "wsl-one")
-    failed = [one for one in heard(case) if one.row.kind in ("error", "headline") and "no-nvidia-gpu" in one.row.causes]
+    failed = [one for one in heard(case) if one.row.fails and "no-nvidia-gpu" in one.row.causes]
     failed += [one.line for one in lost(case) if one.kind == "driver"]
     if seen and failed:
         title, told = "WSL 1 gives no program a GPU; WSL 2 does", (failed[0].evidence, seen[0].evidence)

@@ -56,7 +56,7 @@ def memory_limit(case: Case) -> Iterator[Finding]:
 def _little_at_the_start(case: Case) -> Iterator[Finding]:
     """Something failed, and of the card that computes TensorFlow found little free: its own reserve is not what is lacking."""
     every = starts(case)
-    if not every or not any(one.row.kind in ("error", "headline") for one in heard(case)):
+    if not every or not any(one.row.fails for one in heard(case)):
         return
     best = max(every, key=lambda start: start.most_free)
     if best.total is None or best.most_free >= _LITTLE_MIB or 2 * best.most_free > best.total:
@@ -94,7 +94,7 @@ def ladder_at_the_end(case: Case) -> Iterator[Finding]:
     """The allocator was refused, and nothing that the log shows after it failed or went on: it may be nothing, or why somebody asks."""
     refused = said(case, "cuda-oom-ladder")
     every = heard(case)
-    if not refused or any(one.row.kind in ("error", "headline") for one in every):
+    if not refused or any(one.row.fails for one in every):
         return
     last = refused[-1].event.last
     if any(one.row.kind == "success" and one.event.last > last for one in every):
@@ -136,18 +136,12 @@ def memory_by_cupys_numbers(case: Case) -> Iterator[Finding]:
     """CuPy gives what it asked for and what it had: where both are little beside the card's memory, others hold the rest."""
     total = max((card.gpu.memory_mib or 0 for card in case.cards), default=0)
     for one in said(case, "cupy-out-of-memory") if total else ():
-        asked, own = (_bytes(one, name) >> 20 for name in ("asked", "own"))
+        asked, own = (int(amount(one, name)) >> 20 for name in ("asked", "own"))
         title = f"of the GPU's {total} MiB, {own} were the program's own and {asked} were asked for"
         held = (asked + own) / total < 1 - _MUCH_OF_OTHERS
         weights = {"gpu-memory-held": 80.0, "gpu-too-small": 20.0} if held else {"gpu-too-small": 88.0, "gpu-memory-held": 12.0}
         yield from candidates("memory-by-cupys-numbers", weights, title, (one.evidence,), ("nvidia-smi",))
         return
-
-
-def _bytes(one: Heard, name: str) -> int:
-    """A number of bytes in which each three digits are parted; 0 where it cannot be read."""
-    number = one.event.values.get(name, "").replace(",", "")
-    return int(number) if number.isdecimal() else 0
 
 
 def _amount(one: Heard, name: str) -> int:

@@ -20,7 +20,7 @@ def script_named_like_pythons(case: Case) -> Iterator[Finding]:
 
     Only what lies beside the script is found before Python's own modules; a module of a package is not.
     """
-    if said(case, "unrelated-exception") or any(one.row.kind in ("error", "headline") for one in heard(case)):
+    if said(case, "unrelated-exception") or any(one.row.fails for one in heard(case)):
         return
     for one in said(case, "own-python-file"):
         file = one.event.values.get("file", "")

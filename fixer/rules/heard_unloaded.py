@@ -226,7 +226,7 @@ def tensorrt_not_loaded(case: Case) -> Iterator[Finding]:
     """TensorRT's libraries alone could not be loaded: TensorFlow tries them at its start and goes on without them."""
     seen = [one for one in said(case, *LINES) if _TENSORRT.search(one.event.values.get("library", ""))]
     lines = {one.event.line for one in seen}
-    failed = (one for one in heard(case) if one.row.kind in ("error", "headline") and one.event.line not in lines)
+    failed = (one for one in heard(case) if one.row.fails and one.event.line not in lines)
     if seen and not any(failed):
         title = "TensorRT's libraries are not there, and are rarely needed: harmless"
         yield from candidates(TENSORRT, {"benign-noise": 1.0}, title, (seen[0].evidence,))

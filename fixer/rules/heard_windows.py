@@ -45,7 +45,7 @@ def windows_runtime(case: Case) -> Iterator[Finding]:
     if not seen:
         return
     is_tensorflows = bool(traced or case.tensorflow)
-    if not is_tensorflows and any(one.row.id != "dll-load-old" for one in heard(case) if one.row.kind in ("error", "headline")):
+    if not is_tensorflows and any(one.row.id != "dll-load-old" for one in heard(case) if one.row.fails):
         return
     title = "TensorFlow's native library could not be loaded on Windows" if is_tensorflows else about(seen[0])
     lines = evidence((*seen[:1], *traced[:1])) if is_tensorflows else evidence(seen[:1])

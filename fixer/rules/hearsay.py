@@ -73,7 +73,7 @@ def _rests_on_a_list(case: Case, found: Finding) -> bool:
     """Whether a list or another output of a command tells some of it: of which environment, and whether it still holds, nobody says."""
     stating = [one for one in heard(case) if one.row.states]
     packages = {one.event.source for one in stating if any(name.startswith("package.") for name in one.row.states)}
-    others = {one.event.source for one in heard(case) if one.row.states or one.row.kind in ("error", "headline")}
+    others = {one.event.source for one in heard(case) if one.row.states or one.row.fails}
     told = [(item.source, packages if item.fact.startswith("environment.packages.") else others) for item in found.evidence]
     return any(" line " in source and source not in said for source, said in told)
 

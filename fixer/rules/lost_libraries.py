@@ -58,7 +58,7 @@ def lost(case: Case) -> tuple[Lost, ...]:
         parts = {one.event.line for one in said(case, A_PART)}
         otherwise = {one.event.line for one in said(case, *_OTHERWISE)}
         refused = {one.event.line for one in said(case, "library-symbol")}
-        failing = {one.event.line for one in heard(case) if one.row.kind in ("error", "headline")}
+        failing = {one.event.line for one in heard(case) if one.row.fails}
         for one in said(case, *LINES):
             if one.row.id == "library-in-words" and one.event.line in failing:
                 # A program's own wording says more than the words by which anybody tells of a library.

@@ -5,6 +5,8 @@ The unit is a function of the case. What an answer weighs is ``likelihood``'s.
 
 from __future__ import annotations
 
+import math
+
 from fixer.rules import reserve
 from fixer.rules.case import Case
 from fixer.rules.events import Heard, heard, said
@@ -17,11 +19,12 @@ _GROWTH = "TF_FORCE_GPU_ALLOW_GROWTH"
 
 
 def amount(one: Heard, name: str) -> float:
-    """The number that a line gives under ``name``; 0 where it gives none."""
+    """The number that a line gives under ``name``, in which commas may part the digits; 0 where it gives none."""
     try:
-        return float(one.event.values.get(name) or 0)
+        number = float(one.event.values.get(name, "").replace(",", "") or 0)
     except ValueError:
         return 0.0
+    return number if math.isfinite(number) else 0.0
 
 
 def plenty_free(case: Case) -> bool:
@@ -39,7 +42,7 @@ def grows(case: Case) -> bool:
     """Memory growth was on before a line failed; set after all of them it is a remedy that was tried."""
     asked = said(case, "growth-variable", "growth-in-code", "growth-overridden")
     on = [one for one in asked if one.event.values.get("value", "true").lower() == "true"]
-    last = max((one.event.last for one in heard(case) if one.row.kind in ("error", "headline")), default=0)
+    last = max((one.event.last for one in heard(case) if one.row.fails), default=0)
     if not asked:
         return case.variables.get(_GROWTH) == "true"
     return any(one.event.line <= last for one in on)

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from fixer.dataset.rows import SymptomRow
 from fixer.model.events import Event
 
-_FAILING = ("error", "headline")
 _HARMLESS = "benign-noise"
 _VALUE = re.compile(r"\{([a-z_]+)")
 _LIBRARY = re.compile(r"[A-Za-z]{2}")
@@ -74,7 +73,7 @@ def is_no_library(event: Event) -> bool:
 
 def row(may_be: Sequence[SymptomRow]) -> SymptomRow | None:
     """A row for a line that may have been any of ``may_be``; None where one of them is no failure, or one of which nothing is known."""
-    failing = [one for one in may_be if one.kind in _FAILING]
+    failing = [one for one in may_be if one.fails]
     known = {one.id: causes for one in may_be if (causes := _causes(one))}
     if not failing or len(known) < len(may_be):
         return None
@@ -96,4 +95,4 @@ def row(may_be: Sequence[SymptomRow]) -> SymptomRow | None:
 def _causes(one: SymptomRow) -> Mapping[str, float]:
     if one.kind == "noise":
         return {_HARMLESS: 1.0}
-    return WITHOUT_VALUES.get(one.id, one.causes) if one.kind in _FAILING else one.causes
+    return WITHOUT_VALUES.get(one.id, one.causes) if one.fails else one.causes

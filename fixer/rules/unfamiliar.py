@@ -23,8 +23,6 @@ from fixer.rules.topics import names_the_stack, tells_a_failure
 
 # The group's name.
 REPORTS = "reports"
-# Kinds of lines after which nothing is guessed.
-_JUDGED = ("error", "headline", "success")
 _MOST, _LEAST = 8, 0.01
 _MOST_LINES = 4
 # What a person who reports trouble tells of the machine.
@@ -33,7 +31,8 @@ _REPORTED = ("os", "environment", "gpus", "driver", "toolkits", "libraries", "ws
 
 def like_other_reports(case: Case) -> Iterator[Finding]:
     """What reports about the same things turned out to be, where no line names the cause."""
-    if any(one.row.kind in _JUDGED for one in heard(case)):
+    # A known failure's rules have judged, and a run that got somewhere has none.
+    if any(one.row.fails or one.row.kind == "success" for one in heard(case)):
         return
     lines = tuple(_failing_lines(case))
     if not lines and not _is_silent_report(case):
